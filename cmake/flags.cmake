@@ -1,0 +1,52 @@
+# Flags every target of this project is compiled with, and the one place for third-party targets.
+
+if(CMAKE_CXX_FLAGS MATCHES "-ffast-math|-Ofast|-funsafe-math|-march=native")
+  message(FATAL_ERROR "CMAKE_CXX_FLAGS has '${CMAKE_CXX_FLAGS}': -ffast-math, -Ofast, -funsafe-math-optimizations and "
+                      "-march=native change results; remove them")
+endif()
+
+add_library(guardbit_flags INTERFACE)
+target_include_directories(guardbit_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+target_compile_options(guardbit_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum
+  -Wno-restrict  # g++ 12 false positive for character + std::string at -O2 and above
+  # Bit accuracy: GCC contracts a*b+c to an FMA as soon as the host has one. Never contract, never
+  # reassociate; do not add -march=native or -ffast-math anywhere.
+  -ffp-contract=off
+  $<$<BOOL:${GUARDBIT_WERROR}>:-Werror>)
+if(GUARDBIT_SANITIZE)
+  target_compile_options(guardbit_flags INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+    -Wno-maybe-uninitialized)  # g++ 12 reports false positives in std headers under the sanitizers
+  target_link_options(guardbit_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+find_library(HWY_LIBRARY hwy REQUIRED)
+find_library(SYSTEMC_LIBRARY systemc REQUIRED)
+
+add_library(guardbit_highway INTERFACE)
+target_link_libraries(guardbit_highway INTERFACE "${HWY_LIBRARY}")
+
+# SystemC 2.3.4 as packaged by Debian was compiled as C++17 and checks at link time that its users
+# were too (undefined reference to sc_api_version_2_3_4_cxx202002L). SC_CPLUSPLUS names the standard
+# of the library, not ours.
+add_library(guardbit_systemc INTERFACE)
+target_link_libraries(guardbit_systemc INTERFACE "${SYSTEMC_LIBRARY}")
+target_compile_definitions(guardbit_systemc INTERFACE SC_CPLUSPLUS=201703L)
+
+# guardbit_layer(<name> SOURCES ... LINK ...): one library per layer, header-only when it has no sources.
+function(guardbit_layer name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  if(arg_SOURCES)
+    add_library(${name} STATIC ${arg_SOURCES})
+    target_link_libraries(${name} PUBLIC guardbit_flags ${arg_LINK})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE guardbit_flags ${arg_LINK})
+  endif()
+endfunction()

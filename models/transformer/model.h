@@ -1,0 +1,94 @@
+#pragma once
+/// A transformer as the accelerator sees it: an ordered list of unit operations over named activation tensors, and the
+/// weights they use. Families (gpt2.cpp, llama.cpp) build it, calibration methods rewrite it, the reference forward and
+/// sim/replay execute it. No files, no simulator.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/numerics/matrix.h"
+
+namespace guardbit::transformer {
+
+using numerics::Matrix;
+
+enum class NormKind { kLayerNorm, kRmsNorm };
+enum class ActivationKind { kGeluTanh, kGelu, kSilu, kRelu };
+
+/// Sizes and switches of a decoder-only model, in the field's terms.
+struct ModelShape {
+  std::string family;  ///< "gpt2" or "llama": key into the family registry
+  int hidden_size = 0;
+  int num_layers = 0;
+  int num_heads = 0;
+  int num_kv_heads = 0;  ///< = num_heads without grouped-query attention
+  int head_size = 0;
+  int intermediate_size = 0;
+  int vocabulary_size = 0;
+  int context_length = 0;  ///< largest sequence length
+  double norm_epsilon = 1e-5;
+  double rope_theta = 10000;      ///< llama only; interleaved pairs (2i, 2i+1), as in llama2.c
+  ActivationKind activation = ActivationKind::kGeluTanh;
+  bool tied_head = true;  ///< the head's weight is the token embedding
+
+  friend bool operator==(const ModelShape&, const ModelShape&) = default;
+};
+
+enum class OpKind {
+  kEmbed,       ///< token (+ position) embedding -> residual stream
+  kNorm,        ///< LayerNorm or RMSNorm of the residual stream
+  kLinear,      ///< y = x W^T + b
+  kRope,        ///< rotary position embedding of q or k
+  kScores,      ///< causal q k^T / sqrt(head_size), head by head
+  kSoftmax,     ///< row softmax of the scores
+  kValues,      ///< probabilities times v
+  kActivation,  ///< gelu / silu / relu
+  kGate,        ///< activation(gate) * up
+  kResidual,    ///< residual stream + branch
+};
+std::string_view name_of(OpKind kind);
+
+/// Which section of the accelerator a matrix product uses.
+enum class OperandClass { kLinear, kAttention, kHead };
+
+/// Hadamard transform at run time, along index i of element (block, i, j): K = blocks * size * stride,
+/// element = (block * size + i) * stride + j. Full width: size = K, stride = 1. Across heads: size = num_heads,
+/// stride = head_size. Orthonormal (scaled by 1/sqrt(size)).
+struct RuntimeRotation {
+  int size = 0;  ///< 0: none
+  int stride = 1;
+  friend bool operator==(const RuntimeRotation&, const RuntimeRotation&) = default;
+};
+
+/// One operation. Fields that a kind does not use keep their defaults.
+struct Op {
+  std::string name;  ///< unique, e.g. "layers.2.mlp.down"; the report's "op"
+  OpKind kind = OpKind::kLinear;
+  int layer = -1;                   ///< -1: outside the layers
+  std::vector<std::string> inputs;  ///< tensor names; kResidual: {stream, branch}; kScores: {q, k}; kValues: {p, v};
+                                    ///< kGate: {gate, up}; kEmbed: none
+  std::string output;               ///< tensor name; residual stream tensors have names of their own at every step
+
+  std::string weight;  ///< kLinear: (out, in); kNorm: gamma (1, hidden); kEmbed: token table (vocabulary, hidden)
+  std::string bias;    ///< kLinear: (1, out); kNorm: beta; kEmbed: position table (context, hidden); "" = none
+
+  OperandClass operand_class = OperandClass::kLinear;  ///< kLinear
+  RuntimeRotation rotation;                            ///< kLinear: of the input, before smoothing
+  bool smooth = false;                                 ///< kLinear: runtime smoothing of the input (group etc. from [smooth])
+
+  NormKind norm = NormKind::kLayerNorm;
+  double epsilon = 0;      ///< kNorm, unscaled
+  double input_scale = 1;  ///< kNorm: static scale s; the unit works on x / s (SLaNC)
+
+  ActivationKind activation = ActivationKind::kGeluTanh;  ///< kActivation, kGate
+};
+
+/// Weights are T = float for replay, double for tests of identities.
+template <class T>
+struct Model {
+  ModelShape shape;
+  std::vector<Op> ops;
+  std::map<std::string, Matrix<T>> weights;  ///< by the names that ops use; vectors are (1, n)
+};
+
+}  // namespace guardbit::transformer

@@ -1,0 +1,1 @@
+# Tests of arith; included by tests/CMakeLists.txt.

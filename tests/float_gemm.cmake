@@ -1,0 +1,1 @@
+# Tests of float_gemm; included by tests/CMakeLists.txt.

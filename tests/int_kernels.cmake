@@ -1,0 +1,1 @@
+# Tests of int_kernels; included by tests/CMakeLists.txt.

@@ -1,0 +1,1 @@
+# Tests of modules; included by tests/CMakeLists.txt.

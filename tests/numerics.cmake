@@ -1,0 +1,1 @@
+# Tests of numerics; included by tests/CMakeLists.txt.

@@ -1,0 +1,1 @@
+# Tests of trace; included by tests/CMakeLists.txt.

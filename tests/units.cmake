@@ -1,0 +1,1 @@
+# Tests of units; included by tests/CMakeLists.txt.
