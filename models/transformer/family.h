@@ -24,10 +24,11 @@ struct Family {
 /// here to (out, in), c_attn split into q, k, v) and "llama" (Hugging Face names model.layers.N.self_attn.q_proj.weight
 /// ..., (out, in); rotary pairs interleaved as in llama2.c).
 ///
-/// Op names, both families, N = layer: "embed"; "layers.N.attn_norm", "layers.N.attn.q|k|v", "layers.N.attn.rope_q|rope_k"
-/// (llama), "layers.N.attn.scores|softmax|values|o", "layers.N.attn_residual", "layers.N.mlp_norm",
-/// "layers.N.mlp.gate" (llama), "layers.N.mlp.up", "layers.N.mlp.act" (kActivation or kGate), "layers.N.mlp.down",
-/// "layers.N.mlp_residual"; "final_norm"; "head". An op's output tensor has the op's name. Weight keys: op name +
+/// Op names, both families, N = layer: "embed"; "layers.N.attn_norm", "layers.N.attn.q|k|v",
+/// "layers.N.attn.rope_q|rope_k" (llama), "layers.N.attn.scores|softmax|values|o", "layers.N.attn_residual",
+/// "layers.N.mlp_norm", "layers.N.mlp.gate" (llama), "layers.N.mlp.up", "layers.N.mlp.act" (kActivation or kGate),
+/// "layers.N.mlp.down", "layers.N.mlp_residual"; "final_norm"; "head". An op's output tensor has the op's name. Weight
+/// keys: op name +
 /// ".weight" / ".bias"; embed: "embed.tokens", "embed.positions". The head always has a weight of its own key
 /// "head.weight" (a copy of the table when tied), so that rewriting one leaves the other alone.
 std::span<const Family> families();

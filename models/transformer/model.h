@@ -4,6 +4,7 @@
 /// sim/replay execute it. No files, no simulator.
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/numerics/matrix.h"
@@ -27,7 +28,7 @@ struct ModelShape {
   int vocabulary_size = 0;
   int context_length = 0;  ///< largest sequence length
   double norm_epsilon = 1e-5;
-  double rope_theta = 10000;      ///< llama only; interleaved pairs (2i, 2i+1), as in llama2.c
+  double rope_theta = 10000;  ///< llama only; interleaved pairs (2i, 2i+1), as in llama2.c
   ActivationKind activation = ActivationKind::kGeluTanh;
   bool tied_head = true;  ///< the head's weight is the token embedding
 
@@ -72,9 +73,9 @@ struct Op {
   std::string weight;  ///< kLinear: (out, in); kNorm: gamma (1, hidden); kEmbed: token table (vocabulary, hidden)
   std::string bias;    ///< kLinear: (1, out); kNorm: beta; kEmbed: position table (context, hidden); "" = none
 
-  OperandClass operand_class = OperandClass::kLinear;  ///< kLinear
+  OperandClass operand_class = OperandClass::kLinear;  ///< kLinear; kScores and kValues are always kAttention
   RuntimeRotation rotation;                            ///< kLinear: of the input, before smoothing
-  bool smooth = false;                                 ///< kLinear: runtime smoothing of the input (group etc. from [smooth])
+  bool smooth = false;  ///< kLinear: runtime smoothing of the input (group etc. from [smooth])
 
   NormKind norm = NormKind::kLayerNorm;
   double epsilon = 0;      ///< kNorm, unscaled

@@ -25,6 +25,10 @@ template <class T>
 Matrix<T> run_reference_op(const Model<T>& model, const Op& op, std::span<const int> tokens,
                            const Activations<T>& inputs, const numerics::ParallelFor& parallel_for = {});
 
+/// The activation function of kActivation and kGate on one value, in T. GELU's tanh form is Hendrycks & Gimpel 2016.
+template <class T>
+T activate(ActivationKind kind, T x);
+
 /// Sum over positions t of -log softmax(logits[t])[targets[t]], in binary64; logits (T, vocabulary).
 template <class T>
 double negative_log_likelihood(const Matrix<T>& logits, std::span<const int> targets);

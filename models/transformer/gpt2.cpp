@@ -1,0 +1,90 @@
+/// GPT-2 (Radford et al. 2019) under Hugging Face's tensor names: pre-norm blocks, LayerNorm with bias, learned
+/// positions, one activation MLP, every linear layer with a bias.
+#include "models/transformer/op_builder.h"
+
+namespace guardbit::transformer {
+namespace {
+
+/// Columns [begin, begin + count) of a Conv1D weight (in, out), transposed to (count, in).
+Matrix<float> conv1d_columns(const Matrix<float>& stored, std::size_t begin, std::size_t count) {
+  Matrix<float> weight(count, stored.rows());
+  for (std::size_t out = 0; out < count; ++out)
+    for (std::size_t in = 0; in < stored.rows(); ++in) weight(out, in) = stored(in, begin + out);
+  return weight;
+}
+
+Matrix<float> columns(const Matrix<float>& row, std::size_t begin, std::size_t count) {
+  Matrix<float> part(1, count);
+  for (std::size_t i = 0; i < count; ++i) part(0, i) = row(0, begin + i);
+  return part;
+}
+
+struct Gpt2Builder {
+  const ModelShape& shape;
+  const TensorSource& tensors;
+  OpBuilder& ops;
+  std::size_t hidden = to_size(shape.hidden_size);
+  std::size_t attention_width = to_size(shape.num_heads * shape.head_size);
+  std::size_t intermediate = to_size(shape.intermediate_size);
+
+  std::string add_norm(const std::string& name, const std::string& input, const std::string& stored) const {
+    return ops.norm(name, input, NormKind::kLayerNorm, tensors(stored + ".weight", 1, hidden),
+                    tensors(stored + ".bias", 1, hidden));
+  }
+
+  std::string add_linear(const std::string& name, const std::string& input, const std::string& stored, std::size_t in,
+                         std::size_t out) const {
+    return ops.linear(name, input, conv1d_columns(tensors(stored + ".weight", in, out), 0, out),
+                      tensors(stored + ".bias", 1, out));
+  }
+
+  std::string add_attention(const std::string& input, const std::string& stored) const {
+    const Matrix<float> weight = tensors(stored + "attn.c_attn.weight", hidden, 3 * attention_width);
+    const Matrix<float> bias = tensors(stored + "attn.c_attn.bias", 1, 3 * attention_width);
+    const auto part = [&](const std::string& name, std::size_t index) {
+      return ops.linear(name, input, conv1d_columns(weight, index * attention_width, attention_width),
+                        columns(bias, index * attention_width, attention_width));
+    };
+    const std::string q = part("attn.q", 0);
+    const std::string k = part("attn.k", 1);
+    const std::string v = part("attn.v", 2);
+    return add_linear("attn.o", ops.attention(q, k, v), stored + "attn.c_proj", attention_width, hidden);
+  }
+
+  std::string add_layer(int layer, const std::string& input) const {
+    const std::string stored = "transformer.h." + std::to_string(layer) + ".";
+    ops.set_layer(layer);
+    const std::string attn = add_attention(add_norm("attn_norm", input, stored + "ln_1"), stored);
+    const std::string middle = ops.residual("attn_residual", input, attn);
+    const std::string normed = add_norm("mlp_norm", middle, stored + "ln_2");
+    const std::string up = add_linear("mlp.up", normed, stored + "mlp.c_fc", hidden, intermediate);
+    const std::string act = ops.activation("mlp.act", up);
+    const std::string down = add_linear("mlp.down", act, stored + "mlp.c_proj", intermediate, hidden);
+    return ops.residual("mlp_residual", middle, down);
+  }
+};
+
+}  // namespace
+
+Model<float> build_gpt2(const ModelShape& shape, const TensorSource& tensors) {
+  check_shape(shape);
+  if (shape.num_kv_heads != shape.num_heads)
+    throw std::invalid_argument("model shape: num_kv_heads is " + std::to_string(shape.num_kv_heads) +
+                                "; expected num_heads (" + std::to_string(shape.num_heads) +
+                                "), gpt2 has no grouped-query attention");
+  Model<float> model;
+  model.shape = shape;
+  OpBuilder ops(model);
+  const Gpt2Builder builder{shape, tensors, ops};
+  const std::size_t vocabulary = to_size(shape.vocabulary_size);
+  Matrix<float> table = tensors("transformer.wte.weight", vocabulary, builder.hidden);
+  Matrix<float> head = shape.tied_head ? table : tensors("lm_head.weight", vocabulary, builder.hidden);
+  std::string stream =
+      ops.embed(std::move(table), tensors("transformer.wpe.weight", to_size(shape.context_length), builder.hidden));
+  for (int layer = 0; layer < shape.num_layers; ++layer) stream = builder.add_layer(layer, stream);
+  ops.set_layer(-1);
+  ops.head(builder.add_norm("final_norm", stream, "transformer.ln_f"), std::move(head));
+  return model;
+}
+
+}  // namespace guardbit::transformer

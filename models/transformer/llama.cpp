@@ -1,0 +1,77 @@
+/// LLaMA (Touvron et al. 2023) under Hugging Face's tensor names: RMSNorm, rotary positions, grouped-query attention,
+/// gated MLP, no biases.
+/// Deviation from Hugging Face's checkpoints: rotary pairs are neighbours (2i, 2i+1), as Meta and llama2.c store them,
+/// not (i, i + head_size/2); a checkpoint in Hugging Face's order has to have the rows of q and k permuted first.
+#include "models/transformer/op_builder.h"
+
+namespace guardbit::transformer {
+namespace {
+
+struct LlamaBuilder {
+  const TensorSource& tensors;
+  OpBuilder& ops;
+  std::size_t hidden;
+  std::size_t q_width;
+  std::size_t kv_width;
+  std::size_t intermediate;
+
+  std::string add_norm(const std::string& name, const std::string& input, const std::string& stored) const {
+    return ops.norm(name, input, NormKind::kRmsNorm, tensors(stored + ".weight", 1, hidden));
+  }
+
+  std::string add_linear(const std::string& name, const std::string& input, const std::string& stored, std::size_t in,
+                         std::size_t out) const {
+    return ops.linear(name, input, tensors(stored + ".weight", out, in));
+  }
+
+  std::string add_attention(const std::string& input, const std::string& stored) const {
+    const std::string q = add_linear("attn.q", input, stored + "q_proj", hidden, q_width);
+    const std::string k = add_linear("attn.k", input, stored + "k_proj", hidden, kv_width);
+    const std::string v = add_linear("attn.v", input, stored + "v_proj", hidden, kv_width);
+    const std::string rope_q = ops.rope("attn.rope_q", q);
+    const std::string rope_k = ops.rope("attn.rope_k", k);
+    return add_linear("attn.o", ops.attention(rope_q, rope_k, v), stored + "o_proj", q_width, hidden);
+  }
+
+  std::string add_layer(int layer, const std::string& input) const {
+    const std::string stored = "model.layers." + std::to_string(layer) + ".";
+    ops.set_layer(layer);
+    const std::string attn =
+        add_attention(add_norm("attn_norm", input, stored + "input_layernorm"), stored + "self_attn.");
+    const std::string middle = ops.residual("attn_residual", input, attn);
+    const std::string normed = add_norm("mlp_norm", middle, stored + "post_attention_layernorm");
+    const std::string gate = add_linear("mlp.gate", normed, stored + "mlp.gate_proj", hidden, intermediate);
+    const std::string up = add_linear("mlp.up", normed, stored + "mlp.up_proj", hidden, intermediate);
+    const std::string act = ops.gate("mlp.act", gate, up);
+    const std::string down = add_linear("mlp.down", act, stored + "mlp.down_proj", intermediate, hidden);
+    return ops.residual("mlp_residual", middle, down);
+  }
+};
+
+}  // namespace
+
+Model<float> build_llama(const ModelShape& shape, const TensorSource& tensors) {
+  check_shape(shape);
+  if (shape.head_size % 2 != 0)
+    throw std::invalid_argument("model shape: head_size is " + std::to_string(shape.head_size) +
+                                "; expected an even number, rotary positions work on pairs");
+  Model<float> model;
+  model.shape = shape;
+  OpBuilder ops(model);
+  const LlamaBuilder builder{tensors,
+                             ops,
+                             to_size(shape.hidden_size),
+                             to_size(shape.num_heads * shape.head_size),
+                             to_size(shape.num_kv_heads * shape.head_size),
+                             to_size(shape.intermediate_size)};
+  const std::size_t vocabulary = to_size(shape.vocabulary_size);
+  Matrix<float> table = tensors("model.embed_tokens.weight", vocabulary, builder.hidden);
+  Matrix<float> head = shape.tied_head ? table : tensors("lm_head.weight", vocabulary, builder.hidden);
+  std::string stream = ops.embed(std::move(table), {});
+  for (int layer = 0; layer < shape.num_layers; ++layer) stream = builder.add_layer(layer, stream);
+  ops.set_layer(-1);
+  ops.head(builder.add_norm("final_norm", stream, "model.norm"), std::move(head));
+  return model;
+}
+
+}  // namespace guardbit::transformer

@@ -1,0 +1,108 @@
+#include "models/transformer/op_builder.h"
+
+#include <utility>
+
+namespace guardbit::transformer {
+
+Op& OpBuilder::add(const std::string& name, OpKind kind, std::vector<std::string> inputs) {
+  Op op;
+  op.name = layer_ < 0 ? name : "layers." + std::to_string(layer_) + "." + name;
+  op.kind = kind;
+  op.layer = layer_;
+  op.inputs = std::move(inputs);
+  op.output = op.name;
+  return model_.ops.emplace_back(std::move(op));
+}
+
+void OpBuilder::set_weights(Op& op, Matrix<float> weight, Matrix<float> bias) {
+  op.weight = op.name + ".weight";
+  model_.weights[op.weight] = std::move(weight);
+  if (bias.cols() == 0) return;
+  op.bias = op.name + ".bias";
+  model_.weights[op.bias] = std::move(bias);
+}
+
+std::string OpBuilder::embed(Matrix<float> tokens, Matrix<float> positions) {
+  Op& op = add("embed", OpKind::kEmbed, {});
+  op.weight = "embed.tokens";
+  model_.weights[op.weight] = std::move(tokens);
+  if (positions.cols() != 0) {
+    op.bias = "embed.positions";
+    model_.weights[op.bias] = std::move(positions);
+  }
+  return op.output;
+}
+
+std::string OpBuilder::norm(const std::string& name, const std::string& input, NormKind kind, Matrix<float> gamma,
+                            Matrix<float> beta) {
+  Op& op = add(name, OpKind::kNorm, {input});
+  op.norm = kind;
+  op.epsilon = model_.shape.norm_epsilon;
+  set_weights(op, std::move(gamma), std::move(beta));
+  return op.output;
+}
+
+std::string OpBuilder::linear(const std::string& name, const std::string& input, Matrix<float> weight,
+                              Matrix<float> bias) {
+  Op& op = add(name, OpKind::kLinear, {input});
+  set_weights(op, std::move(weight), std::move(bias));
+  return op.output;
+}
+
+std::string OpBuilder::head(const std::string& input, Matrix<float> weight) {
+  Op& op = add("head", OpKind::kLinear, {input});
+  op.operand_class = OperandClass::kHead;
+  set_weights(op, std::move(weight), {});
+  return op.output;
+}
+
+std::string OpBuilder::rope(const std::string& name, const std::string& input) {
+  return add(name, OpKind::kRope, {input}).output;
+}
+
+std::string OpBuilder::attention(const std::string& q, const std::string& k, const std::string& v) {
+  Op& scores = add("attn.scores", OpKind::kScores, {q, k});
+  scores.operand_class = OperandClass::kAttention;
+  const std::string scores_output = scores.output;
+  const std::string probabilities = add("attn.softmax", OpKind::kSoftmax, {scores_output}).output;
+  Op& values = add("attn.values", OpKind::kValues, {probabilities, v});
+  values.operand_class = OperandClass::kAttention;
+  return values.output;
+}
+
+std::string OpBuilder::activation(const std::string& name, const std::string& input) {
+  Op& op = add(name, OpKind::kActivation, {input});
+  op.activation = model_.shape.activation;
+  return op.output;
+}
+
+std::string OpBuilder::gate(const std::string& name, const std::string& gate, const std::string& up) {
+  Op& op = add(name, OpKind::kGate, {gate, up});
+  op.activation = model_.shape.activation;
+  return op.output;
+}
+
+std::string OpBuilder::residual(const std::string& name, const std::string& stream, const std::string& branch) {
+  return add(name, OpKind::kResidual, {stream, branch}).output;
+}
+
+void check_shape(const ModelShape& shape) {
+  const auto require = [](bool holds, const char* field, int value, const char* rule) {
+    if (!holds)
+      throw std::invalid_argument("model shape: " + std::string(field) + " is " + std::to_string(value) +
+                                  "; expected " + rule);
+  };
+  const char* const positive = "a positive number";
+  require(shape.hidden_size > 0, "hidden_size", shape.hidden_size, positive);
+  require(shape.num_layers > 0, "num_layers", shape.num_layers, positive);
+  require(shape.num_heads > 0, "num_heads", shape.num_heads, positive);
+  require(shape.num_kv_heads > 0 && shape.num_heads % shape.num_kv_heads == 0, "num_kv_heads", shape.num_kv_heads,
+          "a divisor of num_heads");
+  require(shape.head_size > 0, "head_size", shape.head_size, positive);
+  require(shape.intermediate_size > 0, "intermediate_size", shape.intermediate_size, positive);
+  require(shape.vocabulary_size > 0, "vocabulary_size", shape.vocabulary_size, positive);
+  require(shape.context_length > 0, "context_length", shape.context_length, positive);
+  if (!(shape.norm_epsilon >= 0)) throw std::invalid_argument("model shape: norm_epsilon must be 0 or more");
+}
+
+}  // namespace guardbit::transformer
