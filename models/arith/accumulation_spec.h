@@ -24,19 +24,20 @@ enum class Reduce {
 ///   sequential   acc_i = round(acc_i + a_k*b_k)                                one rounding if the product is exact
 ///   tree(W)      leaves a_k*b_k for W consecutive k, a last partial group padded with +0; nodes pair neighbours
 ///                (0,1), (2,3), ... then pairs of pairs, every node rounds to `inner`; acc_i = round(acc_i + root)
-///   acc_i        i = step mod interleave; all start at +0; at the end of the chunk they are merged in index order,
-///                acc_0 = round(acc_0 + acc_i) for i = 1 .. interleave - 1
+///   acc_i        i = step mod interleave, steps counted from the chunk's first; all start at +0; at the end of the
+///                chunk they are merged in index order, acc_0 = round(acc_0 + acc_i) for i = 1 .. interleave - 1,
+///                unused accumulators included
 /// Promotion: outer = round_outer(outer + scale_c * acc_0) after each chunk c (one rounding: the product with the
 /// scale is exact), outer starts at +0, acc restarts at +0. Without promotion the result is acc_0 and, if a scale is
 /// given, internal error.
 ///
 /// Random steps of stochastic rounding (RandomStream with the stage's unit): product k: step k; tree step s: node j of
 /// W - 1 (level by level, left to right) has step s*W + j, the accumulation s*W + W - 1 (sequential: W = 1); merges of
-/// chunk c: 2^31 + c*interleave + i; promotion of chunk c: step c. Steps count through all chunks.
+/// chunk c: 2^31 + c*interleave + i; promotion of chunk c: step c. These k and s count through all chunks.
 struct AccumulationSpec {
   Reduce reduce = Reduce::kSequential;
-  int width = 1;       ///< kTree: W, a power of two, 2..64
-  int interleave = 1;  ///< accumulators per chunk used in turn, 1..16
+  int width = 1;                               ///< kTree: W, a power of two, 2..64
+  int interleave = 1;                          ///< accumulators per chunk used in turn, 1..16
   std::optional<numerics::FloatSpec> product;  ///< rounding of single products; none: exact
   numerics::FloatSpec inner;                   ///< accumulator (and tree nodes); flush_input is not supported here
   int promote_every = 0;                       ///< products per chunk; 0: no promotion

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <utility>
 
 #include "models/numerics/check.h"
@@ -11,6 +10,7 @@ namespace guardbit::numerics {
 namespace {
 
 constexpr int kTopBit = 126;  ///< normalised position of a significand's leading bit; bit 127 stays free for carries
+constexpr int kMaxRandomBits = 32;
 
 constexpr std::array kRoundingNames = {
     std::pair{RoundingMode::kTiesToEven, std::string_view("rne")},
@@ -41,12 +41,6 @@ std::string_view find_value(const std::array<std::pair<Value, std::string_view>,
     if (value == wanted) return text;
   }
   fail_check(__FILE__, __LINE__, "value is in the table", "an enumerator has no name");
-}
-
-int bit_width(Uint128 value) {
-  const auto high = static_cast<std::uint64_t>(value >> 64);
-  const auto low = static_cast<std::uint64_t>(value);
-  return high != 0 ? 64 + static_cast<int>(std::bit_width(high)) : static_cast<int>(std::bit_width(low));
 }
 
 /// floor(tail * 2^random_bits) where tail = the dropped bits as a fraction of the last kept bit.
@@ -164,8 +158,10 @@ Rounded round_to_format(const Unrounded& value, const FloatSpec& spec, std::uint
 
   const int quantum = std::max(value_exponent - format.trailing_bits, format.quantum_exponent());
   const int drop_bits = quantum - (value_exponent - kTopBit);
-  const Uint128 kept = round_significand(significand, drop_bits, value.sticky, value.negative, spec.rounding,
-                                         spec.random_bits, random);
+  GUARDBIT_CHECK(!value.sticky || shift + kMaxRandomBits < drop_bits,
+                 "a sticky bit lies below every bit rounding reads");
+  const Uint128 kept =
+      round_significand(significand, drop_bits, value.sticky, value.negative, spec.rounding, spec.random_bits, random);
   const bool tiny = is_tiny(value, significand, value_exponent, spec);
   if (tiny && spec.flush_output) {
     return {with_sign(0, value.negative, format), {Event::kUnderflow, Event::kFlushed, Event::kInexact}};

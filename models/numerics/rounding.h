@@ -4,6 +4,7 @@
 #ifdef __FAST_MATH__
 #error "Guardbit must not be compiled with -ffast-math: it changes results"
 #endif
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -14,6 +15,13 @@
 namespace guardbit::numerics {
 
 __extension__ using Uint128 = unsigned __int128;
+
+/// Number of bits up to and including the leading one; 0 for 0.
+constexpr int bit_width(Uint128 value) {
+  const auto high = static_cast<std::uint64_t>(value >> 64);
+  const auto low = static_cast<std::uint64_t>(value);
+  return high != 0 ? 64 + static_cast<int>(std::bit_width(high)) : static_cast<int>(std::bit_width(low));
+}
 
 /// Rounding-direction attributes of IEEE 754-2019 section 4.3, plus round-to-odd and stochastic rounding.
 enum class RoundingMode {
@@ -52,7 +60,7 @@ struct FloatSpec {
   bool flush_input = false;   ///< DAZ: operations treat subnormal operands of this format as zero of the same sign
   bool flush_output = false;  ///< FTZ: a tiny result (by `tininess`) becomes zero of the same sign
   Tininess tininess = Tininess::kAfterRounding;  ///< kStochastic always detects before rounding
-  int random_bits = 16;       ///< kStochastic: n, 1..32
+  int random_bits = 16;                          ///< kStochastic: n, 1..32
 
   friend constexpr bool operator==(const FloatSpec&, const FloatSpec&) = default;
 };
