@@ -72,8 +72,9 @@ struct AccumulatorConfig {
           self.product, FormatName{.exact = true});
     visit(FieldInfo{"reduce", "", "Order of summation of the products that reach a PE together (dot_width > 1)."},
           self.reduce, OneOf{kReduceValues});
-    visit(FieldInfo{"latency_cycles", "cycles", "Cycles of one addition; 0 takes the default of the format: integer 1, "
-                                                "8-bit float 2, 16-bit float 3, wider 4."},
+    visit(FieldInfo{"latency_cycles", "cycles",
+                    "Cycles of one addition; 0 takes the default of the format: integer 1, "
+                    "8-bit float 2, 16-bit float 3, wider 4."},
           self.latency_cycles, IntRange{0, 64});
     visit(FieldInfo{"interleave", "", "Accumulators used in turn to hide the latency; changes the order of summation."},
           self.interleave, IntRange{1, 16});
@@ -94,12 +95,14 @@ struct OperandConfig {
           FormatName{.integers = true});
     visit(FieldInfo{"weight", "", "Operand format of weights, a float or int2..int8 (integers on both sides or none)."},
           self.weight, FormatName{.integers = true});
-    visit(FieldInfo{"scale", "", "Float operands: \"none\" converts values as they are, \"dynamic\" scales each token and "
-                                 "each output channel so that its largest magnitude becomes operand_max. Integer "
-                                 "operands are always scaled."},
+    visit(FieldInfo{"scale", "",
+                    "Float operands: \"none\" converts values as they are, \"dynamic\" scales each token and "
+                    "each output channel so that its largest magnitude becomes operand_max. Integer "
+                    "operands are always scaled."},
           self.scale, OneOf{kOperandScaleValues});
-    visit(FieldInfo{"operand_max", "", "Magnitude of a scaled float operand's largest element (0: the format's largest "
-                                       "finite value)."},
+    visit(FieldInfo{"operand_max", "",
+                    "Magnitude of a scaled float operand's largest element (0: the format's largest "
+                    "finite value)."},
           self.operand_max, RealRange{0, 1e38});
     visit(FieldInfo{"cycles_per_mac", "cycles", "Cycles a PE needs for one multiplication of these operands."},
           self.cycles_per_mac, IntRange{1, 256});
@@ -138,8 +141,8 @@ struct NormAccumulatorConfig {
   std::int64_t interleave = 1;
 
   static void visit_fields(auto& self, auto&& visit) {
-    visit(FieldInfo{"format", "", "Format of squares, tree nodes and accumulators of the norm's statistics."}, self.format,
-          FormatName{});
+    visit(FieldInfo{"format", "", "Format of squares, tree nodes and accumulators of the norm's statistics."},
+          self.format, FormatName{});
     visit(FieldInfo{"rounding", "", "Rounding of those operations."}, self.rounding, OneOf{kRoundingValues});
     visit(FieldInfo{"overflow", "", "What an overflow of those operations delivers."}, self.overflow,
           OneOf{kOverflowValues});
@@ -176,8 +179,8 @@ struct NormConfig {
   RsqrtConfig rsqrt;
 
   static void visit_fields(auto& self, auto&& visit) {
-    visit(FieldInfo{"lanes", "elements", "Elements read per cycle; width of the adder tree, a power of two."}, self.lanes,
-          IntRange{2, 64});
+    visit(FieldInfo{"lanes", "elements", "Elements read per cycle; width of the adder tree, a power of two."},
+          self.lanes, IntRange{2, 64});
     visit(FieldInfo{"input", "", "Format of the input after the static scale 1/s."}, self.input, FormatName{});
     visit(FieldInfo{"statistics", "", "One pass over sum and sum of squares, or mean first and centred squares."},
           self.statistics, OneOf{kStatisticsValues});
@@ -185,8 +188,9 @@ struct NormConfig {
           self.arithmetic, FormatName{});
     visit(FieldInfo{"epsilon", "", "Whether epsilon is divided by s squared together with the input."}, self.epsilon,
           OneOf{kEpsilonValues});
-    visit(FieldInfo{"scale", "", "SLaNC scales as computed, or rounded up to a power of two (an exponent subtract that costs no "
-                                 "cycle)."},
+    visit(FieldInfo{"scale", "",
+                    "SLaNC scales as computed, or rounded up to a power of two (an exponent subtract that costs no "
+                    "cycle)."},
           self.scale, OneOf{kScaleValues});
   }
 };

@@ -49,8 +49,8 @@ struct ConfigProblem {
   std::string message;
 };
 
-inline constexpr std::array<std::string_view, 7> kRoundingValues = {"rne", "rtz", "rup", "rdn", "rna", "odd",
-                                                                    "stochastic"};
+inline constexpr std::array<std::string_view, 7> kRoundingValues = {"rne", "rtz", "rup",       "rdn",
+                                                                    "rna", "odd", "stochastic"};
 inline constexpr std::array<std::string_view, 3> kOverflowValues = {"infinity", "nan", "saturate"};
 inline constexpr std::array<std::string_view, 2> kSubnormalValues = {"keep", "flush"};
 inline constexpr std::array<std::string_view, 2> kIntOverflowValues = {"wrap", "saturate"};

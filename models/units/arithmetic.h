@@ -1,0 +1,56 @@
+#pragma once
+/// From the names of an accelerator file to the arithmetic they stand for: destinations of roundings, and what the
+/// matrix unit computes in one product (accumulation_spec.h) given dataflow, operands and accumulators.
+/// Names are valid here: the reader checked each key, cross_field_problems() their combinations.
+#include <string_view>
+
+#include "models/arith/accumulation_spec.h"
+#include "models/units/accelerator_config.h"
+
+namespace guardbit::units {
+
+/// A rounding destination. subnormals = "flush" sets flush_output: no result of the unit is subnormal. Operands of
+/// another format that are subnormal there are read as they are (flush_input stays off: the operations that take a
+/// FloatSpec here read carriers of other formats).
+numerics::FloatSpec float_spec(std::string_view format, std::string_view rounding, std::string_view overflow,
+                               std::string_view subnormals);
+
+/// The destination of a plain conversion (storage, operands, rotate unit, norm arithmetic): ties to even, subnormals
+/// kept, overflow to infinity where the format has one, else to the largest finite value.
+numerics::FloatSpec conversion_spec(std::string_view format);
+
+/// Chunk length that stands for "all of K": longer than any reduction.
+inline constexpr int kWholeReduction = 1 << 30;
+
+/// What one matrix product computes.
+struct MatrixMode {
+  bool integer = false;
+  int activation_bits = 0;              ///< integer operands: 2..8
+  int weight_bits = 0;                  ///< integer operands: 2..8
+  numerics::FloatFormat activation;     ///< float operands
+  numerics::FloatFormat weight;         ///< float operands
+  bool dynamic_scale = false;           ///< float operands scaled by token and output channel
+  float operand_max_activation = 0;     ///< dynamic_scale: magnitude of a token's largest scaled element
+  float operand_max_weight = 0;         ///< dynamic_scale: magnitude of a channel's largest scaled element
+  arith::AccumulationSpec float_spec;   ///< float operands
+  arith::IntAccumulationSpec int_spec;  ///< integer operands
+  int chunk = 0;  ///< products per outer update; 0: no outer accumulator; kWholeReduction: one update per output
+  int group = 0;  ///< channels per smoothing scale, a multiple of chunk; 0: not smoothed
+};
+
+/// The arithmetic of a product on the described array (docs/timing.md, "Numerics follow from the hardware"):
+///   os, no buffer    all of K in the PE's accumulator; integers are converted once, to fp32
+///   os, buffer       chunks of promote_every products (0: all of K) in the PE, then the buffer
+///   ws               chunks of rows * dot_width products (one pass down a column), then the buffer
+/// reduce = "tree" adds dot_width products per step.
+/// @param group  > 0: a smoothed operand, each `group` channels of which share a scale that the outer accumulator
+///               applies: replaces promote_every (ws: chunks of min(rows * dot_width, group), which divides group).
+///               Without a buffer the scales are applied in an fp32 one.
+MatrixMode make_matrix_mode(const ArrayConfig& array, const OperandConfig& operands,
+                            const AccumulatorConfig& accumulator, int group = 0);
+
+/// Cycles of one addition into the PE's accumulator: latency_cycles, or by format if 0: integer 1, floats of at most
+/// 8 bits 2, at most 16 bits 3, wider 4.
+int default_latency_cycles(const AccumulatorConfig& accumulator);
+
+}  // namespace guardbit::units
