@@ -17,8 +17,9 @@ struct SmoothPlan {
 
 /// c_j = max_t |x_tj|, at least 1e-5 (NaNs ignored); channels by c descending, ties by channel ([smooth] sort = false:
 /// as they are); groups of [smooth] group consecutive positions, s_g = the group's largest c (scale = "pow2": the next
-/// power of two at or above it). order = "ascending" puts the channels by c ascending instead, ties by channel, so that
-/// a last partial group holds the largest. An infinite c_j counts as the largest finite fp32.
+/// power of two at or above it). order = "ascending" reverses the order of the groups, not the order inside one; where
+/// group does not divide K the partial group stays last, and so holds the largest channels. An infinite c_j counts as
+/// the largest finite fp32 (pow2: 2^127).
 /// x (T, K) any strides. Test: tests/unit/smooth_unit_test.cpp.
 SmoothPlan smooth_plan(MatrixView<const float> x, const SmoothConfig& config);
 
