@@ -10,15 +10,15 @@ namespace guardbit::sim {
 /// Documented exit codes of `guardbit` (README).
 enum class ExitCode : int {
   kOk = 0,
-  kGateFailed = 1,      ///< a gate or comparison failed
-  kUsage = 2,           ///< command line
+  kGateFailed = 1,  ///< a gate or comparison failed
+  kUsage = 2,       ///< command line
   kMalformedInput = 65,
   kMissingInput = 66,
-  kRefused = 69,        ///< refused for resources before allocating
+  kRefused = 69,  ///< refused for resources before allocating
   kInternal = 70,
-  kCannotCreate = 73,   ///< output cannot be created
-  kIo = 74,             ///< I/O error, disk full
-  kPartial = 75,        ///< partial, resumable
+  kCannotCreate = 73,  ///< output cannot be created
+  kIo = 74,            ///< I/O error, disk full
+  kPartial = 75,       ///< partial, resumable
   kConfiguration = 78,
 };
 

@@ -1,0 +1,64 @@
+#include "sim/base/sha256.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "models/numerics/check.h"
+#include "sim/base/input_file.h"
+#include "sim/base/signal_guard.h"
+
+namespace guardbit::sim {
+
+struct Sha256::State {
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  GUARDBIT_CHECK(state_->context && EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) == 1,
+                 "libcrypto provides SHA-256");
+}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::update(const void* data, std::size_t num_bytes) {
+  GUARDBIT_CHECK(state_ && EVP_DigestUpdate(state_->context.get(), data, num_bytes) == 1, "hash is open");
+}
+
+std::string Sha256::hex() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned num_bytes = 0;
+  GUARDBIT_CHECK(state_ && EVP_DigestFinal_ex(state_->context.get(), digest.data(), &num_bytes) == 1, "hash is open");
+  state_.reset();
+  std::string text;
+  for (unsigned i = 0; i < num_bytes; ++i) text += fmt::format("{:02x}", digest[i]);
+  return text;
+}
+
+std::string sha256_hex(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.hex();
+}
+
+std::string sha256_of_file(const std::filesystem::path& file) {
+  constexpr std::uint64_t kPieceBytes = 1 << 20;
+  const InputFile input(file);
+  Sha256 hash;
+  std::vector<char> piece(static_cast<std::size_t>(std::min(kPieceBytes, input.size())));
+  for (std::uint64_t offset = 0; offset < input.size();) {
+    throw_if_interrupted();
+    const auto num_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), input.size() - offset));
+    input.read_at(offset, piece.data(), num_bytes);
+    hash.update(piece.data(), num_bytes);
+    offset += num_bytes;
+  }
+  return hash.hex();
+}
+
+}  // namespace guardbit::sim
