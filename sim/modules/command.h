@@ -11,6 +11,8 @@
 namespace guardbit::sim {
 
 /// Dependency tokens are numbered by their producer: a token is available once the command that signals it is done.
+/// Numbers are dense (0, 1, 2, ... in program order is best): the machine keeps two bytes for every number up to the
+/// largest. A token that no command signals is never available.
 using TokenId = std::uint32_t;
 
 /// DRAM <-> scratchpad transfer.
@@ -27,6 +29,7 @@ struct MatrixWork {
   std::uint32_t cycles_per_mac = 1;
   std::uint32_t latency_cycles = 1;  ///< of the PE's accumulator
   std::uint32_t interleave = 1;
+  std::uint32_t pipeline_cycles = 0; ///< stages in front of the PE's accumulator: levels of a reduction tree x latency
   std::uint64_t outer_updates = 0;   ///< promotions per output (outer accumulator multiply-adds), ceil(K / chunk) or 0
   bool first_of_op = true;           ///< pays the array's fill (overlap policy)
   bool last_of_op = true;            ///< pays the array's drain (overlap policy)
@@ -68,6 +71,17 @@ struct Command {
   std::uint64_t allocate_bytes = 0;  ///< scratchpad space taken before the command starts
   std::vector<std::uint64_t> frees;  ///< scratchpad bytes given back when it is done
   std::function<void()> compute;     ///< the values: one call into models/units, no simulated time; may be empty
+};
+
+/// Where the sequencer takes its commands from, in program order, one at a time: long programs need not be in memory at
+/// once. Space is reserved in program order and queues are in order, so a program that can run command by command in
+/// this order (every wait names an earlier command, space suffices) can never deadlock.
+class CommandSource {
+ public:
+  virtual ~CommandSource() = default;
+  /// Fills `command`, which arrives empty (but may have capacity to reuse); false at the end of the program. Called when
+  /// the sequencer can issue, that is up to the units' queues ahead of execution. Exceptions end the run.
+  virtual bool next(Command& command) = 0;
 };
 
 }  // namespace guardbit::sim
