@@ -1,0 +1,325 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "models/kernels/hadamard.cpp"
+#include <hwy/foreach_target.h>
+// foreach_target.h must come before highway.h.
+#include <hwy/aligned_allocator.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "models/kernels/float_environment.h"
+#include "models/kernels/hadamard.h"
+#include "models/kernels/hadamard_plan.h"
+#include "models/kernels/scalar_rounder.h"
+#include "models/numerics/check.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace guardbit::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatTag = hn::ScalableTag<float>;
+using IntTag = hn::RebindToSigned<FloatTag>;
+using FloatVector = hn::Vec<FloatTag>;
+
+/// All stages of one row, x[0 .. n), n a multiple of the lanes, of which there are 2 to 16. `sum(a, b)` is the rounded
+/// sum. A lane of an in-vector stage has the sum or, where its bit h is set, partner - own = partner + (-own).
+template <class Sum>
+HWY_INLINE void transform(float* HWY_RESTRICT x, std::size_t n, const Sum& sum) {
+  const FloatTag d;
+  const IntTag di;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto lane = hn::Iota(di, 0);
+  const auto cross = [&](FloatVector v, int h) HWY_ATTR {
+    const auto bit = hn::Set(di, h);
+    const auto partner = hn::TableLookupLanes(v, hn::IndicesFromVec(d, hn::Xor(lane, bit)));
+    const auto sign = hn::IfThenElseZero(hn::Ne(hn::And(lane, bit), hn::Zero(di)), hn::Set(di, INT32_MIN));
+    return sum(partner, hn::Xor(v, hn::BitCast(d, sign)));
+  };
+  for (std::size_t i = 0; i < n; i += lanes) {
+    auto v = cross(hn::Load(d, x + i), 1);
+    if (lanes > 2) v = cross(v, 2);
+    if (lanes > 4) v = cross(v, 4);
+    if (lanes > 8) v = cross(v, 8);
+    hn::Store(v, d, x + i);
+  }
+  std::size_t h = lanes;
+  if (std::countr_zero(n / lanes) % 2 == 1) {
+    for (std::size_t base = 0; base < n; base += 2 * h) {
+      for (std::size_t i = base; i < base + h; i += lanes) {
+        const auto a = hn::Load(d, x + i);
+        const auto b = hn::Load(d, x + i + h);
+        hn::Store(sum(a, b), d, x + i);
+        hn::Store(sum(a, hn::Neg(b)), d, x + i + h);
+      }
+    }
+    h *= 2;
+  }
+  for (; h < n; h *= 4) {  // two stages for each load and store
+    for (std::size_t base = 0; base < n; base += 4 * h) {
+      for (std::size_t i = base; i < base + h; i += lanes) {
+        const auto x0 = hn::Load(d, x + i);
+        const auto x1 = hn::Load(d, x + i + h);
+        const auto x2 = hn::Load(d, x + i + 2 * h);
+        const auto x3 = hn::Load(d, x + i + 3 * h);
+        const auto y0 = sum(x0, x1);
+        const auto y1 = sum(x0, hn::Neg(x1));
+        const auto y2 = sum(x2, x3);
+        const auto y3 = sum(x2, hn::Neg(x3));
+        hn::Store(sum(y0, y2), d, x + i);
+        hn::Store(sum(y1, y3), d, x + i + h);
+        hn::Store(sum(y0, hn::Neg(y2)), d, x + i + 2 * h);
+        hn::Store(sum(y1, hn::Neg(y3)), d, x + i + 3 * h);
+      }
+    }
+  }
+}
+
+/// r is a + b exactly, for p-bit a, b and their p-bit rounded sum r, p <= 11. With r = a + b + delta, r - a = b + delta
+/// rounds to b and r - b = a + delta rounds to a only if |delta| <= 2^-24 of the smaller addend; but delta is a
+/// multiple of the last bit of the smallest of a, b, r, so delta = 0, or r is below half the smaller addend, and then
+/// the sum was exact by Sterbenz's lemma.
+HWY_INLINE hn::Mask<FloatTag> is_inexact(FloatVector a, FloatVector b, FloatVector r) {
+  return hn::Or(hn::Ne(hn::Sub(r, a), b), hn::Ne(hn::Sub(r, b), a));
+}
+
+HWY_INLINE std::uint64_t total_of(hn::Vec<IntTag> counts) {
+  const IntTag di;
+  HWY_ALIGN std::int32_t lanes[HWY_MAX_BYTES / sizeof(std::int32_t)];
+  hn::Store(counts, di, lanes);
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < hn::Lanes(di); ++i) sum += static_cast<std::uint64_t>(lanes[i]);
+  return sum;
+}
+
+HWY_INLINE bool any_beyond(const float* HWY_RESTRICT x, std::size_t n, float limit) {
+  const FloatTag d;
+  auto beyond = hn::Ne(hn::Zero(d), hn::Zero(d));
+  for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
+    beyond = hn::Or(beyond, hn::Not(hn::Le(hn::Abs(hn::Load(d, x + i)), hn::Set(d, limit))));
+  }
+  return !hn::AllFalse(d, beyond);
+}
+
+/// fp32: the error of TwoSum tells inexact. An overflow or an infinity leaves a non-finite element at the end, because
+/// both results of a butterfly with a non-finite element are non-finite.
+HWY_NOINLINE std::uint64_t transform_fp32(float* HWY_RESTRICT x, std::size_t n) {
+  const FloatTag d;
+  const IntTag di;
+  auto inexact = hn::Zero(di);
+  const auto sum = [&](FloatVector a, FloatVector b) HWY_ATTR {
+    const auto s = hn::Add(a, b);
+    const auto b_virtual = hn::Sub(s, a);
+    const auto error = hn::Add(hn::Sub(a, hn::Sub(s, b_virtual)), hn::Sub(b, b_virtual));
+    inexact = hn::Sub(inexact, hn::BitCast(di, hn::VecFromMask(d, hn::Ne(error, hn::Zero(d)))));
+    return s;
+  };
+  transform(x, n, sum);
+  return total_of(inexact);
+}
+
+/// p <= 11, emin = -126: the low bits of the fp32 sum are rounded off as an integer, its subnormals are the format's.
+/// Two roundings are one: 24 >= 2p + 2 (Figueroa 1995). Overflow shows as in transform_fp32.
+HWY_NOINLINE std::uint64_t transform_wide_range(float* HWY_RESTRICT x, std::size_t n, int drop_bits) {
+  const FloatTag d;
+  const IntTag di;
+  auto inexact = hn::Zero(di);
+  const auto half_minus_one = hn::Set(di, (1 << (drop_bits - 1)) - 1);
+  const auto keep = hn::Set(di, -(1 << drop_bits));
+  const auto sum = [&](FloatVector a, FloatVector b) HWY_ATTR {
+    const auto s = hn::BitCast(di, hn::Add(a, b));
+    const auto is_odd = hn::And(hn::ShiftRightSame(s, drop_bits), hn::Set(di, 1));
+    const auto r = hn::BitCast(d, hn::And(hn::Add(hn::Add(s, half_minus_one), is_odd), keep));
+    inexact = hn::Sub(inexact, hn::BitCast(di, hn::VecFromMask(d, is_inexact(a, b, r))));
+    return r;
+  };
+  transform(x, n, sum);
+  return total_of(inexact);
+}
+
+/// p <= 11 and a range well inside fp32's: adding 1.5 * 2^(24-p) times the sum's power of two (at least 2^emin) leaves
+/// ulp_p(sum) as the last place of the fp32 intermediate, so that addition rounds to nearest even. *largest tells
+/// whether any result left the range.
+HWY_NOINLINE std::uint64_t transform_narrow_range(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& plan,
+                                                  float* largest) {
+  const FloatTag d;
+  const IntTag di;
+  auto inexact = hn::Zero(di);
+  auto max_result = hn::Zero(d);
+  const auto exponent_field = hn::BitCast(d, hn::Set(di, 0x7F800000));
+  const auto min_normal = hn::Set(d, plan.min_normal);
+  const auto magic = hn::Set(d, std::ldexp(1.5F, 24 - plan.precision_bits));
+  const auto sum = [&](FloatVector a, FloatVector b) HWY_ATTR {
+    const auto s = hn::Add(a, b);
+    const auto shift = hn::Mul(hn::Max(hn::And(s, exponent_field), min_normal), magic);
+    const auto r = hn::CopySign(hn::Sub(hn::Add(s, shift), shift), s);
+    inexact = hn::Sub(inexact, hn::BitCast(di, hn::VecFromMask(d, is_inexact(a, b, r))));
+    max_result = hn::Max(max_result, hn::Abs(r));
+    return r;
+  };
+  transform(x, n, sum);
+  *largest = hn::GetLane(hn::MaxOfLanes(d, max_result));
+  return total_of(inexact);
+}
+
+/// x *= scale, rounded to nearest even by the same addition in binary64, where the product of two carriers is exact.
+/// Adds to counts[0 .. 2]: inexact, underflow, flushed; returns false if a result left the range.
+HWY_NOINLINE bool scale_row(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& plan,
+                            std::uint64_t* HWY_RESTRICT counts) {
+  const hn::ScalableTag<double> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::Rebind<float, decltype(d)> df;
+  const auto factor = hn::Set(d, static_cast<double>(plan.scale));
+  const auto exponent_field = hn::BitCast(d, hn::Set(di, std::int64_t{0x7FF} << 52));
+  const auto min_normal = hn::Set(d, static_cast<double>(plan.min_normal));
+  const auto magic = hn::Set(d, std::ldexp(1.5, 53 - plan.precision_bits));
+  const auto zero = hn::Zero(d);
+  auto largest = hn::Zero(d);
+  auto inexact = hn::Zero(di);
+  auto underflow = hn::Zero(di);
+  auto flushed = hn::Zero(di);
+  const auto count = [&](auto mask) HWY_ATTR { return hn::BitCast(di, hn::VecFromMask(d, mask)); };
+  for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
+    const auto s = hn::Mul(hn::PromoteTo(d, hn::Load(df, x + i)), factor);
+    const auto unbounded_shift = hn::Mul(hn::And(s, exponent_field), magic);
+    const auto unbounded = hn::Sub(hn::Add(s, unbounded_shift), unbounded_shift);
+    const auto shift = hn::Mul(hn::Max(hn::And(s, exponent_field), min_normal), magic);
+    const auto r = hn::CopySign(hn::Sub(hn::Add(s, shift), shift), s);
+    const auto compared = plan.tiny_before_rounding ? s : unbounded;
+    const auto is_tiny = hn::Lt(hn::Abs(compared), min_normal);
+    const auto differs = hn::Ne(r, s);
+    inexact = hn::Sub(inexact, count(differs));
+    underflow = hn::Sub(underflow, count(hn::And(differs, is_tiny)));
+    flushed = hn::Sub(flushed, count(hn::And(differs, hn::Eq(r, zero))));
+    largest = hn::Max(largest, hn::Abs(r));
+    hn::Store(hn::DemoteTo(df, r), df, x + i);
+  }
+  const auto total = [&](auto lane_counts)
+                         HWY_ATTR { return static_cast<std::uint64_t>(hn::GetLane(hn::SumOfLanes(di, lane_counts))); };
+  counts[0] += total(inexact);
+  counts[1] += total(underflow);
+  counts[2] += total(flushed);
+  return hn::GetLane(hn::MaxOfLanes(d, largest)) <= static_cast<double>(plan.max_finite);
+}
+
+/// Transforms one row (aligned, n >= the lanes, a power of two) or returns false, x then being undefined: the row has
+/// or gets an element outside the finite range, whose events only the scalar path knows.
+/// counts[0 .. 2]: inexact, underflow, flushed are added to.
+bool transform_row(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& plan, std::uint64_t* counts) {
+  const std::size_t lanes = hn::Lanes(FloatTag());
+  if (n < lanes || lanes < 2 || lanes > 16) return false;
+  if (any_beyond(x, n, plan.max_finite)) return false;
+  float largest = 0;
+  switch (plan.method) {
+    case HadamardMethod::kScalar: return false;
+    case HadamardMethod::kFp32: counts[0] += transform_fp32(x, n); break;
+    case HadamardMethod::kWideRange: counts[0] += transform_wide_range(x, n, 24 - plan.precision_bits); break;
+    case HadamardMethod::kNarrowRange: counts[0] += transform_narrow_range(x, n, plan, &largest); break;
+  }
+  if (largest > plan.max_finite || any_beyond(x, n, plan.max_finite)) return false;
+  return plan.scale == 1.0F || scale_row(x, n, plan, counts);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace guardbit::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace guardbit::kernels {
+namespace {
+
+using numerics::Event;
+
+constexpr std::size_t kElementsPerTask = 32768;
+
+HadamardPlan plan_of(const numerics::FloatSpec& spec, float scale) {
+  const numerics::FloatFormat& format = spec.format;
+  HadamardPlan plan{.precision_bits = format.precision_bits(),
+                    .min_normal = numerics::min_normal(format),
+                    .max_finite = numerics::max_finite(format),
+                    .scale = scale,
+                    .tiny_before_rounding = spec.tininess == numerics::Tininess::kBeforeRounding};
+  constexpr int kMaxShortPrecision = 11;
+  constexpr int kInnerExponent = 80;  // 1.5 * 2^24 times any sum of a long row stays within binary32
+  if (spec.rounding != numerics::RoundingMode::kTiesToEven || spec.flush_input || spec.flush_output ||
+      !format.has_negative_zero()) {
+    return plan;
+  }
+  if (format == numerics::kFp32) plan.method = HadamardMethod::kFp32;
+  if (format.precision_bits() > kMaxShortPrecision) return plan;
+  if (format.emin() == numerics::kFp32.emin() && format.has_infinity() && format.exponent_bits == 8) {
+    plan.method = HadamardMethod::kWideRange;
+  } else if (format.quantum_exponent() > -kInnerExponent && format.max_exponent() < kInnerExponent) {
+    plan.method = HadamardMethod::kNarrowRange;
+  }
+  return plan;
+}
+
+/// The specification in plain loops, for everything that transform_row() does not do.
+void transform_row_scalar(std::span<float> x, float scale, const ScalarRounder& rounder, EventCounts& events) {
+  for (std::size_t h = 1; h < x.size(); h *= 2) {
+    for (std::size_t base = 0; base < x.size(); base += 2 * h) {
+      for (std::size_t i = base; i < base + h; ++i) {
+        const float a = x[i];
+        const float b = x[i + h];
+        x[i] = rounder.add(a, b, events);
+        x[i + h] = rounder.add(a, -b, events);
+      }
+    }
+  }
+  if (scale == 1.0F) return;
+  const float min_normal = numerics::min_normal(rounder.spec().format);
+  for (float& value : x) {
+    if (rounder.spec().flush_input && value != 0 && std::fabs(value) < min_normal) {
+      ++events[Event::kFlushed];
+      value = std::copysign(0.0F, value);
+    }
+    value = rounder(product_of(value, scale), events);
+  }
+}
+
+HWY_EXPORT(transform_row);
+
+}  // namespace
+
+void hadamard_rows(numerics::MatrixView<float> x, const FloatSpec& spec, float scale,
+                   const numerics::ParallelFor& parallel_for, EventCounts& events) {
+  GUARDBIT_CHECK(std::has_single_bit(x.cols), "a row has a power of two elements");
+  GUARDBIT_CHECK(spec.rounding != numerics::RoundingMode::kStochastic, "butterflies are not rounded stochastically");
+  GUARDBIT_CHECK(std::isfinite(scale) && scale != 0, "the scale is finite and not zero");
+  const HadamardPlan plan = plan_of(spec, scale);
+  const ScalarRounder rounder(spec);
+  const std::size_t rows_per_task = std::max<std::size_t>(1, kElementsPerTask / x.cols);
+  const std::size_t num_tasks = (x.rows + rows_per_task - 1) / rows_per_task;
+  std::vector<EventCounts> task_events(num_tasks);
+  numerics::run_parallel(parallel_for, num_tasks, [&](std::size_t task) {
+    const FloatEnvironment environment;
+    const auto work = hwy::AllocateAligned<float>(x.cols);
+    const std::size_t end = std::min(x.rows, (task + 1) * rows_per_task);
+    for (std::size_t row = task * rows_per_task; row < end; ++row) {
+      const auto load = [&] {
+        for (std::size_t i = 0; i < x.cols; ++i) work[i] = x(row, i);
+      };
+      load();
+      std::array<std::uint64_t, 3> counts{};
+      if (HWY_DYNAMIC_DISPATCH(transform_row)(work.get(), x.cols, plan, counts.data())) {
+        task_events[task][Event::kInexact] += counts[0];
+        task_events[task][Event::kUnderflow] += counts[1];
+        task_events[task][Event::kFlushed] += counts[2];
+      } else {
+        load();
+        transform_row_scalar({work.get(), x.cols}, scale, rounder, task_events[task]);
+      }
+      for (std::size_t i = 0; i < x.cols; ++i) x(row, i) = work[i];
+    }
+  });
+  for (const EventCounts& counts : task_events) events += counts;
+}
+
+}  // namespace guardbit::kernels
+#endif  // HWY_ONCE
