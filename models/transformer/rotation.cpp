@@ -1,22 +1,50 @@
 #include "models/transformer/rotation.h"
 
-#include <bit>
 #include <cmath>
+#include <span>
 
 #include "models/transformer/matmul.h"
+#include "models/units/hadamard_matrix.h"
 
 namespace guardbit::transformer {
 namespace {
 
+/// H = H_m (x) Sylvester(2^n) of units/hadamard_matrix.h, applied to one vector at a time.
 template <class T>
-Matrix<T> sign_matrix(int size) {
-  const std::size_t n = static_cast<std::size_t>(size);
-  GUARDBIT_CHECK(std::has_single_bit(n), "Hadamard size");
-  Matrix<T> h(n, n);
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t j = 0; j < n; ++j) h(i, j) = std::popcount(i & j) % 2 == 0 ? T(1) : T(-1);
-  return h;
-}
+class Hadamard {
+ public:
+  Hadamard(int size, RotationDirection direction)
+      : run_elems_(std::size_t{1} << units::hadamard_factors(size).butterfly_stages),
+        signs_(units::hadamard_matrix(units::hadamard_factors(size).factor)),
+        transposed_(direction == RotationDirection::kInverse),
+        scale_(T(1) / std::sqrt(static_cast<T>(size))) {}
+
+  /// x in place; `scratch` has its size.
+  void apply(std::span<T> x, std::span<T> scratch) const {
+    for (std::size_t half = 1; half < run_elems_; half *= 2)
+      for (std::size_t begin = 0; begin < x.size(); begin += 2 * half)
+        for (std::size_t i = begin; i < begin + half; ++i) {
+          const T sum = x[i] + x[i + half];
+          x[i + half] = x[i] - x[i + half];
+          x[i] = sum;
+        }
+    const std::size_t num_runs = signs_.rows();
+    for (std::size_t a = 0; a < num_runs; ++a)
+      for (std::size_t b = 0; b < run_elems_; ++b) {
+        T sum = 0;
+        for (std::size_t c = 0; c < num_runs; ++c)
+          sum += static_cast<T>(transposed_ ? signs_(c, a) : signs_(a, c)) * x[c * run_elems_ + b];
+        scratch[a * run_elems_ + b] = sum * scale_;
+      }
+    std::copy(scratch.begin(), scratch.end(), x.begin());
+  }
+
+ private:
+  std::size_t run_elems_;  // 2^n
+  Matrix<float> signs_;    // H_m
+  bool transposed_;        // Sylvester's part is symmetric
+  T scale_;
+};
 
 }  // namespace
 
@@ -27,22 +55,19 @@ void rotate_rows(Matrix<T>& x, const RuntimeRotation& rotation, RotationDirectio
   const std::size_t size = static_cast<std::size_t>(rotation.size);
   const std::size_t stride = static_cast<std::size_t>(rotation.stride);
   GUARDBIT_CHECK(x.cols() % (size * stride) == 0, "a rotation's blocks fill the row");
-  const Matrix<T> signs = sign_matrix<T>(rotation.size);
-  // One row per transformed vector. Element i of vector (row, block, j) is x(row, (block * size + i) * stride + j).
-  const std::size_t num_vectors = x.rows() * x.cols() / size;
-  const auto position = [&](std::size_t vector, std::size_t i) {
-    return (vector / stride * size + i) * stride + vector % stride;
-  };
-  Matrix<T> vectors(num_vectors, size);
-  for (std::size_t v = 0; v < num_vectors; ++v)
-    for (std::size_t i = 0; i < size; ++i) vectors(v, i) = x.data()[position(v, i)];
-  Matrix<T> rotated(num_vectors, size);
-  const MatrixView<const T> h = signs.view();
-  multiply(std::as_const(vectors).view(), direction == RotationDirection::kForward ? h.transposed() : h, parallel_for,
-           rotated.view());
-  const T scale = T(1) / std::sqrt(static_cast<T>(rotation.size));
-  for (std::size_t v = 0; v < num_vectors; ++v)
-    for (std::size_t i = 0; i < size; ++i) x.data()[position(v, i)] = rotated(v, i) * scale;
+  const Hadamard<T> hadamard(rotation.size, direction);
+  for_row_blocks(parallel_for, x.rows(), [&](std::size_t begin, std::size_t end) {
+    std::vector<T> vector(size);
+    std::vector<T> scratch(size);
+    for (std::size_t r = begin; r < end; ++r)
+      for (std::size_t block = 0; block < x.cols(); block += size * stride)
+        for (std::size_t j = 0; j < stride; ++j) {
+          T* const first = x.row(r) + block + j;
+          for (std::size_t i = 0; i < size; ++i) vector[i] = first[i * stride];
+          hadamard.apply(vector, scratch);
+          for (std::size_t i = 0; i < size; ++i) first[i * stride] = vector[i];
+        }
+  });
 }
 
 template void rotate_rows(Matrix<float>&, const RuntimeRotation&, RotationDirection, const numerics::ParallelFor&);
