@@ -1,1 +1,9 @@
 # Tests of arith; included by tests/CMakeLists.txt.
+
+find_package(ZLIB REQUIRED)
+add_library(guardbit_golden_vectors STATIC support/golden_vectors.cpp)
+target_link_libraries(guardbit_golden_vectors PUBLIC guardbit_flags guardbit_arith PRIVATE ZLIB::ZLIB GTest::gtest)
+target_compile_definitions(guardbit_golden_vectors PRIVATE GUARDBIT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+
+guardbit_test(golden/operation_vectors_test.cpp LINK guardbit_golden_vectors guardbit_arith LABELS golden)
+guardbit_test(golden/gemm_vectors_test.cpp LINK guardbit_golden_vectors guardbit_arith LABELS golden)

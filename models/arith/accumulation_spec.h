@@ -36,12 +36,12 @@ enum class Reduce {
 /// chunk c: 2^31 + c*interleave + i; promotion of chunk c: step c. These k and s count through all chunks.
 struct AccumulationSpec {
   Reduce reduce = Reduce::kSequential;
-  int width = 1;                               ///< kTree: W, a power of two, 2..64
-  int interleave = 1;                          ///< accumulators per chunk used in turn, 1..16
-  std::optional<numerics::FloatSpec> product;  ///< rounding of single products; none: exact
-  numerics::FloatSpec inner;                   ///< accumulator (and tree nodes); flush_input is not supported here
-  int promote_every = 0;                       ///< products per chunk; 0: no promotion
-  numerics::FloatSpec outer;                   ///< accumulator buffer, only with promotion
+  int width = 1;                                 ///< kTree: W, a power of two, 2..64
+  int interleave = 1;                            ///< accumulators per chunk used in turn, 1..16
+  std::optional<numerics::FloatSpec> product{};  ///< rounding of single products; none: exact
+  numerics::FloatSpec inner{};                   ///< accumulator (and tree nodes); flush_input is not supported here
+  int promote_every = 0;                         ///< products per chunk; 0: no promotion
+  numerics::FloatSpec outer{};                   ///< accumulator buffer, only with promotion
 
   friend bool operator==(const AccumulationSpec&, const AccumulationSpec&) = default;
 };
@@ -52,7 +52,7 @@ struct IntAccumulationSpec {
   numerics::IntFormat inner{32};
   numerics::IntOverflow overflow = numerics::IntOverflow::kWrap;
   int promote_every = 0;  ///< products per chunk (the group size); 0: all of K is one chunk
-  numerics::FloatSpec outer;
+  numerics::FloatSpec outer{};
 
   friend bool operator==(const IntAccumulationSpec&, const IntAccumulationSpec&) = default;
 };

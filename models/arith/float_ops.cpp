@@ -165,7 +165,8 @@ Rounded multiply_add(std::uint32_t a, std::uint32_t b, const FloatFormat& from_a
   // A NaN addend makes the result a NaN of an operand, so 0 * inf + NaN is not invalid (events.h; RISC-V says it is).
   if (is_nan(z)) return deliver(z, to, random, /*invalid=*/false, flags);
   const Unrounded product = exact_product(x, y, &invalid);
-  return deliver(exact_sum(product, z, to.rounding, &invalid), to, random, invalid, flags);
+  const Unrounded sum = exact_sum(product, z, to.rounding, &invalid);
+  return deliver(sum, to, random, invalid, flags);
 }
 
 }  // namespace guardbit::arith
