@@ -11,17 +11,20 @@ struct HadamardFactors {
   int butterfly_stages = 0;
 };
 
-/// True for 2^n, and for m * 2^n with m in 12, 20, 28, 36, 44, 52, 60, 68, 76, 84, 108, 124, 140, 148, 156, 172, 180.
+/// True for 2^n and for m * 2^n, where m is 4 times an odd number and one of these constructions gives H_m:
+///   Paley I                  m - 1 is a prime (then it is 3 mod 4): 12, 20, 44, 60, 68, 84, 108, 132, 140, 164, ...
+///   Paley II                 m/2 - 1 is a prime, 1 mod 4: 28, 36, 76, 124, 148, ...
+///   Williamson               four symmetric circulants of order m / 4 on file: 52, 172
+///   Baumert and Hall (1965)  the array of order 12 on Williamson's circulants of order 13: 156
+/// The first that applies is taken.
 bool hadamard_supported(int size);
 
 /// Internal error unless hadamard_supported(size).
 HadamardFactors hadamard_factors(int size);
 
 /// H (size, size) with entries +1 and -1 and H H^T = size * I; not symmetric in general.
-/// H = H_m (x) Sylvester(2^n): H[a * 2^n + b][c * 2^n + d] = H_m[a][c] * (-1)^popcount(b & d). H_m comes from
-///   Paley's first construction where m - 1 is a prime (3 mod 4), his second where m/2 - 1 is a prime (1 mod 4),
-///   else Williamson's array of four symmetric circulants (52, 172), or the Baumert-Hall array (156).
-/// Test: tests/unit/hadamard_matrix_test.cpp.
+/// H = H_m (x) Sylvester(2^n): H[a * 2^n + b][c * 2^n + d] = H_m[a][c] * (-1)^popcount(b & d).
+/// Internal error unless hadamard_supported(size). Test: tests/unit/hadamard_matrix_test.cpp.
 numerics::Matrix<float> hadamard_matrix(int size);
 
 }  // namespace guardbit::units

@@ -1,0 +1,86 @@
+#include "models/units/rotate_unit.h"
+
+#include <cmath>
+
+#include "models/kernels/hadamard.h"
+#include "models/kernels/scalar_rounder.h"
+#include "models/units/arithmetic.h"
+
+namespace guardbit::units {
+namespace {
+
+using kernels::ScalarRounder;
+using numerics::Stage;
+
+/// Where the elements of one transform lie in a row of activations.
+struct TransformLayout {
+  std::size_t size;
+  std::size_t stride;
+
+  std::size_t transforms(std::size_t num_cols) const { return num_cols / size; }
+  std::size_t column(std::size_t transform, std::size_t i) const {
+    return (transform / stride * size + i) * stride + transform % stride;
+  }
+};
+
+/// H_m across the runs of one transform, in place: t (m, run).
+void multiply_factor(const Matrix<float>& factor, const ScalarRounder& round, std::span<float> t,
+                     std::vector<float>& result, EventCounts& events) {
+  const std::size_t m = factor.rows();
+  const std::size_t run = t.size() / m;
+  result.resize(t.size());
+  for (std::size_t i = 0; i < m; ++i) {
+    for (std::size_t j = 0; j < run; ++j) {
+      float acc = factor(i, 0) * t[j];  // +-1: exact
+      for (std::size_t k = 1; k < m; ++k) acc = round.add(acc, factor(i, k) * t[k * run + j], events);
+      result[i * run + j] = acc;
+    }
+  }
+  std::ranges::copy(result, t.begin());
+}
+
+}  // namespace
+
+void rotate(MatrixView<const float> x, int size, int stride, const RotateConfig& config, MatrixView<float> y,
+            EventLedger& ledger, const ParallelFor& parallel_for) {
+  const HadamardFactors factors = hadamard_factors(size);
+  const TransformLayout layout{static_cast<std::size_t>(size), static_cast<std::size_t>(stride)};
+  GUARDBIT_CHECK(y.rows == x.rows && y.cols == x.cols, "y has x's shape");
+  GUARDBIT_CHECK(stride > 0 && x.cols % (layout.size * layout.stride) == 0, "rows are whole blocks of size * stride");
+  const numerics::FloatSpec spec = conversion_spec(config.format);
+  const ScalarRounder round(spec);
+  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(size)));
+  const Matrix<float> factor = hadamard_matrix(factors.factor);
+  const std::size_t run = std::size_t{1} << static_cast<unsigned>(factors.butterfly_stages);
+  const std::size_t transforms = layout.transforms(x.cols);
+  const bool dense = factors.factor > 1;
+
+  for_row_blocks(x.rows, x.cols, parallel_for, ledger, [&](std::size_t begin, std::size_t end, EventLedger& events) {
+    EventCounts& counts = events[Stage::kRotate];
+    Matrix<float> work(transforms * (end - begin), layout.size);
+    for (std::size_t t = 0; t < work.rows(); ++t) {
+      for (std::size_t i = 0; i < layout.size; ++i) {
+        work(t, i) = x(begin + t / transforms, layout.column(t % transforms, i));
+      }
+    }
+    if (size == 1) {
+      for (float& value : work.data()) value = round({value}, counts);
+    } else {
+      const MatrixView<float> runs{work.data().data(), work.data().size() / run, run, run, 1};
+      kernels::hadamard_rows(runs, spec, dense ? 1.0F : scale, {}, counts);
+    }
+    std::vector<float> buffer;
+    for (std::size_t t = 0; t < work.rows(); ++t) {
+      const std::span<float> values(work.row(t), layout.size);
+      if (dense) {
+        multiply_factor(factor, round, values, buffer, counts);
+        for (float& value : values) value = round.multiply(value, scale, counts);
+      }
+      for (std::size_t i = 0; i < layout.size; ++i) {
+        y(begin + t / transforms, layout.column(t % transforms, i)) = values[i];
+      }
+    }
+  });
+}
+
+}  // namespace guardbit::units
