@@ -1,1 +1,5 @@
-# Tests of trace; included by tests/CMakeLists.txt.
+# Tests of base and trace; included by tests/CMakeLists.txt.
+guardbit_test(unit/atomic_file_test.cpp LINK guardbit_base LABELS unit)
+guardbit_test(unit/base_test.cpp LINK guardbit_base LABELS unit)
+guardbit_test(unit/safetensors_test.cpp LINK guardbit_trace LABELS unit)
+guardbit_test(unit/strict_json_test.cpp LINK guardbit_trace LABELS unit)

@@ -29,7 +29,22 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+std::string without_nuls(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '\0') {
+      result += "\\x00";
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
 }  // namespace
+
+UserError::UserError(ExitCode code, const std::string& message)
+    : std::runtime_error(without_nuls(message)), code_(code) {}
 
 std::string printable(std::string_view text) {
   std::string result;

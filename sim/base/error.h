@@ -23,10 +23,11 @@ enum class ExitCode : int {
 };
 
 /// One clear message: file, place, what was found, what is expected; several lines if one run finds several problems.
-/// what() may hold bytes from files; `printable()` escapes control characters before anything reaches a terminal.
+/// what() may hold bytes from files (NULs as \x00, for it is a C string); `printable()` escapes control characters
+/// before anything reaches a terminal.
 class UserError : public std::runtime_error {
  public:
-  UserError(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  UserError(ExitCode code, const std::string& message);
   ExitCode code() const { return code_; }
 
  private:

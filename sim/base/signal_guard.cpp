@@ -39,6 +39,7 @@ SignalGuard::SignalGuard() {
 
 SignalGuard::~SignalGuard() {
   for (std::size_t i = 0; i < kHandledSignals.size(); ++i) sigaction(kHandledSignals[i], &previous_actions[i], nullptr);
+  arrived_signal = 0;
 }
 
 int interrupting_signal() noexcept { return arrived_signal.load(std::memory_order_relaxed); }

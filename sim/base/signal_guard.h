@@ -17,8 +17,8 @@ class Interrupted : public std::exception {
   int signal_;
 };
 
-/// Handles the three signals for its lifetime, then restores what was there; one at a time, owned by main.
-/// Signals that are ignored when it starts (nohup) stay ignored.
+/// Handles the three signals for its lifetime, then restores what was there and forgets the signal; one at a time,
+/// owned by main. Signals that are ignored when it starts (nohup) stay ignored.
 class SignalGuard {
  public:
   SignalGuard();
