@@ -84,17 +84,18 @@ HWY_INLINE void transform(float* HWY_RESTRICT x, std::size_t n, const Sum& sum) 
 /// rounds to b and r - b = a + delta rounds to a only if |delta| <= 2^-24 of the smaller addend; but delta is a
 /// multiple of the last bit of the smallest of a, b, r, so delta = 0, or r is below half the smaller addend, and then
 /// the sum was exact by Sterbenz's lemma.
-HWY_INLINE hn::Mask<FloatTag> is_inexact(FloatVector a, FloatVector b, FloatVector r) {
-  return hn::Or(hn::Ne(hn::Sub(r, a), b), hn::Ne(hn::Sub(r, b), a));
+HWY_INLINE hn::Mask<FloatTag> is_exact(FloatVector a, FloatVector b, FloatVector r) {
+  return hn::And(hn::Eq(hn::Sub(r, a), b), hn::Eq(hn::Sub(r, b), a));
 }
 
-HWY_INLINE std::uint64_t total_of(hn::Vec<IntTag> counts) {
+/// Exact results are what the lanes count, since a comparison with a NaN is false.
+HWY_INLINE std::uint64_t num_inexact(hn::Vec<IntTag> exact, std::size_t n) {
   const IntTag di;
   HWY_ALIGN std::int32_t lanes[HWY_MAX_BYTES / sizeof(std::int32_t)];
-  hn::Store(counts, di, lanes);
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < hn::Lanes(di); ++i) sum += static_cast<std::uint64_t>(lanes[i]);
-  return sum;
+  hn::Store(exact, di, lanes);
+  std::uint64_t num_roundings = n * static_cast<std::uint64_t>(std::countr_zero(n));
+  for (std::size_t i = 0; i < hn::Lanes(di); ++i) num_roundings -= static_cast<std::uint64_t>(lanes[i]);
+  return num_roundings;
 }
 
 HWY_INLINE bool any_beyond(const float* HWY_RESTRICT x, std::size_t n, float limit) {
@@ -106,21 +107,22 @@ HWY_INLINE bool any_beyond(const float* HWY_RESTRICT x, std::size_t n, float lim
   return !hn::AllFalse(d, beyond);
 }
 
-/// fp32: the error of TwoSum tells inexact. An overflow or an infinity leaves a non-finite element at the end, because
-/// both results of a butterfly with a non-finite element are non-finite.
+/// fp32: the error of TwoSum tells inexact (it is a NaN if sum - a overflows, which only an inexact sum can do). An
+/// overflow or an infinity leaves a non-finite element at the end, because both results of a butterfly with a
+/// non-finite element are non-finite.
 HWY_NOINLINE std::uint64_t transform_fp32(float* HWY_RESTRICT x, std::size_t n) {
   const FloatTag d;
   const IntTag di;
-  auto inexact = hn::Zero(di);
+  auto exact = hn::Zero(di);
   const auto sum = [&](FloatVector a, FloatVector b) HWY_ATTR {
     const auto s = hn::Add(a, b);
     const auto b_virtual = hn::Sub(s, a);
     const auto error = hn::Add(hn::Sub(a, hn::Sub(s, b_virtual)), hn::Sub(b, b_virtual));
-    inexact = hn::Sub(inexact, hn::BitCast(di, hn::VecFromMask(d, hn::Ne(error, hn::Zero(d)))));
+    exact = hn::Sub(exact, hn::BitCast(di, hn::VecFromMask(d, hn::Eq(error, hn::Zero(d)))));
     return s;
   };
   transform(x, n, sum);
-  return total_of(inexact);
+  return num_inexact(exact, n);
 }
 
 /// p <= 11, emin = -126: the low bits of the fp32 sum are rounded off as an integer, its subnormals are the format's.
@@ -128,18 +130,18 @@ HWY_NOINLINE std::uint64_t transform_fp32(float* HWY_RESTRICT x, std::size_t n) 
 HWY_NOINLINE std::uint64_t transform_wide_range(float* HWY_RESTRICT x, std::size_t n, int drop_bits) {
   const FloatTag d;
   const IntTag di;
-  auto inexact = hn::Zero(di);
+  auto exact = hn::Zero(di);
   const auto half_minus_one = hn::Set(di, (1 << (drop_bits - 1)) - 1);
   const auto keep = hn::Set(di, -(1 << drop_bits));
   const auto sum = [&](FloatVector a, FloatVector b) HWY_ATTR {
     const auto s = hn::BitCast(di, hn::Add(a, b));
     const auto is_odd = hn::And(hn::ShiftRightSame(s, drop_bits), hn::Set(di, 1));
     const auto r = hn::BitCast(d, hn::And(hn::Add(hn::Add(s, half_minus_one), is_odd), keep));
-    inexact = hn::Sub(inexact, hn::BitCast(di, hn::VecFromMask(d, is_inexact(a, b, r))));
+    exact = hn::Sub(exact, hn::BitCast(di, hn::VecFromMask(d, is_exact(a, b, r))));
     return r;
   };
   transform(x, n, sum);
-  return total_of(inexact);
+  return num_inexact(exact, n);
 }
 
 /// p <= 11 and a range well inside fp32's: adding 1.5 * 2^(24-p) times the sum's power of two (at least 2^emin) leaves
@@ -149,7 +151,7 @@ HWY_NOINLINE std::uint64_t transform_narrow_range(float* HWY_RESTRICT x, std::si
                                                   float* largest) {
   const FloatTag d;
   const IntTag di;
-  auto inexact = hn::Zero(di);
+  auto exact = hn::Zero(di);
   auto max_result = hn::Zero(d);
   const auto exponent_field = hn::BitCast(d, hn::Set(di, 0x7F800000));
   const auto min_normal = hn::Set(d, plan.min_normal);
@@ -158,13 +160,13 @@ HWY_NOINLINE std::uint64_t transform_narrow_range(float* HWY_RESTRICT x, std::si
     const auto s = hn::Add(a, b);
     const auto shift = hn::Mul(hn::Max(hn::And(s, exponent_field), min_normal), magic);
     const auto r = hn::CopySign(hn::Sub(hn::Add(s, shift), shift), s);
-    inexact = hn::Sub(inexact, hn::BitCast(di, hn::VecFromMask(d, is_inexact(a, b, r))));
+    exact = hn::Sub(exact, hn::BitCast(di, hn::VecFromMask(d, is_exact(a, b, r))));
     max_result = hn::Max(max_result, hn::Abs(r));
     return r;
   };
   transform(x, n, sum);
   *largest = hn::GetLane(hn::MaxOfLanes(d, max_result));
-  return total_of(inexact);
+  return num_inexact(exact, n);
 }
 
 /// x *= scale, rounded to nearest even by the same addition in binary64, where the product of two carriers is exact.

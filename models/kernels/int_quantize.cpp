@@ -43,7 +43,7 @@ HWY_ATTR void quantize(const float* HWY_RESTRICT x, std::size_t n, float scale, 
   const auto mask_ones = [&](auto mask) HWY_ATTR { return hn::BitCast(di64, hn::VecFromMask(dd, mask)); };
 
   const auto step = [&](auto values) HWY_ATTR {
-    const auto is_nan = hn::Ne(values, values);
+    const auto is_nan = hn::IsNaN(values);
     values = hn::IfThenElse(is_nan, zero, values);
     // Clamped before rounding: a midpoint beyond the range rounds into it or clips to the same value, and Round() need
     // not handle infinities.
