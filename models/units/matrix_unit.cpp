@@ -105,11 +105,11 @@ void matrix_product(const Operand& a, const Operand& b, IndexRange rows, IndexRa
                  "operands agree in K and in kind");
   GUARDBIT_CHECK(acc.rows == rows.size() && acc.cols == cols.size(), "acc has the block's shape");
   const std::vector<float> scales = chunk_scales(group_scales, mode, a.cols());
-  const kernels::GemmOptions gemm_options{
-      .wanted = options.wanted,
-      .stream = options.stream,
-      .first = {static_cast<std::uint32_t>(rows.begin), static_cast<std::uint32_t>(cols.begin)},
-      .parallel_for = options.parallel_for};
+  const kernels::GemmOptions gemm_options{.wanted = options.wanted,
+                                          .stream = options.stream,
+                                          .first = {options.origin.row + static_cast<std::uint32_t>(rows.begin),
+                                                    options.origin.column + static_cast<std::uint32_t>(cols.begin)},
+                                          .parallel_for = options.parallel_for};
   arith::AccumulationEvents events;
   if (mode.integer) {
     kernels::gemm(a.codes.view().rows_range(rows.begin, rows.end),

@@ -41,6 +41,7 @@ struct IndexRange {
 struct MatrixProductOptions {
   numerics::EventSet wanted = numerics::EventSet::all();  ///< counters to keep; never changes bits
   numerics::RandomStream stream;                          ///< stochastic rounding
+  arith::OutputIndex origin;  ///< of the operands' first row and column in the whole product they are part of
   ParallelFor parallel_for;
 };
 
