@@ -1,0 +1,84 @@
+// The command line: one binary with verbs. Turns every outcome into the documented exit code.
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+#include "models/numerics/check.h"
+#include "sim/base/error.h"
+#include "sim/base/fp_environment.h"
+#include "sim/base/signal_guard.h"
+#include "sim/cli/verbs.h"
+#include "sim/replay/build_info.h"
+
+namespace guardbit::sim::cli {
+
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (std::fflush(stdout) == 0) return;
+  if (errno == EPIPE) return;  // the reader is gone and wants no more
+  throw UserError(ExitCode::kIo, "standard output: cannot be written; expected room for the result");
+}
+
+namespace {
+
+int exit_status(ExitCode code) { return static_cast<int>(code); }
+
+int run(int argc, char** argv) {
+  const auto build = build_provenance();
+  CLI::App app{"Guardbit: bit-accurate simulator of a transformer accelerator", "guardbit"};
+  app.set_version_flag("--version", fmt::format("guardbit {} ({})", build.at("version"), build.at("commit")));
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done, 1 gate failed, 2 usage, 65 malformed input, 66 missing input, 69 refused for resources,\n"
+      "70 internal error, 73 cannot create output, 74 I/O error, 75 partial, 78 configuration, 128+n signal n.\n"
+      "Example: guardbit replay traces/kjv-gpt2 --accelerator configs/accelerators/edge.toml");
+  Action action;
+  add_replay(app, action);
+  add_capture(app, action);
+  add_config(app, action);
+  add_list(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);
+    return status == 0 ? 0 : exit_status(ExitCode::kUsage);
+  }
+  return action();
+}
+
+int run_guarded(int argc, char** argv) {
+  const SignalGuard signals;
+  const FpEnvironment environment;
+  try {
+    return run(argc, argv);
+  } catch (const UserError& error) {
+    fmt::print(stderr, "guardbit: {}\n", printable(error.what()));
+    return exit_status(error.code());
+  } catch (const Interrupted& interrupted) {
+    return 128 + interrupted.signal();
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "guardbit: out of memory\n");
+    return exit_status(ExitCode::kRefused);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "guardbit: internal error, please report it: {}\n", printable(error.what()));
+    return exit_status(ExitCode::kInternal);
+  }
+}
+
+}  // namespace
+}  // namespace guardbit::sim::cli
+
+/// libsystemc asks for this entry point; the simulation kernel is driven by Accelerator, not by it.
+int sc_main(int /*argc*/, char** /*argv*/) { return 0; }
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const int status = guardbit::sim::cli::run_guarded(argc, argv);
+  const int signal = guardbit::sim::interrupting_signal();
+  if (signal != 0 && status == 128 + signal) guardbit::sim::end_by_signal(signal);
+  return status;
+}

@@ -1,0 +1,29 @@
+#include "sim/cli/progress_line.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace guardbit::sim::cli {
+
+ProgressLine::ProgressLine(bool quiet)
+    : enabled_(!quiet && isatty(STDERR_FILENO) != 0), start_(std::chrono::steady_clock::now()) {}
+
+ProgressLine::~ProgressLine() {
+  if (shown_) fmt::print(stderr, "\r\x1b[K");
+}
+
+void ProgressLine::update(std::size_t done, std::size_t total, const std::string& what) {
+  if (!enabled_) return;
+  const double elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  const double left_s = elapsed_s / static_cast<double>(done) * static_cast<double>(total - done);
+  constexpr std::size_t kWidth = 30;
+  const std::size_t filled = kWidth * done / total;
+  fmt::print(stderr, "\r\x1b[K[{}{}] {}/{} windows, {} ({:.0f} s left)", std::string(filled, '#'),
+             std::string(kWidth - filled, '.'), done, total, what, left_s);
+  std::fflush(stderr);
+  shown_ = true;
+}
+
+}  // namespace guardbit::sim::cli

@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <span>
+
+#include "models/kernels/vector_target.h"
+#include "sim/base/atomic_file.h"
+#include "sim/base/error.h"
+#include "sim/base/thread_pool.h"
+#include "sim/cli/progress_line.h"
+#include "sim/cli/verbs.h"
+#include "sim/replay/replay.h"
+#include "sim/report/report_registry.h"
+
+namespace guardbit::sim::cli {
+namespace {
+
+struct ReplayArguments {
+  std::string trace;
+  std::string accelerator;
+  std::vector<std::string> overrides;
+  std::string format = "table";
+  std::string output;
+  std::string vector_target;
+  std::size_t threads = 0;
+  bool quiet = false;
+  ReplayOptions options;
+};
+
+const Report& report_named(std::string_view name) {
+  for (const Report& report : reports()) {
+    if (report.name == name) return report;
+  }
+  throw InternalError("report " + std::string(name) + " is not registered");
+}
+
+/// Every report of a result, under a fixed name each; all or none of them appear.
+void write_results(OutputDirectory& directory, const ReplayResult& result) {
+  for (const Report& report : reports()) {
+    write_file(directory.path() / (std::string("result.") + std::string(report.extension)), report.write(result));
+  }
+  directory.commit();
+}
+
+std::vector<std::string> result_names() {
+  std::vector<std::string> names = {"result.json"};
+  for (const Report& report : reports()) {
+    const std::string name = std::string("result.") + std::string(report.extension);
+    if (name != names.front()) names.push_back(name);
+  }
+  return names;
+}
+
+int run_replay(ReplayArguments& arguments) {
+  if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
+  const LoadedAccelerator accelerator = load_accelerator(arguments.accelerator, arguments.overrides);
+  const Trace trace = load_trace(arguments.trace);
+  std::unique_ptr<OutputDirectory> directory;
+  if (!arguments.output.empty()) directory = std::make_unique<OutputDirectory>(arguments.output, result_names());
+
+  ThreadPool pool(arguments.threads == 0 ? available_processors() : arguments.threads);
+  ReplayResult result;
+  {
+    ProgressLine progress(arguments.quiet);
+    result = replay(trace, accelerator, arguments.options, pool.parallel_for(),
+                    [&progress](std::size_t done, std::size_t total, const std::string& what) {
+                      progress.update(done, total, what);
+                    });
+  }
+  if (directory) write_results(*directory, result);
+  print(report_named(arguments.format).write(result));
+  if (directory && !arguments.quiet) fmt::print(stderr, "results written to {}\n", arguments.output);
+  return 0;
+}
+
+std::vector<std::string> report_names() {
+  std::vector<std::string> names;
+  for (const Report& report : reports()) names.emplace_back(report.name);
+  return names;
+}
+
+}  // namespace
+
+void add_replay(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<ReplayArguments>();
+  arguments->options.variants = {"none", "slanc", "rrs", "slanc+rrs"};
+  CLI::App* verb = app.add_subcommand("replay", "Replay a trace on a described accelerator, bit for bit");
+  ReplayOptions& options = arguments->options;
+  verb->add_option("trace", arguments->trace, "Trace directory (made by guardbit capture)")->required();
+  verb->add_option("--accelerator,-a", arguments->accelerator, "Accelerator file (configs/README.md)")->required();
+  verb->add_option("--variants", options.variants,
+                   "Comma-separated variants, each methods joined by + (guardbit list methods)")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->add_option("--set", arguments->overrides, "Override one key of the accelerator: section.key=value")
+      ->expected(1)
+      ->allow_extra_args(false);
+  verb->add_flag("--open-loop", options.open_loop,
+                 "Every operation reads the fp32 reference's tensors: errors stay where they arise");
+  verb->add_option("--residual-gain", options.residual_gain,
+                   "Scale the residual stream to a large model's range; the function stays the same")
+      ->check(CLI::Range(1e-6, 1e6));
+  verb->add_option("--channel-gain", options.channel_gain, "Scale outlier channels at the norms' outputs")
+      ->check(CLI::Range(1e-6, 1e6));
+  verb->add_option("--channels", options.channels, "Number of outlier channels")->check(CLI::Range(0, 1 << 20));
+  verb->add_option("--windows", options.max_windows, "Replay only the first windows of the trace (0: all)");
+  verb->add_option("--seed", options.seed, "Rotation signs, outlier channels, stochastic rounding")
+      ->capture_default_str();
+  verb->add_option("--slanc-target", options.calibration.target_norm, "Norm that SLaNC scales rows to")
+      ->check(CLI::Range(1e-6, 1e6))
+      ->capture_default_str();
+  verb->add_flag("--smooth-qkv", options.calibration.smooth_qkv, "Runtime smoothing on q, k and v as well");
+  verb->add_option("--format", arguments->format, "Report on standard output")
+      ->check(CLI::IsMember(report_names()))
+      ->capture_default_str();
+  verb->add_option("-o,--output", arguments->output, "Directory for all reports; appears whole or not at all");
+  verb->add_option("--threads", arguments->threads, "Worker threads (0: all processors); never changes results")
+      ->check(CLI::Range(0, 1024));
+  verb->add_option("--vector-target", arguments->vector_target,
+                   "Widest vector instructions to use; never changes results")
+      ->check(CLI::IsMember(kernels::vector_targets()));
+  verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
+  verb->footer(
+      "Example: guardbit replay traces/kjv-gpt2 --accelerator configs/accelerators/edge.toml \\\n"
+      "           --variants none,slanc,rrs,slanc+rrs --set norm.lanes=32 --format json -o out/edge");
+  verb->final_callback([arguments, &action] { action = [arguments] { return run_replay(*arguments); }; });
+}
+
+}  // namespace guardbit::sim::cli

@@ -1,0 +1,46 @@
+#pragma once
+/// What of a variant does not change from window to window: the rewritten model, its quantized weights, its units.
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "models/transformer/model.h"
+#include "models/units/accelerator_config.h"
+#include "models/units/arithmetic.h"
+#include "models/units/eltwise_unit.h"
+#include "models/units/matrix_unit.h"
+#include "models/units/norm_unit.h"
+#include "models/units/smooth_unit.h"
+
+namespace guardbit::sim {
+
+/// A linear layer's arithmetic and its weights as they lie in DRAM.
+struct PreparedLinear {
+  units::MatrixMode mode;
+  units::Operand weights;  ///< (N, K)
+};
+
+struct PreparedVariant {
+  std::string name;
+  transformer::Model<float> model;
+  units::AcceleratorConfig config;
+  numerics::FloatSpec residual;  ///< storage formats
+  numerics::FloatSpec activation;
+  numerics::FloatSpec kv_cache;
+  std::map<std::size_t, PreparedLinear> linears;  ///< by op index
+  units::MatrixMode attention;
+  std::optional<units::NormUnit> norm;  ///< results in the activation storage format
+  units::RopeTable rope;                ///< empty without rotary positions
+  numerics::EventLedger weight_events;  ///< of the offline quantization of weights; not part of the run
+
+  /// Storage of the tensor that an op writes.
+  const numerics::FloatSpec& storage_of(const transformer::Op& op) const;
+};
+
+/// @param num_positions  longest window, for the rotary table
+PreparedVariant prepare_variant(std::string name, transformer::Model<float> model,
+                                const units::AcceleratorConfig& config, std::size_t num_positions,
+                                const numerics::ParallelFor& parallel_for);
+
+}  // namespace guardbit::sim

@@ -1,0 +1,154 @@
+#include "sim/replay/replay.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "models/kernels/vector_target.h"
+#include "models/transformer/reference.h"
+#include "sim/base/error.h"
+#include "sim/base/signal_guard.h"
+#include "sim/modules/accelerator.h"
+#include "sim/replay/build_info.h"
+#include "sim/replay/prepared_variant.h"
+#include "sim/replay/variant_statistics.h"
+#include "sim/replay/window_values.h"
+#include "sim/schedule/scheduler.h"
+#include "sim/trace/model_import.h"
+
+namespace guardbit::sim {
+namespace {
+
+/// Inputs and targets of one window of the trace.
+struct WindowTokens {
+  std::span<const int> inputs;
+  std::span<const int> targets;
+};
+
+WindowTokens split(const Trace::Window& window) {
+  const std::span<const int> tokens(window.tokens);
+  return {tokens.first(tokens.size() - 1), tokens.subspan(1)};
+}
+
+/// The model of the trace at the asked range.
+transformer::Model<float> load_scaled_model(const Trace& trace, const ReplayOptions& options,
+                                            const numerics::ParallelFor& parallel_for) {
+  transformer::Model<float> model = load_model(trace);
+  verify_trace(trace, model, parallel_for);
+  calibration::apply_residual_gain(model, options.residual_gain);
+  if (options.channels > 0) {
+    calibration::apply_channel_gain(model, options.channel_gain, options.channels, options.seed);
+  }
+  return model;
+}
+
+transformer::Model<float> rewrite(const transformer::Model<float>& model, const std::string& variant,
+                                  const calibration::CalibrationOptions& options) {
+  transformer::Model<float> rewritten = model;
+  try {
+    calibration::apply_variant(variant, rewritten, options);
+  } catch (const std::invalid_argument& error) {
+    throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
+  }
+  return rewritten;
+}
+
+/// All windows of one variant.
+VariantResult replay_variant(const PreparedVariant& variant, std::span<const Trace::Window> windows,
+                             const ReplayOptions& options, const numerics::ParallelFor& parallel_for,
+                             Accelerator& machine, const std::function<void()>& window_done) {
+  VariantStatistics statistics(variant.name, variant.model);
+  for (std::size_t index = 0; index < windows.size(); ++index) {
+    throw_if_interrupted();
+    const WindowTokens tokens = split(windows[index]);
+    const auto reference = transformer::run_reference(variant.model, tokens.inputs, parallel_for);
+    WindowValues values(variant,
+                        {.tokens = tokens.inputs,
+                         .seed = options.seed + (static_cast<std::uint64_t>(index) << 32),
+                         .parallel_for = parallel_for,
+                         .recorded = options.open_loop ? &reference : nullptr},
+                        statistics.ledgers());
+    std::vector<Command> commands = schedule_window(variant.model, variant.config, tokens.inputs.size(), values);
+    for (Command& command : commands) {
+      if (!command.compute) continue;
+      command.compute = [compute = std::move(command.compute)] {
+        throw_if_interrupted();
+        compute();
+      };
+    }
+    const std::vector<std::uint64_t> macs = multiply_accumulates(commands, variant.model.ops.size());
+    const CycleReport cycles = machine.run(std::move(commands), variant.model.ops.size());
+    statistics.add_window(values.tensors(), reference, tokens.targets, cycles, macs);
+    window_done();
+  }
+  const units::ArrayConfig& array = variant.config.array;
+  return statistics.finish(static_cast<double>(array.rows * array.cols * array.dot_width));
+}
+
+double reference_perplexity(const transformer::Model<float>& model, std::span<const Trace::Window> windows,
+                            const numerics::ParallelFor& parallel_for) {
+  double likelihood = 0;
+  std::uint64_t num_tokens = 0;
+  for (const Trace::Window& window : windows) {
+    const WindowTokens tokens = split(window);
+    const auto activations = transformer::run_reference(model, tokens.inputs, parallel_for);
+    likelihood += transformer::negative_log_likelihood(activations.at(model.ops.back().output), tokens.targets);
+    num_tokens += tokens.targets.size();
+  }
+  return perplexity(likelihood, num_tokens);
+}
+
+std::map<std::string, std::string> provenance(const Trace& trace, const LoadedAccelerator& accelerator,
+                                              const ReplayOptions& options) {
+  std::map<std::string, std::string> entries = build_provenance();
+  entries["vector_target"] = kernels::vector_target();
+  entries["accelerator_sha256"] = accelerator.sha256;
+  entries["trace_sha256"] = trace.sha256;
+  entries["seed"] = std::to_string(options.seed);
+  return entries;
+}
+
+}  // namespace
+
+ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
+                    const numerics::ParallelFor& parallel_for, const Progress& progress) {
+  const std::size_t num_windows =
+      options.max_windows == 0 ? trace.windows.size() : std::min(options.max_windows, trace.windows.size());
+  const std::span<const Trace::Window> windows = std::span(trace.windows).first(num_windows);
+  std::size_t longest = 0;
+  ReplayResult result;
+  for (const Trace::Window& window : windows) {
+    longest = std::max(longest, window.tokens.size() - 1);
+    result.num_tokens += window.tokens.size() - 1;
+  }
+
+  const transformer::Model<float> model = load_scaled_model(trace, options, parallel_for);
+  calibration::CalibrationOptions calibration = options.calibration;
+  calibration.seed = options.seed;
+  calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
+  for (const std::string& name : options.variants) (void)rewrite(model, name, calibration);  // unknown names first
+
+  result.provenance = provenance(trace, accelerator, options);
+  result.trace_name = trace.name;
+  result.num_windows = num_windows;
+  result.mode = options.open_loop ? "open_loop" : "closed_loop";
+  result.residual_gain = options.residual_gain;
+  result.channel_gain = options.channel_gain;
+  result.channels = options.channels;
+  result.accelerator_name = accelerator.name;
+  result.accelerator_keys = accelerator.keys;
+  result.clock_mhz = accelerator.config.clock.mhz;
+  result.reference_perplexity = reference_perplexity(model, windows, parallel_for);
+
+  Accelerator machine("accelerator", accelerator.config);
+  std::size_t done = 0;
+  for (const std::string& name : options.variants) {
+    const PreparedVariant variant =
+        prepare_variant(name, rewrite(model, name, calibration), accelerator.config, longest, parallel_for);
+    result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, [&] {
+      if (progress) progress(++done, options.variants.size() * num_windows, name);
+    }));
+  }
+  return result;
+}
+
+}  // namespace guardbit::sim

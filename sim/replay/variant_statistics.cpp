@@ -1,0 +1,131 @@
+#include "sim/replay/variant_statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "models/numerics/check.h"
+
+namespace guardbit::sim {
+namespace {
+
+double decibel(double signal, double noise) {
+  if (noise == 0) return std::numeric_limits<double>::infinity();
+  return 10 * std::log10(signal / noise);
+}
+
+std::size_t largest(const float* row, std::size_t count) {
+  return static_cast<std::size_t>(std::max_element(row, row + count) - row);
+}
+
+}  // namespace
+
+double perplexity(double negative_log_likelihood, std::uint64_t num_tokens) {
+  return std::exp(negative_log_likelihood / static_cast<double>(num_tokens));
+}
+
+VariantStatistics::VariantStatistics(std::string name, const transformer::Model<float>& model)
+    : model_(model), ledgers_(model.ops.size()), errors_(model.ops.size()) {
+  result_.name = std::move(name);
+  result_.cycles.ops.resize(model.ops.size());
+  for (const transformer::Op& op : model.ops) {
+    OpResult row;
+    row.name = op.name;
+    row.kind = std::string(transformer::name_of(op.kind));
+    if (op.kind == transformer::OpKind::kNorm && op.input_scale != 1) row.norm_scale = op.input_scale;
+    result_.ops.push_back(std::move(row));
+  }
+}
+
+void VariantStatistics::compare(std::size_t op, const numerics::Matrix<float>& simulated,
+                                const numerics::Matrix<float>& reference) {
+  GUARDBIT_CHECK(simulated.rows() == reference.rows() && simulated.cols() == reference.cols(),
+                 "simulated and reference tensors have one shape");
+  OpError& error = errors_[op];
+  for (std::size_t i = 0; i < simulated.data().size(); ++i) {
+    const double value = simulated.data()[i];
+    const double wanted = reference.data()[i];
+    error.signal += wanted * wanted;
+    error.noise += (wanted - value) * (wanted - value);
+    if (std::isfinite(value)) error.max_abs = std::max(error.max_abs, std::abs(value));
+    error.reference_max_abs = std::max(error.reference_max_abs, std::abs(wanted));
+  }
+}
+
+void VariantStatistics::add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
+                                   std::span<const int> targets) {
+  negative_log_likelihood_ += transformer::negative_log_likelihood(simulated, targets);
+  num_tokens_ += targets.size();
+  for (std::size_t row = 0; row < simulated.rows(); ++row) {
+    const bool comparable = std::none_of(simulated.row(row), simulated.row(row) + simulated.cols(),
+                                         [](float logit) { return std::isnan(logit); });
+    const bool agrees =
+        comparable && largest(simulated.row(row), simulated.cols()) == largest(reference.row(row), reference.cols());
+    num_agreeing_ += agrees ? 1 : 0;
+  }
+}
+
+void VariantStatistics::add_cycles(const CycleReport& cycles) {
+  CycleReport& sum = result_.cycles;
+  for (std::size_t op = 0; op < sum.ops.size(); ++op) {
+    if (sum.total == 0) sum.ops[op].start = cycles.ops[op].start;
+    sum.ops[op].end = sum.total + cycles.ops[op].end;
+    sum.ops[op].dram_bytes += cycles.ops[op].dram_bytes;
+    for (std::size_t unit = 0; unit < kNumUnits; ++unit) sum.ops[op].busy[unit] += cycles.ops[op].busy[unit];
+  }
+  for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+    sum.units[unit].busy += cycles.units[unit].busy;
+    sum.units[unit].input_stall += cycles.units[unit].input_stall;
+    sum.units[unit].output_stall += cycles.units[unit].output_stall;
+    sum.units[unit].token_wait += cycles.units[unit].token_wait;
+    sum.units[unit].idle += cycles.units[unit].idle;
+  }
+  sum.total += cycles.total;
+  sum.scratchpad_peak_bytes = std::max(sum.scratchpad_peak_bytes, cycles.scratchpad_peak_bytes);
+}
+
+void VariantStatistics::add_window(const transformer::Activations<float>& simulated,
+                                   const transformer::Activations<float>& reference, std::span<const int> targets,
+                                   const CycleReport& cycles, std::span<const std::uint64_t> macs) {
+  for (std::size_t op = 0; op < model_.ops.size(); ++op) {
+    const std::string& tensor = model_.ops[op].output;
+    const numerics::Matrix<float>& values = simulated.at(tensor);
+    compare(op, values, reference.at(tensor));
+    digest_.update(values.data().data(), values.data().size() * sizeof(float));
+    result_.ops[op].macs += macs[op];
+  }
+  const std::string& logits = model_.ops.back().output;
+  add_logits(simulated.at(logits), reference.at(logits), targets);
+  add_cycles(cycles);
+}
+
+VariantResult VariantStatistics::finish(double peak_macs_per_cycle) {
+  for (std::size_t op = 0; op < result_.ops.size(); ++op) {
+    OpResult& row = result_.ops[op];
+    const CycleReport::OpCycles& cycles = result_.cycles.ops[op];
+    row.events = ledgers_[op];
+    row.unit_cycles = cycles.busy;
+    row.cycles = 0;
+    for (const std::uint64_t busy : cycles.busy) row.cycles += busy;
+    row.dram_bytes = cycles.dram_bytes;
+    row.sqnr_db = decibel(errors_[op].signal, errors_[op].noise);
+    row.max_abs = errors_[op].max_abs;
+    row.reference_max_abs = errors_[op].reference_max_abs;
+    result_.events += row.events.total();
+    result_.macs += row.macs;
+    for (const numerics::EventCounts& stage : row.events.stages) {
+      digest_.update(stage.counts.data(), sizeof(stage.counts));
+    }
+    digest_.update(row.unit_cycles.data(), sizeof(row.unit_cycles));
+  }
+  digest_.update(&result_.cycles.total, sizeof(result_.cycles.total));
+  result_.digest = digest_.hex();
+  result_.perplexity = perplexity(negative_log_likelihood_, num_tokens_);
+  result_.sqnr_db = result_.ops.back().sqnr_db;
+  result_.top1_agreement = static_cast<double>(num_agreeing_) / static_cast<double>(num_tokens_);
+  result_.utilization =
+      static_cast<double>(result_.macs) / (peak_macs_per_cycle * static_cast<double>(result_.cycles.total));
+  return std::move(result_);
+}
+
+}  // namespace guardbit::sim

@@ -1,0 +1,53 @@
+#pragma once
+/// What a variant's windows add up to: events, errors against the reference, likelihood, cycles, digest.
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/transformer/reference.h"
+#include "sim/base/sha256.h"
+#include "sim/stats/result.h"
+
+namespace guardbit::sim {
+
+class VariantStatistics {
+ public:
+  VariantStatistics(std::string name, const transformer::Model<float>& model);
+
+  /// One window: simulated and reference outputs of every op, the window's cycles, MACs by op, and targets (one per
+  /// token).
+  void add_window(const transformer::Activations<float>& simulated, const transformer::Activations<float>& reference,
+                  std::span<const int> targets, const CycleReport& cycles, std::span<const std::uint64_t> macs);
+
+  /// The sums over all windows. `peak_macs_per_cycle`: of the array.
+  VariantResult finish(double peak_macs_per_cycle);
+
+  /// Events by op; the windows add to them while they run.
+  std::vector<numerics::EventLedger>& ledgers() { return ledgers_; }
+
+ private:
+  struct OpError {
+    double signal = 0;
+    double noise = 0;
+    double max_abs = 0;
+    double reference_max_abs = 0;
+  };
+  void compare(std::size_t op, const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference);
+  void add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
+                  std::span<const int> targets);
+  void add_cycles(const CycleReport& cycles);
+
+  const transformer::Model<float>& model_;
+  VariantResult result_;
+  std::vector<numerics::EventLedger> ledgers_;
+  std::vector<OpError> errors_;
+  double negative_log_likelihood_ = 0;
+  std::uint64_t num_tokens_ = 0;
+  std::uint64_t num_agreeing_ = 0;
+  Sha256 digest_;
+};
+
+/// exp of the mean negative log likelihood.
+double perplexity(double negative_log_likelihood, std::uint64_t num_tokens);
+
+}  // namespace guardbit::sim

@@ -1,0 +1,227 @@
+#include "sim/replay/window_values.h"
+
+#include <algorithm>
+
+#include "models/numerics/check.h"
+#include "models/units/activation_unit.h"
+#include "models/units/rotate_unit.h"
+#include "models/units/smooth_unit.h"
+
+namespace guardbit::sim {
+
+using numerics::Matrix;
+using numerics::MatrixView;
+using numerics::Stage;
+using transformer::Op;
+using transformer::OpKind;
+
+namespace {
+
+units::ActivationFunction function_of(transformer::ActivationKind kind) {
+  switch (kind) {
+    case transformer::ActivationKind::kGeluTanh: return units::ActivationFunction::kGeluTanh;
+    case transformer::ActivationKind::kGelu: return units::ActivationFunction::kGelu;
+    case transformer::ActivationKind::kSilu: return units::ActivationFunction::kSilu;
+    case transformer::ActivationKind::kRelu: return units::ActivationFunction::kRelu;
+  }
+  fail_check(__FILE__, __LINE__, "activation kind", "unknown enumerator");
+}
+
+std::span<const float> vector_of(const transformer::Model<float>& model, const std::string& key) {
+  if (key.empty()) return {};
+  return model.weights.at(key).data();
+}
+
+/// Copies the rows of a partial operand into the operand of the whole.
+void copy_rows(const units::Operand& part, std::size_t first_row, units::Operand& whole) {
+  const auto copy = [first_row](const auto& from, auto& to) {
+    std::copy(from.data().begin(), from.data().end(), to.row(first_row));
+  };
+  if (part.integer) {
+    copy(part.codes, whole.codes);
+  } else {
+    copy(part.values, whole.values);
+  }
+  std::copy(part.scales.begin(), part.scales.end(),
+            whole.scales.begin() + static_cast<std::ptrdiff_t>(part.scales.empty() ? 0 : first_row));
+}
+
+units::Operand empty_operand(const units::MatrixMode& mode, std::size_t num_rows, std::size_t num_cols) {
+  units::Operand operand;
+  operand.integer = mode.integer;
+  if (mode.integer) {
+    operand.codes = Matrix<std::int8_t>(num_rows, num_cols);
+  } else {
+    operand.values = Matrix<float>(num_rows, num_cols);
+  }
+  if (mode.integer || mode.dynamic_scale) operand.scales.assign(num_rows, 1.0F);
+  return operand;
+}
+
+}  // namespace
+
+WindowValues::WindowValues(const PreparedVariant& variant, const WindowOptions& options,
+                           std::vector<numerics::EventLedger>& ledgers)
+    : variant_(variant), options_(options), ledgers_(ledgers), num_tokens_(options.tokens.size()) {}
+
+/// The tensor an op reads: what the op before computed, or in open loop what was recorded, in the storage format in
+/// which it would have arrived (that conversion is not the reading op's, so its events are not counted).
+const Matrix<float>& WindowValues::input(const std::string& tensor) {
+  if (options_.recorded == nullptr) return tensors_.at(tensor);
+  const auto found = recorded_.find(tensor);
+  if (found != recorded_.end()) return found->second;
+  const auto producer = std::find_if(variant_.model.ops.begin(), variant_.model.ops.end(),
+                                     [&tensor](const Op& op) { return op.output == tensor; });
+  Matrix<float> converted = options_.recorded->at(tensor);
+  numerics::EventLedger uncounted;
+  units::convert_rows(converted.view(), variant_.storage_of(*producer), Stage::kStorage, converted.view(), uncounted,
+                      options_.parallel_for);
+  return recorded_.emplace(tensor, std::move(converted)).first->second;
+}
+
+Matrix<float>& WindowValues::output(const Op& op, std::size_t num_rows, std::size_t num_cols) {
+  return tensors_.try_emplace(op.output, num_rows, num_cols).first->second;
+}
+
+void WindowValues::embed(std::size_t index, Range rows) {
+  const Op& op = variant_.model.ops[index];
+  const Matrix<float>& table = variant_.model.weights.at(op.weight);
+  Matrix<float>& y = output(op, num_tokens_, table.cols());
+  for (std::size_t row = rows.begin; row < rows.end; ++row) {
+    const auto token = static_cast<std::size_t>(options_.tokens[row]);
+    const MatrixView<float> out = y.view().rows_range(row, row + 1);
+    units::convert_rows(table.view().rows_range(token, token + 1), variant_.residual, Stage::kStorage, out,
+                        ledgers_[index]);
+    if (op.bias.empty()) continue;
+    Matrix<float> position(1, table.cols());
+    units::convert_rows(variant_.model.weights.at(op.bias).view().rows_range(row, row + 1), variant_.residual,
+                        Stage::kStorage, position.view(), ledgers_[index]);
+    units::residual_add(out, position.view(), variant_.residual, out, ledgers_[index]);
+  }
+}
+
+void WindowValues::rows(std::size_t index, Range range) {
+  const Op& op = variant_.model.ops[index];
+  if (op.kind == OpKind::kEmbed) return embed(index, range);
+  const MatrixView<const float> x = input(op.inputs[0]).view().rows_range(range.begin, range.end);
+  const MatrixView<float> y = output(op, num_tokens_, x.cols).view().rows_range(range.begin, range.end);
+  const numerics::FloatSpec& storage = variant_.storage_of(op);
+  numerics::EventLedger& ledger = ledgers_[index];
+  const auto second = [&] { return input(op.inputs[1]).view().rows_range(range.begin, range.end); };
+  switch (op.kind) {
+    case OpKind::kNorm:
+      variant_.norm->run(x,
+                         {.layer_norm = op.norm == transformer::NormKind::kLayerNorm,
+                          .gamma = vector_of(variant_.model, op.weight),
+                          .beta = vector_of(variant_.model, op.bias),
+                          .epsilon = op.epsilon,
+                          .input_scale = op.input_scale},
+                         y, ledger, nullptr, options_.parallel_for);
+      break;
+    case OpKind::kRope: units::rope(x, variant_.rope, range.begin, storage, y, ledger, options_.parallel_for); break;
+    case OpKind::kActivation:
+      units::activate(function_of(op.activation), x, storage, y, ledger, options_.parallel_for);
+      break;
+    case OpKind::kGate:
+      units::gate(function_of(op.activation), x, second(), storage, y, ledger, options_.parallel_for);
+      break;
+    case OpKind::kResidual: units::residual_add(x, second(), storage, y, ledger, options_.parallel_for); break;
+    case OpKind::kEmbed:
+    case OpKind::kLinear:
+    case OpKind::kScores:
+    case OpKind::kSoftmax:
+    case OpKind::kValues: fail_check(__FILE__, __LINE__, "row-local op", op.name + " is not row-local");
+  }
+}
+
+MatrixView<const float> WindowValues::linear_input(std::size_t index, LinearState& state) {
+  const Op& op = variant_.model.ops[index];
+  return op.rotation.size > 0 ? state.rotated.view() : input(op.inputs[0]).view();
+}
+
+void WindowValues::rotate(std::size_t index, Range range) {
+  const Op& op = variant_.model.ops[index];
+  const MatrixView<const float> x = input(op.inputs[0]).view();
+  LinearState& state = linears_[index];
+  if (state.rotated.rows() == 0) state.rotated = Matrix<float>(x.rows, x.cols);
+  units::rotate(x.rows_range(range.begin, range.end), op.rotation.size, op.rotation.stride, variant_.config.rotate,
+                state.rotated.view().rows_range(range.begin, range.end), ledgers_[index], options_.parallel_for);
+}
+
+void WindowValues::smooth_statistics(std::size_t index) {
+  LinearState& state = linears_[index];
+  state.plan = units::smooth_plan(linear_input(index, state), variant_.config.smooth);
+  const units::Operand& weights = variant_.linears.at(index).weights;
+  state.gathered.integer = weights.integer;
+  state.gathered.scales = weights.scales;
+  const auto gather = [&state](const auto& from, auto& to) {
+    to = std::remove_cvref_t<decltype(to)>(from.rows(), from.cols());
+    for (std::size_t row = 0; row < from.rows(); ++row) {
+      for (std::size_t k = 0; k < from.cols(); ++k) to(row, k) = from(row, state.plan.permutation[k]);
+    }
+  };
+  if (weights.integer) {
+    gather(weights.codes, state.gathered.codes);
+  } else {
+    gather(weights.values, state.gathered.values);
+  }
+}
+
+void WindowValues::quantize(std::size_t index, Range range) {
+  LinearState& state = linears_[index];
+  const units::MatrixMode& mode = variant_.linears.at(index).mode;
+  const MatrixView<const float> all = linear_input(index, state);
+  MatrixView<const float> x = all.rows_range(range.begin, range.end);
+  Matrix<float> smoothed;
+  if (variant_.model.ops[index].smooth) {
+    smoothed = Matrix<float>(x.rows, x.cols);
+    units::smooth(x, state.plan, static_cast<std::size_t>(variant_.config.smooth.group), variant_.activation,
+                  smoothed.view(), ledgers_[index], options_.parallel_for);
+    x = smoothed.view();
+  }
+  if (state.x.rows() == 0) state.x = empty_operand(mode, all.rows, all.cols);
+  copy_rows(units::quantize_operand(x, mode, /*is_weight=*/false, ledgers_[index], options_.parallel_for), range.begin,
+            state.x);
+}
+
+units::MatrixProductOptions WindowValues::product_options(std::size_t index, std::size_t head,
+                                                          std::size_t num_heads) const {
+  units::MatrixProductOptions options;
+  options.stream = {options_.seed, static_cast<std::uint32_t>(index * num_heads + head)};
+  options.parallel_for = options_.parallel_for;
+  return options;
+}
+
+void WindowValues::product(std::size_t index, Range rows, Range cols) {
+  const PreparedLinear& linear = variant_.linears.at(index);
+  LinearState& state = linears_[index];
+  if (state.accumulators.rows() == 0) state.accumulators = Matrix<float>(num_tokens_, linear.weights.rows());
+  const bool smooth = variant_.model.ops[index].smooth;
+  const auto num_heads = static_cast<std::size_t>(variant_.model.shape.num_heads);
+  units::matrix_product(
+      state.x, smooth ? state.gathered : linear.weights, {rows.begin, rows.end}, {cols.begin, cols.end}, linear.mode,
+      state.plan.group_scales, product_options(index, 0, num_heads),
+      state.accumulators.view().rows_range(rows.begin, rows.end).cols_range(cols.begin, cols.end), ledgers_[index]);
+}
+
+void WindowValues::epilogue(std::size_t index, Range rows, Range cols) {
+  const Op& op = variant_.model.ops[index];
+  const PreparedLinear& linear = variant_.linears.at(index);
+  LinearState& state = linears_[index];
+  const auto part = [](std::span<const float> values, Range range) {
+    return values.empty() ? values : values.subspan(range.begin, range.size());
+  };
+  const units::Epilogue steps{.row_scales = part(state.x.scales, rows),
+                              .col_scales = part(linear.weights.scales, cols),
+                              .factor = 1,
+                              .bias = part(vector_of(variant_.model, op.bias), cols)};
+  Matrix<float>& y = output(op, num_tokens_, linear.weights.rows());
+  const auto block = [rows, cols](Matrix<float>& matrix) {
+    return matrix.view().rows_range(rows.begin, rows.end).cols_range(cols.begin, cols.end);
+  };
+  units::epilogue(block(state.accumulators), steps, variant_.storage_of(op), block(y), ledgers_[index],
+                  options_.parallel_for);
+  if (rows.end == num_tokens_ && cols.end == linear.weights.rows()) linears_.erase(index);
+}
+
+}  // namespace guardbit::sim

@@ -1,0 +1,84 @@
+#pragma once
+/// The values of one window of tokens: every tensor between ops, and the operands in flight. Calls the units of
+/// models/ and nothing else; the scheduler's commands decide the order.
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/transformer/reference.h"
+#include "sim/replay/prepared_variant.h"
+#include "sim/schedule/value_engine.h"
+
+namespace guardbit::sim {
+
+struct WindowOptions {
+  std::span<const int> tokens;  ///< inputs of the window
+  std::uint64_t seed = 0;       ///< stochastic rounding; differs from window to window
+  numerics::ParallelFor parallel_for;
+  /// Open loop: inputs of every op, by tensor name, taken from here instead of from the op before. Null: closed loop.
+  const transformer::Activations<float>* recorded = nullptr;
+};
+
+class WindowValues final : public ValueEngine {
+ public:
+  /// `variant` outlives the engine; `ledgers` (one per op) receive the events.
+  WindowValues(const PreparedVariant& variant, const WindowOptions& options,
+               std::vector<numerics::EventLedger>& ledgers);
+
+  void rows(std::size_t op, Range rows) override;
+  void rotate(std::size_t op, Range rows) override;
+  void smooth_statistics(std::size_t op) override;
+  void quantize(std::size_t op, Range rows) override;
+  void product(std::size_t op, Range rows, Range cols) override;
+  void epilogue(std::size_t op, Range rows, Range cols) override;
+  void keys_values(std::size_t scores_op, std::size_t values_op, std::size_t kv_head) override;
+  void scores(std::size_t scores_op, std::size_t head, Range rows) override;
+  void scores_epilogue(std::size_t scores_op, std::size_t head, Range rows) override;
+  void softmax(std::size_t softmax_op, std::size_t head, Range rows) override;
+  void values(std::size_t values_op, std::size_t head, Range rows) override;
+  void values_epilogue(std::size_t values_op, std::size_t head, Range rows) override;
+
+  /// Output of every op that was computed, by tensor name; scores and probabilities as in transformer::Activations.
+  const transformer::Activations<float>& tensors() const { return tensors_; }
+
+ private:
+  /// A linear layer between its first operand and its last result.
+  struct LinearState {
+    numerics::Matrix<float> rotated;       ///< (T, K), where the op rotates
+    units::SmoothPlan plan;                ///< where the op smooths
+    units::Operand gathered;               ///< weights in the plan's order
+    units::Operand x;                      ///< (T, K)
+    numerics::Matrix<float> accumulators;  ///< (T, N)
+  };
+  using BlockKey = std::pair<std::size_t, std::size_t>;  ///< head, first query row
+  /// One product of an attention layer: keys or values by key/value head, and the blocks of queries in flight.
+  struct AttentionState {
+    std::map<std::size_t, units::Operand> keys;    ///< scores: (T, head_size)
+    std::map<std::size_t, units::Operand> values;  ///< values: (head_size, T)
+    std::map<BlockKey, units::Operand> queries;    ///< rows of q, or of probabilities
+    std::map<BlockKey, numerics::Matrix<float>> accumulators;
+  };
+
+  const numerics::Matrix<float>& input(const std::string& tensor);
+  numerics::Matrix<float>& output(const transformer::Op& op, std::size_t num_rows, std::size_t num_cols);
+  numerics::MatrixView<const float> linear_input(std::size_t op, LinearState& state);
+  numerics::MatrixView<const float> head_view(const std::string& tensor, std::size_t head);
+  units::MatrixProductOptions product_options(std::size_t op, std::size_t head, std::size_t num_heads) const;
+  void embed(std::size_t op, Range rows);
+  std::size_t kv_head_of(std::size_t head) const;
+  static units::Operand first_columns(const units::Operand& operand, std::size_t count);
+
+  const PreparedVariant& variant_;
+  const WindowOptions options_;
+  std::vector<numerics::EventLedger>& ledgers_;
+  const std::size_t num_tokens_;
+  transformer::Activations<float> tensors_;
+  transformer::Activations<float> recorded_;  ///< open loop: recorded inputs in their storage formats
+  std::map<std::size_t, LinearState> linears_;
+  std::map<std::size_t, AttentionState> attentions_;  ///< by scores op
+  std::map<std::size_t, AttentionState> outputs_;     ///< by values op
+};
+
+}  // namespace guardbit::sim

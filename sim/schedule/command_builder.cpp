@@ -1,0 +1,68 @@
+#include "sim/schedule/command_builder.h"
+
+#include "models/numerics/check.h"
+
+namespace guardbit::sim {
+
+TokenId CommandBuilder::append(Command command) {
+  const auto token = static_cast<TokenId>(commands_.size());
+  command.op_index = op_index_;
+  command.signals = token;
+  commands_.push_back(std::move(command));
+  return token;
+}
+
+void CommandBuilder::place(const std::string& tensor, std::uint64_t bytes) {
+  const bool is_new = addresses_.emplace(tensor, next_address_).second;
+  GUARDBIT_CHECK(is_new, tensor + " is placed twice");
+  next_address_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+std::uint64_t CommandBuilder::address_of(const std::string& tensor) const {
+  const auto found = addresses_.find(tensor);
+  GUARDBIT_CHECK(found != addresses_.end(), tensor + " has no address");
+  return found->second;
+}
+
+TokenId CommandBuilder::load(const std::string& tensor, std::uint64_t offset, std::uint64_t bytes, Tokens waits,
+                             std::uint64_t allocate_bytes) {
+  Command command;
+  command.unit = UnitKind::kLoad;
+  command.work = DmaWork{address_of(tensor) + offset, bytes};
+  command.waits = std::move(waits);
+  command.allocate_bytes = allocate_bytes;
+  return append(std::move(command));
+}
+
+TokenId CommandBuilder::store(const std::string& tensor, std::uint64_t offset, std::uint64_t bytes, Tokens waits,
+                              std::uint64_t free_bytes) {
+  Command command;
+  command.unit = UnitKind::kStore;
+  command.work = DmaWork{address_of(tensor) + offset, bytes};
+  command.waits = std::move(waits);
+  if (free_bytes > 0) command.frees.push_back(free_bytes);
+  return append(std::move(command));
+}
+
+TokenId CommandBuilder::compute(UnitKind unit, Work work, Tokens waits, std::function<void()> values,
+                                std::uint64_t free_bytes) {
+  Command command;
+  command.unit = unit;
+  command.work = work;
+  command.waits = std::move(waits);
+  command.compute = std::move(values);
+  if (free_bytes > 0) command.frees.push_back(free_bytes);
+  return append(std::move(command));
+}
+
+CommandBuilder::Tokens CommandBuilder::tokens_for(const std::string& tensor, Range rows) const {
+  Tokens tokens;
+  const auto found = ready_.find(tensor);
+  if (found == ready_.end()) return tokens;
+  for (const ReadyRows& entry : found->second) {
+    if (entry.rows.begin < rows.end && rows.begin < entry.rows.end) tokens.push_back(entry.token);
+  }
+  return tokens;
+}
+
+}  // namespace guardbit::sim

@@ -1,0 +1,170 @@
+#include <algorithm>
+
+#include "sim/schedule/window_scheduler.h"
+
+/// Linear layers. A block of tokens is loaded, rotated, smoothed and quantized once and stays in the scratchpad while
+/// blocks of weights stream past it:
+///
+///   load x -> [rotate] -> [channel maxima, sort] -> quantize -> for each weight block: load w -> matrix -> epilogue
+///   -> store y
+///
+/// Runtime smoothing needs maxima over all tokens. If all tokens fit at once this is one more pass over the block;
+/// otherwise a pass of its own rotates the input, stores the rotated copy and collects the maxima first. The gather of
+/// channels that the smoothing order asks for is the read order of the operand feeders and costs no cycle.
+namespace guardbit::sim {
+
+MatrixWork WindowScheduler::matrix_work(const units::MatrixMode& mode, const units::OperandConfig& operands,
+                                        const units::AccumulatorConfig& accumulator, std::uint64_t m, std::uint64_t n,
+                                        std::uint64_t k) const {
+  const auto chunk = static_cast<std::uint64_t>(mode.chunk);
+  return {.m = m,
+          .n = n,
+          .k = k,
+          .cycles_per_mac = static_cast<std::uint32_t>(operands.cycles_per_mac),
+          .latency_cycles = static_cast<std::uint32_t>(units::default_latency_cycles(accumulator)),
+          .interleave = static_cast<std::uint32_t>(accumulator.interleave),
+          .outer_updates = chunk == 0 ? 0 : (k + chunk - 1) / chunk,
+          .first_of_op = true,
+          .last_of_op = true};
+}
+
+WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
+  Linear linear;
+  linear.index = index;
+  linear.op = &model_.ops[index];
+  linear.depth = row_width(linear.op->inputs[0]);
+  linear.columns = row_width(linear.op->output);
+  linear.mode = linear_mode(config_, *linear.op);
+  linear.input = linear.op->inputs[0];
+  linear.bytes = {.input_row = row_bytes(linear.input),
+                  .operand_row = packed_bytes(linear.depth, activation_bits(linear.mode)),
+                  .weight_col = packed_bytes(linear.depth, weight_bits(linear.mode)),
+                  .output_element = packed_bytes(1, storage_bits(linear.op->output))};
+  linear.tile = tile_linear(linear.op->name, num_tokens_, linear.columns, linear.bytes, config_);
+  const bool scaled = linear.mode.integer || linear.mode.dynamic_scale;
+  const bool converted = activation_bits(linear.mode) != storage_bits(linear.input);
+  linear.quantize_passes = scaled ? 2 : (converted ? 1 : 0);  // maximum and quantize; or one conversion; or nothing
+  return linear;
+}
+
+/// The pass of its own: rotation and channel maxima of all tokens before the first block.
+void WindowScheduler::prepare_linear(Linear& linear) {
+  const transformer::Op& op = *linear.op;
+  const std::uint64_t row = linear.bytes.input_row;
+  const bool rotates = op.rotation.size > 0;
+  const std::string source = linear.input;
+  if (rotates) {
+    linear.input = op.name + ".rotated";
+    widths_[linear.input] = linear.depth;
+    bits_[linear.input] = storage_bits(source);
+    builder_.place(linear.input, num_tokens_ * row);
+  }
+  Tokens maxima;
+  const std::uint64_t block = tile_rows(op.name, num_tokens_, row * (rotates ? 2 : 1), config_);
+  for (std::size_t begin = 0; begin < num_tokens_; begin += block) {
+    const Range rows{begin, std::min<std::size_t>(begin + block, num_tokens_)};
+    const std::uint64_t reserved = rows.size() * row * (rotates ? 2 : 1);
+    TokenId ready =
+        builder_.load(source, rows.begin * row, rows.size() * row, builder_.tokens_for(source, rows), reserved);
+    if (rotates) {
+      ready = builder_.compute(
+          UnitKind::kRotate, RotateWork{rows.size(), linear.depth, static_cast<std::uint64_t>(op.rotation.size)},
+          {ready}, [engine = &engine_, index = linear.index, rows] { engine->rotate(index, rows); });
+    }
+    if (op.smooth) {
+      maxima.push_back(builder_.compute(
+          UnitKind::kVector,
+          VectorWork{.elements = rows.size() * linear.depth, .lanes = static_cast<std::uint32_t>(config_.smooth.lanes)},
+          {ready}, {}, rotates ? 0 : reserved));
+    }
+    if (rotates) {
+      Tokens waits = {ready};
+      if (op.smooth) waits.push_back(maxima.back());
+      builder_.rows_ready(linear.input, rows,
+                          builder_.store(linear.input, rows.begin * row, rows.size() * row, waits, reserved));
+    }
+  }
+  if (op.smooth) {
+    linear.input_ready.push_back(
+        builder_.compute(UnitKind::kVector,
+                         VectorWork{.passes = 0,
+                                    .lanes = static_cast<std::uint32_t>(config_.smooth.lanes),
+                                    .sort_elements = config_.smooth.sort ? linear.depth : 0},
+                         maxima, [engine = &engine_, index = linear.index] { engine->smooth_statistics(index); }));
+  }
+  linear.prepared = true;
+}
+
+/// Rotation, statistics and operands of a block that is in the scratchpad; returns the token after which the array may
+/// read it.
+TokenId WindowScheduler::linear_operands(const Linear& linear, Range rows, TokenId loaded) {
+  const transformer::Op& op = *linear.op;
+  const std::uint64_t elements = rows.size() * linear.depth;
+  const auto smooth_lanes = static_cast<std::uint32_t>(config_.smooth.lanes);
+  TokenId ready = loaded;
+  if (!linear.prepared && op.rotation.size > 0) {
+    ready = builder_.compute(UnitKind::kRotate,
+                             RotateWork{rows.size(), linear.depth, static_cast<std::uint64_t>(op.rotation.size)},
+                             {ready}, [engine = &engine_, index = linear.index, rows] { engine->rotate(index, rows); });
+  }
+  if (!linear.prepared && op.smooth) {
+    ready = builder_.compute(
+        UnitKind::kVector,
+        VectorWork{
+            .elements = elements, .lanes = smooth_lanes, .sort_elements = config_.smooth.sort ? linear.depth : 0},
+        {ready}, [engine = &engine_, index = linear.index] { engine->smooth_statistics(index); });
+  }
+  if (op.smooth) {
+    ready = builder_.compute(UnitKind::kVector, VectorWork{.elements = elements, .lanes = smooth_lanes}, {ready}, {});
+  }
+  const auto quantize = [engine = &engine_, index = linear.index, rows] { engine->quantize(index, rows); };
+  return builder_.compute(UnitKind::kVector, VectorWork{.elements = elements, .passes = linear.quantize_passes},
+                          {ready}, quantize);
+}
+
+/// One block of tokens against all output channels.
+void WindowScheduler::linear_rows(const Linear& linear, Range rows) {
+  const transformer::Op& op = *linear.op;
+  const std::uint64_t row = linear.bytes.input_row;
+  const std::uint64_t held = rows.size() * (row + linear.bytes.operand_row);
+  Tokens waits = builder_.tokens_for(linear.input, rows);
+  waits.insert(waits.end(), linear.input_ready.begin(), linear.input_ready.end());
+  const TokenId loaded = builder_.load(linear.input, rows.begin * row, rows.size() * row, waits, held);
+  const TokenId operands = linear_operands(linear, rows, loaded);
+
+  const std::uint64_t out_row = row_bytes(op.output);
+  for (std::uint64_t begin = 0; begin < linear.columns; begin += linear.tile.cols) {
+    const Range cols{begin, std::min<std::size_t>(begin + linear.tile.cols, linear.columns)};
+    const std::uint64_t reserved = linear.tile.block_bytes(linear.bytes, rows.size(), cols.size());
+    const TokenId weights = builder_.load(op.weight, cols.begin * linear.bytes.weight_col,
+                                          cols.size() * linear.bytes.weight_col, {}, reserved);
+    MatrixWork work =
+        matrix_work(linear.mode, operand_config(config_, op.operand_class),
+                    accumulator_config(config_, op.operand_class), rows.size(), cols.size(), linear.depth);
+    const bool last_columns = cols.end == linear.columns;
+    work.first_of_op = rows.begin == 0 && cols.begin == 0;
+    work.last_of_op = rows.end == num_tokens_ && last_columns;
+    const TokenId product = builder_.compute(
+        UnitKind::kMatrix, work, {operands, weights},
+        [engine = &engine_, index = linear.index, rows, cols] { engine->product(index, rows, cols); },
+        last_columns ? held : 0);
+    const std::uint64_t elements = rows.size() * cols.size();
+    const TokenId done = builder_.compute(
+        UnitKind::kVector, VectorWork{.elements = elements}, {product},
+        [engine = &engine_, index = linear.index, rows, cols] { engine->epilogue(index, rows, cols); });
+    builder_.rows_ready(op.output, rows,
+                        builder_.store(op.output, rows.begin * out_row + cols.begin * linear.bytes.output_element,
+                                       elements * linear.bytes.output_element, {done}, reserved));
+  }
+}
+
+void WindowScheduler::schedule_linear(std::size_t index) {
+  Linear linear = make_linear(index);
+  const bool needs_whole_input = linear.op->smooth;
+  if (needs_whole_input && linear.tile.rows < num_tokens_) prepare_linear(linear);
+  for (std::size_t begin = 0; begin < num_tokens_; begin += linear.tile.rows) {
+    linear_rows(linear, {begin, std::min<std::size_t>(begin + linear.tile.rows, num_tokens_)});
+  }
+}
+
+}  // namespace guardbit::sim

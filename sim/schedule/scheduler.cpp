@@ -1,0 +1,194 @@
+#include "sim/schedule/scheduler.h"
+
+#include <bit>
+#include <cmath>
+
+#include "models/numerics/check.h"
+#include "sim/schedule/window_scheduler.h"
+
+namespace guardbit::sim {
+namespace {
+
+using transformer::Op;
+using transformer::OperandClass;
+using transformer::OpKind;
+
+bool is_power_of_two(double value) {
+  int exponent = 0;
+  return std::frexp(value, &exponent) == 0.5;
+}
+
+/// True if some attention op reads the tensor as keys or values.
+bool is_cached(const transformer::Model<float>& model, const std::string& tensor) {
+  for (const Op& op : model.ops) {
+    if ((op.kind == OpKind::kScores || op.kind == OpKind::kValues) && op.inputs[1] == tensor) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+const units::OperandConfig& operand_config(const units::AcceleratorConfig& config, OperandClass kind) {
+  switch (kind) {
+    case OperandClass::kLinear: return config.linear;
+    case OperandClass::kAttention: return config.attention;
+    case OperandClass::kHead: return config.head;
+  }
+  fail_check(__FILE__, __LINE__, "operand class", "unknown enumerator");
+}
+
+const units::AccumulatorConfig& accumulator_config(const units::AcceleratorConfig& config, OperandClass kind) {
+  switch (kind) {
+    case OperandClass::kLinear: return config.accumulator;
+    case OperandClass::kAttention: return config.attention_accumulator;
+    case OperandClass::kHead: return config.head_accumulator;
+  }
+  fail_check(__FILE__, __LINE__, "operand class", "unknown enumerator");
+}
+
+units::MatrixMode linear_mode(const units::AcceleratorConfig& config, const Op& op) {
+  return units::make_matrix_mode(config.array, operand_config(config, op.operand_class),
+                                 accumulator_config(config, op.operand_class),
+                                 op.smooth ? static_cast<int>(config.smooth.group) : 0);
+}
+
+const std::string& storage_format(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
+                                  const Op& op) {
+  if (op.kind == OpKind::kEmbed || op.kind == OpKind::kResidual) return config.storage.residual;
+  return is_cached(model, op.output) ? config.storage.kv_cache : config.storage.activation;
+}
+
+WindowScheduler::WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
+                                 std::size_t num_tokens, ValueEngine& engine)
+    : model_(model), config_(config), num_tokens_(num_tokens), engine_(engine) {
+  place_tensors();
+}
+
+void WindowScheduler::place_tensors() {
+  for (const Op& op : model_.ops) {
+    std::uint64_t width = 0;
+    switch (op.kind) {
+      case OpKind::kEmbed: width = model_.weights.at(op.weight).cols(); break;
+      case OpKind::kLinear: width = model_.weights.at(op.weight).rows(); break;
+      case OpKind::kValues:
+        width = static_cast<std::uint64_t>(model_.shape.num_heads) * static_cast<std::uint64_t>(model_.shape.head_size);
+        break;
+      case OpKind::kScores:
+      case OpKind::kSoftmax: continue;  // live in the scratchpad only
+      case OpKind::kNorm:
+      case OpKind::kRope:
+      case OpKind::kActivation:
+      case OpKind::kGate:
+      case OpKind::kResidual: width = widths_.at(op.inputs[0]); break;
+    }
+    widths_[op.output] = width;
+    bits_[op.output] = numerics::parse_float_format(storage_format(model_, config_, op))->storage_bits();
+    builder_.place(op.output, num_tokens_ * row_bytes(op.output));
+    if (op.kind == OpKind::kLinear) {
+      const units::MatrixMode mode = linear_mode(config_, op);
+      const std::uint64_t column_bytes = packed_bytes(model_.weights.at(op.weight).cols(), weight_bits(mode));
+      builder_.place(op.weight, width * column_bytes);
+    } else if (op.kind == OpKind::kEmbed) {
+      const auto table = model_.weights.at(op.weight).rows();
+      const auto positions = op.bias.empty() ? 0 : model_.weights.at(op.bias).rows();
+      builder_.place(op.weight, (table + positions) * row_bytes(op.output));
+    }
+  }
+}
+
+std::uint64_t WindowScheduler::row_width(const std::string& tensor) const { return widths_.at(tensor); }
+int WindowScheduler::storage_bits(const std::string& tensor) const { return bits_.at(tensor); }
+std::uint64_t WindowScheduler::row_bytes(const std::string& tensor) const {
+  return packed_bytes(row_width(tensor), storage_bits(tensor));
+}
+
+Work WindowScheduler::row_work(const Op& op, std::uint64_t rows) const {
+  const std::uint64_t elements = rows * row_width(op.output);
+  switch (op.kind) {
+    case OpKind::kNorm:
+      return NormWork{.rows = rows,
+                      .hidden_size = row_width(op.output),
+                      .layer_norm = op.norm == transformer::NormKind::kLayerNorm,
+                      .scale_multiply = !is_power_of_two(op.input_scale),
+                      .rsqrt_newton_steps = static_cast<std::uint32_t>(config_.norm.rsqrt.newton_steps)};
+    case OpKind::kActivation: {
+      const bool has_exponential = op.activation != transformer::ActivationKind::kRelu;
+      return VectorWork{.elements = elements, .passes = 1, .exp_passes = has_exponential ? 1U : 0U};
+    }
+    case OpKind::kGate: {
+      const bool has_exponential = op.activation != transformer::ActivationKind::kRelu;
+      return VectorWork{.elements = elements, .passes = 2, .exp_passes = has_exponential ? 1U : 0U};
+    }
+    case OpKind::kEmbed:
+    case OpKind::kRope:
+    case OpKind::kResidual: return VectorWork{.elements = elements, .passes = 1};
+    case OpKind::kLinear:
+    case OpKind::kScores:
+    case OpKind::kSoftmax:
+    case OpKind::kValues: break;
+  }
+  fail_check(__FILE__, __LINE__, "row-local op", op.name + " is not row-local");
+}
+
+void WindowScheduler::schedule_rows(std::size_t index) {
+  const Op& op = model_.ops[index];
+  const std::uint64_t out_bytes = row_bytes(op.output);
+  const bool is_embed = op.kind == OpKind::kEmbed;
+  std::uint64_t in_bytes = is_embed ? out_bytes * (op.bias.empty() ? 1 : 2) : 0;
+  for (const std::string& input : op.inputs) in_bytes += row_bytes(input);
+
+  const UnitKind unit = op.kind == OpKind::kNorm ? UnitKind::kNorm : UnitKind::kVector;
+  const std::uint64_t block = tile_rows(op.name, num_tokens_, in_bytes + out_bytes, config_);
+  for (std::size_t begin = 0; begin < num_tokens_; begin += block) {
+    const Range rows{begin, std::min<std::size_t>(begin + block, num_tokens_)};
+    const std::uint64_t reserved = rows.size() * (in_bytes + out_bytes);
+    Tokens loaded;
+    if (is_embed) loaded.push_back(builder_.load(op.weight, 0, rows.size() * in_bytes, {}, reserved));
+    for (const std::string& input : op.inputs) {
+      loaded.push_back(builder_.load(input, rows.begin * row_bytes(input), rows.size() * row_bytes(input),
+                                     builder_.tokens_for(input, rows), loaded.empty() ? reserved : 0));
+    }
+    const TokenId done = builder_.compute(unit, row_work(op, rows.size()), loaded,
+                                          [this_engine = &engine_, index, rows] { this_engine->rows(index, rows); });
+    builder_.rows_ready(op.output, rows,
+                        builder_.store(op.output, rows.begin * out_bytes, rows.size() * out_bytes, {done}, reserved));
+  }
+}
+
+std::vector<Command> WindowScheduler::run() {
+  for (std::size_t index = 0; index < model_.ops.size(); ++index) {
+    builder_.begin_op(index);
+    switch (model_.ops[index].kind) {
+      case OpKind::kLinear: schedule_linear(index); break;
+      case OpKind::kScores:
+        schedule_attention(index);
+        index += 2;  // softmax and values are part of it
+        break;
+      case OpKind::kSoftmax:
+      case OpKind::kValues: fail_check(__FILE__, __LINE__, "scores first", "attention ops come as a triple");
+      case OpKind::kEmbed:
+      case OpKind::kNorm:
+      case OpKind::kRope:
+      case OpKind::kActivation:
+      case OpKind::kGate:
+      case OpKind::kResidual: schedule_rows(index); break;
+    }
+  }
+  return builder_.take();
+}
+
+std::vector<Command> schedule_window(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
+                                     std::size_t num_tokens, ValueEngine& engine) {
+  return WindowScheduler(model, config, num_tokens, engine).run();
+}
+
+std::vector<std::uint64_t> multiply_accumulates(const std::vector<Command>& commands, std::size_t num_ops) {
+  std::vector<std::uint64_t> macs(num_ops, 0);
+  for (const Command& command : commands) {
+    if (const auto* work = std::get_if<MatrixWork>(&command.work))
+      macs[command.op_index] += work->m * work->n * work->k;
+  }
+  return macs;
+}
+
+}  // namespace guardbit::sim

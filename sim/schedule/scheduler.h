@@ -1,0 +1,23 @@
+#pragma once
+/// From the ops of a model and one window of tokens to the commands of the machine: tiles, transfers, and the tokens
+/// between them. Knows shapes and costs, no values.
+///
+/// Every tensor between ops lives in DRAM. A block reserves all the scratchpad it will need with its first load; loads
+/// are issued in program order, so a block that has started can always finish and no order of events can deadlock.
+#include "models/transformer/model.h"
+#include "models/units/accelerator_config.h"
+#include "sim/modules/command.h"
+#include "sim/schedule/value_engine.h"
+
+namespace guardbit::sim {
+
+/// Commands of one forward pass over `num_tokens` tokens. `engine` must outlive them.
+/// Throws UserError kConfiguration if a tile cannot fit the scratchpad.
+std::vector<Command> schedule_window(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
+                                     std::size_t num_tokens, ValueEngine& engine);
+
+/// Multiply-accumulates that the matrix unit executes, by op. Causal attention skips keys after the last query of a
+/// block, so its count depends on the block size.
+std::vector<std::uint64_t> multiply_accumulates(const std::vector<Command>& commands, std::size_t num_ops);
+
+}  // namespace guardbit::sim

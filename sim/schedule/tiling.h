@@ -1,0 +1,43 @@
+#pragma once
+/// Tile sizes that fit the scratchpad. Plain arithmetic; the schedule uses it, errors name the smallest size that would
+/// do.
+#include <cstdint>
+#include <string>
+
+#include "models/units/accelerator_config.h"
+
+namespace guardbit::sim {
+
+/// Storage of one row or column of a linear layer's tensors, in bytes.
+struct LinearBytes {
+  std::uint64_t input_row = 0;    ///< K elements in the activation storage format
+  std::uint64_t operand_row = 0;  ///< K elements in the operand format
+  std::uint64_t weight_col = 0;   ///< K weights of one output channel
+  std::uint64_t output_element = 0;
+};
+
+/// A linear layer's block sizes: `rows` tokens are kept with their operands while `cols` output channels at a time
+/// stream past, double buffered.
+struct LinearTile {
+  std::uint64_t rows = 0;
+  std::uint64_t cols = 0;
+  std::uint64_t held_bytes(const LinearBytes& bytes) const { return rows * (bytes.input_row + bytes.operand_row); }
+  std::uint64_t block_bytes(const LinearBytes& bytes, std::uint64_t block_rows, std::uint64_t block_cols) const {
+    return block_cols * bytes.weight_col + block_rows * block_cols * bytes.output_element;
+  }
+};
+
+/// Picks the largest tile of whole array rows and columns that leaves room for two weight blocks; falls back to smaller
+/// ones. Throws UserError kConfiguration if one row and one column do not fit.
+LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint64_t num_cols, const LinearBytes& bytes,
+                       const units::AcceleratorConfig& config);
+
+/// Rows per block of a row-local operation, so that two blocks fit: 1 .. 64.
+std::uint64_t tile_rows(const std::string& op, std::uint64_t num_rows, std::uint64_t bytes_per_row,
+                        const units::AcceleratorConfig& config);
+
+/// Query rows per block of attention, so that keys, values and two blocks fit.
+std::uint64_t tile_attention(const std::string& op, std::uint64_t num_rows, std::uint64_t held_bytes,
+                             std::uint64_t bytes_per_row, const units::AcceleratorConfig& config);
+
+}  // namespace guardbit::sim

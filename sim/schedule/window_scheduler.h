@@ -1,0 +1,114 @@
+#pragma once
+/// The working state of schedule_window(); one method per kind of op.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/units/arithmetic.h"
+#include "sim/schedule/command_builder.h"
+#include "sim/schedule/scheduler.h"
+#include "sim/schedule/tiling.h"
+
+namespace guardbit::sim {
+
+/// Bytes of `count` elements of a format of that many bits, rounded up.
+constexpr std::uint64_t packed_bytes(std::uint64_t count, int bits) {
+  return (count * static_cast<std::uint64_t>(bits) + 7) / 8;
+}
+
+/// Bits of one element of an operand in the scratchpad.
+inline int activation_bits(const units::MatrixMode& mode) {
+  return mode.integer ? mode.activation_bits : mode.activation.storage_bits();
+}
+inline int weight_bits(const units::MatrixMode& mode) {
+  return mode.integer ? mode.weight_bits : mode.weight.storage_bits();
+}
+
+class WindowScheduler {
+ public:
+  WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
+                  std::size_t num_tokens, ValueEngine& engine);
+  std::vector<Command> run();
+
+ private:
+  using Tokens = CommandBuilder::Tokens;
+
+  /// One linear layer while it is scheduled.
+  struct Linear {
+    std::size_t index = 0;
+    const transformer::Op* op = nullptr;
+    std::uint64_t depth = 0;    ///< K
+    std::uint64_t columns = 0;  ///< N
+    units::MatrixMode mode;
+    LinearBytes bytes;
+    LinearTile tile;
+    std::uint32_t quantize_passes = 0;
+    std::string input;      ///< tensor that the blocks load: the op's input, or its rotated copy
+    Tokens input_ready;     ///< beyond the producer's tokens: statistics over all rows
+    bool prepared = false;  ///< rotation and statistics were done in a pass of their own
+  };
+
+  /// One (scores, softmax, values) triple while it is scheduled.
+  struct Attention {
+    std::size_t scores = 0;
+    std::size_t softmax = 0;
+    std::size_t values = 0;
+    units::MatrixMode mode;
+    std::uint64_t head_bytes = 0;  ///< one row of q (or output) of one head
+    std::uint64_t key_bytes = 0;   ///< one row of k or v of one head
+    std::uint64_t row_bytes = 0;   ///< scratchpad of one query row: q, scores, output
+    std::uint64_t rows_per_block = 0;
+    std::uint32_t operand_passes = 0;
+  };
+  /// A block whose scores are issued and whose values are not.
+  struct PendingValues {
+    std::size_t head = 0;
+    Range rows;
+    TokenId probabilities = 0;
+    std::uint64_t reserved_bytes = 0;
+  };
+
+  void place_tensors();
+  std::uint64_t row_width(const std::string& tensor) const;
+  int storage_bits(const std::string& tensor) const;
+  std::uint64_t row_bytes(const std::string& tensor) const;
+
+  void schedule_rows(std::size_t index);
+  Work row_work(const transformer::Op& op, std::uint64_t rows) const;
+
+  void schedule_linear(std::size_t index);
+  Linear make_linear(std::size_t index) const;
+  void prepare_linear(Linear& linear);
+  void linear_rows(const Linear& linear, Range rows);
+  TokenId linear_operands(const Linear& linear, Range rows, TokenId loaded);
+  MatrixWork matrix_work(const units::MatrixMode& mode, const units::OperandConfig& operands,
+                         const units::AccumulatorConfig& accumulator, std::uint64_t m, std::uint64_t n,
+                         std::uint64_t k) const;
+
+  void schedule_attention(std::size_t scores_index);
+  void attention_kv_head(const Attention& attention, std::size_t kv_head, std::size_t num_kv_heads);
+  PendingValues attention_scores(const Attention& attention, std::size_t head, Range rows, TokenId operands);
+  void attention_values(const Attention& attention, const PendingValues& pending, std::uint64_t free_bytes);
+
+  const transformer::Model<float>& model_;
+  const units::AcceleratorConfig& config_;
+  const std::size_t num_tokens_;
+  ValueEngine& engine_;
+  CommandBuilder builder_;
+  std::map<std::string, std::uint64_t> widths_;  ///< elements per row of every tensor
+  std::map<std::string, int> bits_;              ///< storage bits of every tensor
+};
+
+/// Operand and accumulator sections of an operand class.
+const units::OperandConfig& operand_config(const units::AcceleratorConfig& config, transformer::OperandClass kind);
+const units::AccumulatorConfig& accumulator_config(const units::AcceleratorConfig& config,
+                                                   transformer::OperandClass kind);
+
+/// Arithmetic of a linear op: the smoothing group applies where the op smooths its input.
+units::MatrixMode linear_mode(const units::AcceleratorConfig& config, const transformer::Op& op);
+
+/// Storage format name of the tensor that an op writes: residual stream, keys and values, or activation.
+const std::string& storage_format(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
+                                  const transformer::Op& op);
+
+}  // namespace guardbit::sim

@@ -1,0 +1,6 @@
+# Tests of the source tree itself.
+add_test(NAME House.EveryIncludeFollowsTheLayers
+  COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/support/check_layering.py" "${PROJECT_SOURCE_DIR}")
+add_test(NAME House.SourcesAreFormatted
+  COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/support/check_format.sh" "${PROJECT_SOURCE_DIR}")
+set_tests_properties(House.EveryIncludeFollowsTheLayers House.SourcesAreFormatted PROPERTIES LABELS unit)

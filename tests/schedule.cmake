@@ -1,0 +1,1 @@
+# Tests of schedule; included by tests/CMakeLists.txt.
