@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "models/arith/accumulator.h"
 #include "models/units/arithmetic.h"
 #include "models/units/row_blocks.h"
 
