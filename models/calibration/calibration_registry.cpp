@@ -1,0 +1,124 @@
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "models/calibration/method.h"
+#include "models/transformer/family.h"
+
+namespace guardbit::calibration {
+
+using transformer::Model;
+
+void apply_rotate(Model<double>& model, const CalibrationOptions& options);
+void apply_rrs(Model<double>& model, const CalibrationOptions& options);
+void apply_rs(Model<double>& model, const CalibrationOptions& options);
+void apply_slanc(Model<double>& model, const CalibrationOptions& options);
+void apply_slanc_residual(Model<double>& model, const CalibrationOptions& options);
+
+namespace {
+
+void apply_none(Model<double>&, const CalibrationOptions&) {}
+
+/// A float model is rewritten in binary64 and rounded once.
+template <void (*kApply)(Model<double>&, const CalibrationOptions&)>
+void apply_widened(Model<float>& model, const CalibrationOptions& options) {
+  Model<double> wide = transformer::convert<double>(model);
+  kApply(wide, options);
+  model = transformer::convert<float>(wide);
+}
+
+template <void (*kApply)(Model<double>&, const CalibrationOptions&)>
+constexpr Method make_method(std::string_view name, unsigned effects, std::string_view summary) {
+  return {name, summary, effects, apply_widened<kApply>, kApply};
+}
+
+constexpr std::array kMethods = {
+    make_method<apply_none>("none", 0, "the model as it is; quantization rounds to nearest"),
+    make_method<apply_rotate>("rotate", kRotates, "QuaRot: Hadamard rotations of weights and activations"),
+    make_method<apply_rrs>("rrs", kRotates | kSmooths, "rotated runtime smooth: rotate, then rs"),
+    make_method<apply_rs>("rs", kSmooths, "runtime smooth: channel scales found while running"),
+    make_method<apply_slanc>("slanc", kScalesNorms, "static norm scales from weights, as published"),
+    make_method<apply_slanc_residual>("slanc_residual", kScalesNorms,
+                                      "static norm scales from the residual stream's accumulated power"),
+};
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({substituted, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+[[noreturn]] void fail(std::string_view variant, const std::string& problem) {
+  throw std::invalid_argument("variant \"" + std::string(variant) + "\": " + problem);
+}
+
+[[noreturn]] void fail_unknown(std::string_view variant, std::string_view part) {
+  std::string known;
+  const Method* nearest = nullptr;
+  std::size_t nearest_distance = 3;  // further away is no typing error
+  for (const Method& method : kMethods) {
+    known += (known.empty() ? "" : ", ") + std::string(method.name);
+    const std::size_t distance = edit_distance(part, method.name);
+    if (distance >= nearest_distance) continue;
+    nearest = &method;
+    nearest_distance = distance;
+  }
+  fail(variant, "no method \"" + std::string(part) + "\"; known: " + known +
+                    (nearest == nullptr ? "" : "; did you mean \"" + std::string(nearest->name) + "\"?"));
+}
+
+std::vector<const Method*> parse_variant(std::string_view variant) {
+  std::vector<const Method*> parts;
+  for (std::size_t begin = 0; begin <= variant.size();) {
+    const std::size_t end = std::min(variant.find('+', begin), variant.size());
+    const std::string_view part = variant.substr(begin, end - begin);
+    const Method* const method = find_method(part);
+    if (method == nullptr) fail_unknown(variant, part);
+    for (const Method* const other : parts)
+      if (other == method || other->effects == 0 || method->effects == 0 || (other->effects & method->effects) != 0)
+        fail(variant,
+             "\"" + std::string(other->name) + "\" and \"" + std::string(method->name) + "\" exclude one another");
+    parts.push_back(method);
+    begin = end + 1;
+  }
+  std::sort(parts.begin(), parts.end(), [](const Method* a, const Method* b) { return a->effects < b->effects; });
+  return parts;
+}
+
+void apply(const Method& method, Model<float>& model, const CalibrationOptions& options) {
+  method.apply_float(model, options);
+}
+void apply(const Method& method, Model<double>& model, const CalibrationOptions& options) {
+  method.apply_double(model, options);
+}
+
+}  // namespace
+
+std::span<const Method> methods() { return kMethods; }
+
+const Method* find_method(std::string_view name) {
+  for (const Method& method : kMethods)
+    if (method.name == name) return &method;
+  return nullptr;
+}
+
+template <class T>
+void apply_variant(std::string_view variant, Model<T>& model, const CalibrationOptions& options) {
+  for (const Method* const method : parse_variant(variant)) apply(*method, model, options);
+}
+
+template void apply_variant(std::string_view, Model<float>&, const CalibrationOptions&);
+template void apply_variant(std::string_view, Model<double>&, const CalibrationOptions&);
+
+}  // namespace guardbit::calibration

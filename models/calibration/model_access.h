@@ -1,0 +1,65 @@
+#pragma once
+/// How methods find their way in a Model: ops by the names of transformer/family.h, and who reads a tensor.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/transformer/model.h"
+
+namespace guardbit::calibration {
+
+using numerics::Matrix;
+using transformer::Model;
+using transformer::Op;
+using transformer::OpKind;
+
+/// "layers.<layer>.<local>".
+inline std::string layer_op(int layer, const std::string& local) {
+  return "layers." + std::to_string(layer) + "." + local;
+}
+
+/// Null if there is none.
+template <class T>
+Op* find_op(Model<T>& model, std::string_view name) {
+  for (Op& op : model.ops)
+    if (op.name == name) return &op;
+  return nullptr;
+}
+
+template <class T>
+Op& op_named(Model<T>& model, std::string_view name) {
+  Op* const op = find_op(model, name);
+  GUARDBIT_CHECK(op != nullptr, "a model of every family has an op " + std::string(name));
+  return *op;
+}
+
+template <class T>
+Matrix<T>& matrix_named(Model<T>& model, const std::string& name) {
+  const auto found = model.weights.find(name);
+  GUARDBIT_CHECK(found != model.weights.end(), "the model has " + name);
+  return found->second;
+}
+
+/// The linear layers that read a norm's output. No other kind of op does.
+template <class T>
+std::vector<Op*> layers_fed_by(Model<T>& model, const Op& norm) {
+  std::vector<Op*> layers;
+  for (Op& op : model.ops)
+    for (const std::string& input : op.inputs)
+      if (input == norm.output) {
+        GUARDBIT_CHECK(op.kind == OpKind::kLinear, op.name + " reads a norm and is no linear layer");
+        layers.push_back(&op);
+      }
+  return layers;
+}
+
+/// The linear layers whose results are added to the residual stream: o and down of every layer.
+template <class T>
+std::vector<Op*> layers_writing_the_stream(Model<T>& model) {
+  std::vector<Op*> layers;
+  for (int layer = 0; layer < model.shape.num_layers; ++layer)
+    for (const char* const local : {"attn.o", "mlp.down"}) layers.push_back(&op_named(model, layer_op(layer, local)));
+  return layers;
+}
+
+}  // namespace guardbit::calibration

@@ -1,0 +1,50 @@
+/// SLaNC in its published form (arXiv 2410.10553; d-matrix-ai/dmx-compressor, slanc_tuning): a static scale per norm
+/// from the weights of the block before it alone.
+///
+///   the norm stands behind   s
+///   the embedding            1 (not calibrated: target_norm does not apply)
+///   an attention block       || (I + W_O W_V) diag(gamma) ||_F
+///   a standard MLP           mean|gamma| * ||W_up||_2 * ||W_down||_2
+///   a gated MLP              || W_down W_up diag(gamma) ||_F * || W_gate diag(gamma) ||_2
+///
+/// gamma is the weight of the norm that feeds the block. Biases and beta are ignored, as published.
+#include <cmath>
+
+#include "models/calibration/block_weights.h"
+#include "models/calibration/linear_algebra.h"
+#include "models/calibration/static_scale.h"
+
+namespace guardbit::calibration {
+namespace {
+
+double attention_norm(const AttentionWeights& weights) {
+  Matrix<double> map = product(weights.output, weights.value);
+  for (std::size_t i = 0; i < map.rows(); ++i) map(i, i) += 1;
+  return frobenius_norm(scale_columns(map, weights.gamma));
+}
+
+double mean_magnitude(const Matrix<double>& row) {
+  double sum = 0;
+  for (const double value : row.data()) sum += std::abs(value);
+  return sum / static_cast<double>(row.cols());
+}
+
+double mlp_norm(const MlpWeights& weights) {
+  if (weights.gate == nullptr)
+    return mean_magnitude(weights.gamma) * spectral_norm(weights.up) * spectral_norm(weights.down);
+  return frobenius_norm(scale_columns(product(weights.down, weights.up), weights.gamma)) *
+         spectral_norm(scale_columns(*weights.gate, weights.gamma));
+}
+
+}  // namespace
+
+void apply_slanc(Model<double>& model, const CalibrationOptions& options) {
+  op_named(model, layer_op(0, "attn_norm")).input_scale = 1;
+  for (int layer = 0; layer < model.shape.num_layers; ++layer) {
+    set_input_scale(op_named(model, layer_op(layer, "mlp_norm")), attention_norm(attention_weights(model, layer)),
+                    options);
+    set_input_scale(norm_behind_mlp(model, layer), mlp_norm(mlp_weights(model, layer)), options);
+  }
+}
+
+}  // namespace guardbit::calibration

@@ -1,0 +1,24 @@
+/// Runtime smoothing (arXiv 2409.20361, "rs") and rotated runtime smoothing ("rrs"): switches for the smooth unit,
+/// which finds its scales while it runs. Smoothed are o, gate, up and down, with options.smooth_qkv q, k and v too;
+/// never the head.
+#include "models/calibration/method.h"
+#include "models/calibration/model_access.h"
+
+namespace guardbit::calibration {
+
+void apply_rotate(Model<double>& model, const CalibrationOptions& options);
+
+void apply_rs(Model<double>& model, const CalibrationOptions& options) {
+  for (Op& op : model.ops) {
+    if (op.kind != OpKind::kLinear || op.operand_class != transformer::OperandClass::kLinear) continue;
+    const bool is_qkv = op.name.ends_with(".attn.q") || op.name.ends_with(".attn.k") || op.name.ends_with(".attn.v");
+    op.smooth = !is_qkv || options.smooth_qkv;
+  }
+}
+
+void apply_rrs(Model<double>& model, const CalibrationOptions& options) {
+  apply_rotate(model, options);
+  apply_rs(model, options);
+}
+
+}  // namespace guardbit::calibration
