@@ -1,1 +1,2 @@
 # Tests of modules; included by tests/CMakeLists.txt.
+guardbit_test(system/accelerator_test.cpp LINK guardbit_modules guardbit_base SYSTEMC LABELS system)

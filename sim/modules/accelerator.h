@@ -5,8 +5,8 @@
 ///
 /// SystemC allows one elaboration per process: create one Accelerator per process and run() it as often as wanted.
 /// Time is event driven: one cycle is one nanosecond of simulated time, and nothing happens in cycles without events.
+#include <array>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -48,18 +48,16 @@ class Accelerator : public sc_core::sc_module {
               AcceleratorOptions options = {});
 
   /// Runs a program to its end and reports its cycles, relative to the start of the run. At the start all units are
-  /// idle, the scratchpad is empty, no token is available and every DRAM row is closed, so that a run does not depend on
-  /// earlier ones. Op indices are below `num_ops`.
-  /// Throws what a command's compute() or the source throws (the program stops there; the machine can run the next one)
-  /// and InternalError, naming units and what they wait for, if the program cannot go on.
+  /// idle, the scratchpad is empty, no token is available and every DRAM row is closed, so that a run does not depend
+  /// on earlier ones. Op indices are below `num_ops`. Throws what a command's compute() or the source throws (the
+  /// program stops there; the machine can run the next one) and InternalError, naming units and what they wait for, if
+  /// the program cannot go on.
   CycleReport run(CommandSource& source, std::size_t num_ops);
   CycleReport run(std::vector<Command> commands, std::size_t num_ops);
 
  private:
   void start_run(CommandSource& source, std::size_t num_ops);
   CycleReport finish_run();
-  /// Lets every process return to its start without executing anything more.
-  void drain();
   std::string describe_deadlock() const;
 
   const units::AcceleratorConfig config_;

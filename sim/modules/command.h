@@ -29,28 +29,28 @@ struct MatrixWork {
   std::uint32_t cycles_per_mac = 1;
   std::uint32_t latency_cycles = 1;  ///< of the PE's accumulator
   std::uint32_t interleave = 1;
-  std::uint32_t pipeline_cycles = 0; ///< stages in front of the PE's accumulator: levels of a reduction tree x latency
-  std::uint64_t outer_updates = 0;   ///< promotions per output (outer accumulator multiply-adds), ceil(K / chunk) or 0
-  bool first_of_op = true;           ///< pays the array's fill (overlap policy)
-  bool last_of_op = true;            ///< pays the array's drain (overlap policy)
+  std::uint32_t pipeline_cycles = 0;  ///< stages in front of the PE's accumulator: levels of a reduction tree x latency
+  std::uint64_t outer_updates = 0;    ///< promotions per output (outer accumulator multiply-adds), ceil(K / chunk) or 0
+  bool first_of_op = true;            ///< pays the array's fill (overlap policy)
+  bool last_of_op = true;             ///< pays the array's drain (overlap policy)
 };
 
 /// Rows of a norm.
 struct NormWork {
   std::uint64_t rows = 0;
   std::uint64_t hidden_size = 0;
-  bool layer_norm = true;      ///< false: RMSNorm
-  bool scale_multiply = false; ///< a static scale that is not a power of two: one more pipeline stage
+  bool layer_norm = true;       ///< false: RMSNorm
+  bool scale_multiply = false;  ///< a static scale that is not a power of two: one more pipeline stage
   std::uint32_t rsqrt_newton_steps = 0;
 };
 
 /// Element-wise and reduction work in the vector unit; passes are over `elements` elements.
 struct VectorWork {
   std::uint64_t elements = 0;
-  std::uint32_t passes = 1;        ///< reads of the elements at `lanes` per cycle
-  std::uint32_t exp_passes = 0;    ///< passes that evaluate an exponential (initiation interval exp_cycles)
-  std::uint32_t lanes = 0;         ///< 0: [vector] lanes; smoothing passes use [smooth] lanes
-  std::uint64_t sort_elements = 0; ///< channel maxima to sort (bitonic network), 0: none
+  std::uint32_t passes = 1;         ///< reads of the elements at `lanes` per cycle
+  std::uint32_t exp_passes = 0;     ///< passes that evaluate an exponential (initiation interval exp_cycles)
+  std::uint32_t lanes = 0;          ///< 0: [vector] lanes; smoothing passes use [smooth] lanes
+  std::uint64_t sort_elements = 0;  ///< channel maxima to sort (bitonic network), 0: none
 };
 
 /// Hadamard transform of `rows` vectors: blocks of `size` elements.
@@ -64,7 +64,7 @@ using Work = std::variant<DmaWork, MatrixWork, NormWork, VectorWork, RotateWork>
 
 struct Command {
   UnitKind unit = UnitKind::kLoad;
-  std::uint32_t op_index = 0;        ///< for the account by op
+  std::uint32_t op_index = 0;  ///< for the account by op
   Work work;
   std::vector<TokenId> waits;        ///< all must be available before the command starts
   TokenId signals = 0;               ///< unique per run
@@ -79,8 +79,8 @@ struct Command {
 class CommandSource {
  public:
   virtual ~CommandSource() = default;
-  /// Fills `command`, which arrives empty (but may have capacity to reuse); false at the end of the program. Called when
-  /// the sequencer can issue, that is up to the units' queues ahead of execution. Exceptions end the run.
+  /// Fills `command`, which arrives empty (but may have capacity to reuse); false at the end of the program. Called
+  /// when the sequencer can issue, that is up to the units' queues ahead of execution. Exceptions end the run.
   virtual bool next(Command& command) = 0;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 /// Cycles of every kind of work except DMA transfers, as closed forms of the described hardware. Plain C++ without
-/// SystemC: the units spend what these functions say. Derivations: docs/timing.md; tests/system/timing_test.cpp compares
-/// them with machines stepped cycle by cycle.
+/// SystemC: the units spend what these functions say. Derivations: docs/timing.md; tests/system/timing_test.cpp
+/// compares them with machines stepped cycle by cycle.
 #include <cstdint>
 #include <string_view>
 
@@ -17,7 +17,7 @@ std::uint32_t default_latency_cycles(std::string_view format_name);
 /// What one step (dot_width products) of a PE costs, from the sections that describe it.
 struct PeTiming {
   std::uint32_t cycles_per_mac = 1;
-  std::uint32_t latency_cycles = 1;   ///< until the next step may use the sum
+  std::uint32_t latency_cycles = 1;  ///< until the next step may use the sum
   std::uint32_t interleave = 1;
   std::uint32_t pipeline_cycles = 0;  ///< reduction tree in front of the accumulator
 };

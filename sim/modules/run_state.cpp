@@ -1,0 +1,62 @@
+#include "sim/modules/run_state.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace guardbit::sim {
+
+namespace {
+constexpr std::uint64_t kNotStarted = std::numeric_limits<std::uint64_t>::max();
+}
+
+void RunState::reset(std::uint64_t cycle, std::size_t num_ops) {
+  report = CycleReport{};
+  report.ops.resize(num_ops);
+  for (CycleReport::OpCycles& op : report.ops) op.start = kNotStarted;
+  start_cycle = end_cycle = cycle;
+  num_issued = num_finished = 0;
+  source_exhausted = false;
+  aborted_ = false;
+  error_ = nullptr;
+}
+
+void RunState::abort(std::exception_ptr error) {
+  if (aborted_) return;
+  aborted_ = true;
+  error_ = std::move(error);
+  for (sc_core::sc_event* event : waiting_events_) event->notify(sc_core::SC_ZERO_TIME);
+}
+
+void RunState::note_start(std::uint32_t op_index, std::uint64_t cycle) {
+  CycleReport::OpCycles& op = report.ops[op_index];
+  op.start = std::min(op.start, cycle - start_cycle);
+}
+
+void RunState::note_end(std::uint32_t op_index, std::uint64_t cycle, UnitKind unit, std::uint64_t busy_cycles) {
+  CycleReport::OpCycles& op = report.ops[op_index];
+  op.end = std::max(op.end, cycle - start_cycle);
+  op.busy[static_cast<std::size_t>(unit)] += busy_cycles;
+  end_cycle = std::max(end_cycle, cycle);
+  ++num_finished;
+}
+
+IssuedCommand* RunState::take_slot() {
+  if (free_slots_.empty()) {
+    slots_.push_back(std::make_unique<IssuedCommand>());
+    return slots_.back().get();
+  }
+  IssuedCommand* slot = free_slots_.back();
+  free_slots_.pop_back();
+  return slot;
+}
+
+void RunState::recycle(IssuedCommand* slot) {
+  Command& command = slot->command;
+  command.waits.clear();
+  command.frees.clear();
+  command.compute = nullptr;
+  command.allocate_bytes = 0;
+  free_slots_.push_back(slot);
+}
+
+}  // namespace guardbit::sim

@@ -1,0 +1,54 @@
+#pragma once
+/// What all modules share of the run in progress: its report, its progress, and how it is broken off.
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <systemc>
+#include <vector>
+
+#include "sim/modules/command.h"
+#include "sim/stats/result.h"
+
+namespace guardbit::sim {
+
+/// A command on its way through the machine. Slots are recycled, with the capacity of their vectors.
+struct IssuedCommand {
+  Command command;
+  std::uint64_t space_ticket = 0;  ///< reservation in the scratchpad, if command.allocate_bytes > 0
+  std::uint64_t start_cycle = 0;   ///< set by the unit
+};
+
+class RunState {
+ public:
+  CycleReport report;
+  std::uint64_t start_cycle = 0;
+  std::uint64_t end_cycle = 0;  ///< of the last command so far
+  std::uint64_t num_issued = 0;
+  std::uint64_t num_finished = 0;
+  bool source_exhausted = false;
+
+  void reset(std::uint64_t cycle, std::size_t num_ops);
+  bool all_done() const { return source_exhausted && num_finished == num_issued; }
+
+  /// Breaks the run off: every waiting process wakes and discards its commands. The first error is kept.
+  void abort(std::exception_ptr error);
+  bool aborted() const { return aborted_; }
+  const std::exception_ptr& error() const { return error_; }
+  /// An event on which some process waits during a run.
+  void wake_on_abort(sc_core::sc_event& event) { waiting_events_.push_back(&event); }
+
+  void note_start(std::uint32_t op_index, std::uint64_t cycle);
+  void note_end(std::uint32_t op_index, std::uint64_t cycle, UnitKind unit, std::uint64_t busy_cycles);
+
+  IssuedCommand* take_slot();
+  void recycle(IssuedCommand* slot);
+
+ private:
+  bool aborted_ = false;
+  std::exception_ptr error_;
+  std::vector<sc_core::sc_event*> waiting_events_;
+  std::vector<std::unique_ptr<IssuedCommand>> slots_;
+  std::vector<IssuedCommand*> free_slots_;
+};
+
+}  // namespace guardbit::sim
