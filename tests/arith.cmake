@@ -8,3 +8,4 @@ target_compile_definitions(guardbit_golden_vectors PRIVATE GUARDBIT_SOURCE_DIR="
 guardbit_test(golden/operation_vectors_test.cpp LINK guardbit_golden_vectors guardbit_arith LABELS golden)
 guardbit_test(golden/gemm_vectors_test.cpp LINK guardbit_golden_vectors guardbit_arith LABELS golden)
 guardbit_test(exhaustive/float_ops_exhaustive_test.cpp LINK guardbit_arith LABELS exhaustive)
+guardbit_test(unit/float_ops_test.cpp LINK guardbit_arith LABELS unit)
