@@ -1,1 +1,4 @@
 # Tests of calibration; included by tests/CMakeLists.txt.
+guardbit_test(unit/calibration_identity_test.cpp LINK guardbit_calibration LABELS unit)
+guardbit_test(unit/linear_algebra_test.cpp LINK guardbit_calibration LABELS unit)
+guardbit_test(unit/variant_test.cpp LINK guardbit_calibration LABELS unit)

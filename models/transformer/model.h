@@ -82,6 +82,8 @@ struct Op {
   double input_scale = 1;  ///< kNorm: static scale s; the unit works on x / s (SLaNC)
 
   ActivationKind activation = ActivationKind::kGeluTanh;  ///< kActivation, kGate
+
+  friend bool operator==(const Op&, const Op&) = default;
 };
 
 /// Weights are T = float for replay, double for tests of identities.

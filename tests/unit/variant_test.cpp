@@ -1,0 +1,82 @@
+// Names of calibration methods and variants: what is accepted, in which order it is applied, what is refused how.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/calibration/method.h"
+#include "models/transformer/family.h"
+#include "tests/support/random_models.h"
+
+namespace guardbit::calibration {
+namespace {
+
+transformer::Model<double> any_model() { return transformer::convert<double>(tests::random_models().front().build()); }
+
+std::string message_of(const std::string& variant) {
+  transformer::Model<double> model = any_model();
+  try {
+    apply_variant(variant, model, {});
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(VariantTest, RegistryIsSortedAndFinds) {
+  std::vector<std::string> names;
+  for (const Method& method : methods()) {
+    names.emplace_back(method.name);
+    EXPECT_EQ(find_method(method.name), &method);
+    EXPECT_FALSE(method.summary.empty());
+  }
+  EXPECT_THAT(names, testing::ElementsAre("none", "rotate", "rrs", "rs", "slanc", "slanc_residual"));
+  EXPECT_EQ(find_method("gptq"), nullptr);
+}
+
+TEST(VariantTest, OrderOfWritingDoesNotMatter) {
+  for (const auto& [one, other] :
+       std::vector<std::pair<std::string, std::string>>{{"slanc+rrs", "rrs+slanc"},
+                                                        {"slanc_residual+rotate+rs", "rs+rotate+slanc_residual"},
+                                                        {"rrs", "rs+rotate"}}) {
+    transformer::Model<double> first = any_model();
+    transformer::Model<double> second = any_model();
+    apply_variant(one, first, {});
+    apply_variant(other, second, {});
+    EXPECT_EQ(first.ops, second.ops) << one << " and " << other;
+    EXPECT_EQ(first.weights, second.weights) << one << " and " << other;
+  }
+}
+
+TEST(VariantTest, SlancReadsTheWeightsBeforeRotation) {
+  transformer::Model<double> late = any_model();
+  apply_variant("rotate", late, {});
+  apply_variant("slanc", late, {.pow2_scales = false});
+  transformer::Model<double> combined = any_model();
+  apply_variant("rotate+slanc", combined, {.pow2_scales = false});
+  EXPECT_NE(late.ops, combined.ops) << "rotation is meant to change what slanc computes from gamma and W_V";
+}
+
+TEST(VariantTest, UnknownPartsAreNamedWithTheKnownOnes) {
+  EXPECT_EQ(
+      message_of("slanc+rss"),
+      "variant \"slanc+rss\": no method \"rss\"; known: none, rotate, rrs, rs, slanc, slanc_residual; did you mean "
+      "\"rrs\"?");
+  EXPECT_THAT(message_of("quarot_gptq"), testing::Not(testing::HasSubstr("did you mean")));
+  EXPECT_THAT(message_of("rotat"), testing::HasSubstr("did you mean \"rotate\"?"));
+  EXPECT_THAT(message_of(""), testing::HasSubstr("no method \"\""));
+  EXPECT_THAT(message_of("rrs+"), testing::HasSubstr("no method \"\""));
+}
+
+TEST(VariantTest, PartsThatExcludeOneAnotherAreRefused) {
+  for (const std::string variant : {"slanc+slanc_residual", "rotate+rrs", "rs+rrs", "slanc+slanc", "none+rrs",
+                                    "slanc+none", "none+none", "slanc+rotate+rrs"})
+    EXPECT_THAT(message_of(variant), testing::HasSubstr("exclude one another")) << variant;
+}
+
+TEST(VariantTest, ARefusedVariantLeavesTheModelAlone) {
+  transformer::Model<double> model = any_model();
+  EXPECT_THROW(apply_variant("rotate+nonsense", model, {}), std::invalid_argument);
+  EXPECT_EQ(model.weights, any_model().weights);
+}
+
+}  // namespace
+}  // namespace guardbit::calibration
