@@ -9,3 +9,6 @@ guardbit_test(golden/operation_vectors_test.cpp LINK guardbit_golden_vectors gua
 guardbit_test(golden/gemm_vectors_test.cpp LINK guardbit_golden_vectors guardbit_arith LABELS golden)
 guardbit_test(exhaustive/float_ops_exhaustive_test.cpp LINK guardbit_arith LABELS exhaustive)
 guardbit_test(unit/float_ops_test.cpp LINK guardbit_arith LABELS unit)
+guardbit_test(exhaustive/fp16_compiler_test.cpp LINK guardbit_arith LABELS exhaustive)
+guardbit_test(differential/multiply_add_test.cpp LINK guardbit_arith LABELS differential)
+guardbit_test(differential/mpfr_test.cpp LINK guardbit_arith mpfr gmp LABELS differential)
