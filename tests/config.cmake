@@ -1,1 +1,4 @@
-# Tests of config; included by tests/CMakeLists.txt.
+# Tests of config and reports; included by tests/CMakeLists.txt.
+guardbit_test(unit/config_fields_test.cpp LINK guardbit_config LABELS unit)
+guardbit_test(unit/config_error_test.cpp LINK guardbit_config LABELS unit)
+guardbit_test(unit/config_test.cpp LINK guardbit_config LABELS unit)
