@@ -1,0 +1,67 @@
+#pragma once
+/// Trace bundles: a directory with trace.json (schema "guardbit-trace/1", described in traces/README.md), the model's
+/// weights and recorded activations of the fp32 reference, both as safetensors. Reading trusts nothing; making a bundle
+/// is model_import.h's business.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/transformer/model.h"
+
+namespace guardbit::sim {
+
+struct Trace {
+  struct Window {
+    std::vector<int> tokens;   ///< T + 1 ids: inputs [0, T), targets [1, T]; 1 <= T <= context_length
+    double reference_nll = 0;  ///< sum of -log p(target) of the fp32 reference, as recorded
+  };
+  /// A file this trace was made from, for the record; it need not exist here.
+  struct Source {
+    std::string file;
+    std::string sha256;
+  };
+
+  std::filesystem::path directory;
+  std::string name;
+  std::string origin;  ///< one line: whose model, which text, which licence
+  transformer::ModelShape shape;
+  std::vector<Window> windows;
+  std::filesystem::path weights;  ///< safetensors under the family's checkpoint names
+  std::string weights_sha256;
+  /// safetensors of op outputs, tensor "<window index>/<op name>" with the first rows of that output.
+  std::optional<std::filesystem::path> activations;
+  std::string activations_sha256;
+  std::vector<Source> sources;
+  std::string sha256;  ///< of trace.json, which holds the other hashes: identifies the whole trace
+};
+
+/// Reads and checks a bundle: schema, all fields of trace.json (every problem in one message), token ids below the
+/// vocabulary, that both files are regular files of the directory (no symbolic links) with the stated SHA-256.
+/// UserError: kMissingInput for a missing file, kMalformedInput otherwise.
+[[nodiscard]] Trace load_trace(const std::filesystem::path& directory);
+
+/// The model with its weights as stored. UserError kMalformedInput if the weights do not fit the shape.
+[[nodiscard]] transformer::Model<float> load_model(const Trace& trace);
+
+/// Recomputes the recorded activations and compares: |recorded - recomputed| <= 1e-4 times the largest magnitude of the
+/// row (fp32 sums of another length or order differ by less; a wrong weight or op by far more).
+/// UserError kMalformedInput naming tensor and place of the first difference.
+void verify_trace(const Trace& trace, const transformer::Model<float>& model,
+                  const numerics::ParallelFor& parallel_for = {});
+
+/// trace.json of `trace`; load_trace() of it gives the same fields. File names are the last components of the paths.
+[[nodiscard]] std::string trace_json(const Trace& trace);
+
+inline constexpr const char* kTraceFile = "trace.json";
+
+/// Limits of a model shape, far above any model that fits on one machine; products of the sizes below stay under 2^62.
+inline constexpr int kMaxHiddenSize = 1 << 20;
+inline constexpr int kMaxLayers = 1 << 12;
+inline constexpr int kMaxHeads = 1 << 12;
+inline constexpr int kMaxHeadSize = 1 << 12;
+inline constexpr int kMaxIntermediateSize = 1 << 22;
+inline constexpr int kMaxVocabularySize = 1 << 22;
+inline constexpr int kMaxContextLength = 1 << 20;
+
+}  // namespace guardbit::sim
