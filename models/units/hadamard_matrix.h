@@ -24,7 +24,7 @@ HadamardFactors hadamard_factors(int size);
 
 /// H (size, size) with entries +1 and -1 and H H^T = size * I; not symmetric in general.
 /// H = H_m (x) Sylvester(2^n): H[a * 2^n + b][c * 2^n + d] = H_m[a][c] * (-1)^popcount(b & d).
-/// Internal error unless hadamard_supported(size). Test: tests/unit/hadamard_matrix_test.cpp.
+/// Internal error unless hadamard_supported(size). Test: tests/unit/hadamard_matrix_unit_test.cpp.
 numerics::Matrix<float> hadamard_matrix(int size);
 
 }  // namespace guardbit::units

@@ -57,10 +57,10 @@ void matrix_product(const Operand& a, const Operand& b, IndexRange rows, IndexRa
 
 /// What is applied to accumulators; scales and bias belong to acc's own rows and columns.
 struct Epilogue {
-  std::span<const float> row_scales;  ///< (rows) fp32 carriers, or empty
-  std::span<const float> col_scales;  ///< (cols) fp32 carriers, or empty
-  float factor = 1;                   ///< attention's 1/sqrt(head_size)
-  std::span<const float> bias;        ///< (cols) fp32 carriers, or empty
+  std::span<const float> row_scales{};  ///< (rows) fp32 carriers, or empty
+  std::span<const float> col_scales{};  ///< (cols) fp32 carriers, or empty
+  float factor = 1;                     ///< attention's 1/sqrt(head_size)
+  std::span<const float> bias{};        ///< (cols) fp32 carriers, or empty
 };
 
 /// y = acc scaled, biased and converted to storage, each step rounded to fp32 (ties to even, overflow to infinity):

@@ -13,11 +13,11 @@
 namespace guardbit::units {
 
 struct NormParameters {
-  bool layer_norm = true;        ///< false: RMSNorm, no mean
-  std::span<const float> gamma;  ///< (d), or empty: 1
-  std::span<const float> beta;   ///< (d), or empty: 0
-  double epsilon = 1e-5;         ///< of the unscaled norm
-  double input_scale = 1;        ///< static scale s > 0; the unit works on x / s
+  bool layer_norm = true;          ///< false: RMSNorm, no mean
+  std::span<const float> gamma{};  ///< (d), or empty: 1
+  std::span<const float> beta{};   ///< (d), or empty: 0
+  double epsilon = 1e-5;           ///< of the unscaled norm
+  double input_scale = 1;          ///< static scale s > 0; the unit works on x / s
 };
 
 /// A row's statistics as the hardware has them, of the scaled input.
