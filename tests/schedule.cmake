@@ -1,1 +1,2 @@
 # Tests of schedule; included by tests/CMakeLists.txt.
+guardbit_test(unit/schedule_test.cpp LINK guardbit_schedule guardbit_calibration LABELS unit)

@@ -1,0 +1,164 @@
+// The schedule covers every op once, in an order that respects what each step needs, within the scratchpad.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "models/calibration/method.h"
+#include "sim/base/error.h"
+#include "sim/schedule/scheduler.h"
+#include "sim/schedule/tiling.h"
+#include "tests/support/random_models.h"
+#include "tests/support/recording_engine.h"
+
+namespace guardbit::sim {
+namespace {
+
+using transformer::Op;
+using transformer::OpKind;
+
+struct Scheduled {
+  transformer::Model<float> model;
+  std::vector<Command> commands;
+  std::unique_ptr<tests::RecordingEngine> engine;
+};
+
+units::AcceleratorConfig small_config() {
+  units::AcceleratorConfig config;
+  config.array.rows = 4;
+  config.array.cols = 8;
+  config.linear.activation = config.linear.weight = "int4";
+  config.accumulator.format = "int32";
+  config.accumulator.buffer.format = "fp16";
+  config.smooth.group = 8;
+  return config;
+}
+
+Scheduled schedule(transformer::Model<float> model, const std::string& variant, const units::AcceleratorConfig& config,
+                   std::size_t num_tokens) {
+  Scheduled scheduled{.model = std::move(model), .commands = {}, .engine = nullptr};
+  calibration::apply_variant(variant, scheduled.model, {});
+  scheduled.engine = std::make_unique<tests::RecordingEngine>(num_tokens);
+  scheduled.engine->heads_per_kv_head =
+      static_cast<std::size_t>(scheduled.model.shape.num_heads / scheduled.model.shape.num_kv_heads);
+  for (std::size_t index = 0; index < scheduled.model.ops.size(); ++index) {
+    if (scheduled.model.ops[index].rotation.size > 0) scheduled.engine->rotates[index] = true;
+    if (scheduled.model.ops[index].smooth) scheduled.engine->smooths[index] = true;
+  }
+  scheduled.commands = schedule_window(scheduled.model, config, num_tokens, *scheduled.engine);
+  return scheduled;
+}
+
+/// Runs the commands one by one in program order: tokens must be there, scratchpad space must suffice.
+void run_in_order(const Scheduled& scheduled, const units::AcceleratorConfig& config) {
+  std::vector<bool> available(scheduled.commands.size(), false);
+  std::uint64_t used = 0;
+  for (const Command& command : scheduled.commands) {
+    for (const TokenId token : command.waits) ASSERT_TRUE(available.at(token)) << "token " << token;
+    used += command.allocate_bytes;
+    ASSERT_LE(used, static_cast<std::uint64_t>(config.scratchpad.bytes));
+    ASSERT_TRUE(command.allocate_bytes == 0 || command.unit == UnitKind::kLoad) << "only loads reserve space";
+    if (command.compute) command.compute();
+    for (const std::uint64_t bytes : command.frees) {
+      ASSERT_GE(used, bytes);
+      used -= bytes;
+    }
+    ASSERT_FALSE(available.at(command.signals));
+    available[command.signals] = true;
+  }
+  EXPECT_EQ(used, 0) << "bytes are never given back";
+}
+
+void expect_complete(const Scheduled& scheduled, std::size_t num_tokens) {
+  const tests::RecordingEngine& engine = *scheduled.engine;
+  const Range all{0, num_tokens};
+  for (std::size_t index = 0; index < scheduled.model.ops.size(); ++index) {
+    const Op& op = scheduled.model.ops[index];
+    switch (op.kind) {
+      case OpKind::kLinear:
+        EXPECT_TRUE(engine.done("epilogue", index, 0, all, {0, scheduled.model.weights.at(op.weight).rows()}))
+            << op.name;
+        break;
+      case OpKind::kScores:
+      case OpKind::kSoftmax:
+      case OpKind::kValues:
+        for (std::size_t head = 0; head < static_cast<std::size_t>(scheduled.model.shape.num_heads); ++head) {
+          const char* step = op.kind == OpKind::kScores    ? "scores_epilogue"
+                             : op.kind == OpKind::kSoftmax ? "softmax"
+                                                           : "values_epilogue";
+          EXPECT_TRUE(engine.done(step, index, head, all, {0, 1})) << op.name << " head " << head;
+        }
+        break;
+      case OpKind::kEmbed:
+      case OpKind::kNorm:
+      case OpKind::kRope:
+      case OpKind::kActivation:
+      case OpKind::kGate:
+      case OpKind::kResidual: EXPECT_TRUE(engine.done("rows", index, 0, all, {0, 1})) << op.name; break;
+    }
+  }
+}
+
+TEST(ScheduleTest, CoversEveryOpOnceWithinTheScratchpad) {
+  std::mt19937 random(/*seed=*/20261122);
+  for (const tests::RandomModel& source : tests::random_models()) {
+    for (const char* variant : {"none", "rotate", "rs", "slanc+rrs"}) {
+      for (const std::int64_t bytes : {2048, 4096, 16384, 262144}) {
+        units::AcceleratorConfig config = small_config();
+        config.scratchpad.bytes = bytes;
+        const std::size_t num_tokens = 1 + random() % 21;
+        SCOPED_TRACE(testing::Message() << source.label << " " << variant << " " << bytes << " bytes " << num_tokens
+                                        << " tokens");
+        try {
+          const Scheduled scheduled = schedule(source.build(), variant, config, num_tokens);
+          run_in_order(scheduled, config);
+          expect_complete(scheduled, num_tokens);
+        } catch (const UserError& error) {
+          EXPECT_LE(bytes, 4096) << error.what();
+          EXPECT_EQ(error.code(), ExitCode::kConfiguration);
+        }
+      }
+    }
+  }
+}
+
+TEST(ScheduleTest, CountsMultiplyAccumulatesOfLinearLayers) {
+  const tests::RandomModel source = tests::random_models().front();
+  const std::size_t num_tokens = 5;
+  const Scheduled scheduled = schedule(source.build(), "none", small_config(), num_tokens);
+  const std::vector<std::uint64_t> macs = multiply_accumulates(scheduled.commands, scheduled.model.ops.size());
+  for (std::size_t index = 0; index < scheduled.model.ops.size(); ++index) {
+    const Op& op = scheduled.model.ops[index];
+    if (op.kind != OpKind::kLinear) continue;
+    const auto& weight = scheduled.model.weights.at(op.weight);
+    EXPECT_EQ(macs[index], num_tokens * weight.rows() * weight.cols()) << op.name;
+  }
+}
+
+TEST(TilingTest, NamesTheSmallestScratchpadThatWouldDo) {
+  units::AcceleratorConfig config = small_config();
+  config.scratchpad.bytes = 1024;
+  const LinearBytes bytes{.input_row = 1000, .operand_row = 250, .weight_col = 250, .output_element = 2};
+  try {
+    (void)tile_linear("layers.0.mlp.down", 16, 16, bytes, config);
+    FAIL() << "1502 bytes do not fit 1024";
+  } catch (const UserError& error) {
+    EXPECT_STREQ(error.what(), "scratchpad.bytes: got 1024; layers.0.mlp.down needs at least 1502");
+  }
+  config.scratchpad.bytes = 1502;
+  const LinearTile tile = tile_linear("layers.0.mlp.down", 16, 16, bytes, config);
+  EXPECT_EQ(tile.rows, 1);
+  EXPECT_EQ(tile.cols, 1);
+}
+
+TEST(TilingTest, PrefersWholeArrayRowsAndColumns) {
+  units::AcceleratorConfig config = small_config();
+  config.scratchpad.bytes = 65536;
+  const LinearBytes bytes{.input_row = 512, .operand_row = 128, .weight_col = 128, .output_element = 2};
+  const LinearTile tile = tile_linear("op", 1000, 1000, bytes, config);
+  EXPECT_EQ(tile.rows % 4, 0);
+  EXPECT_EQ(tile.cols % 8, 0);
+  EXPECT_LE(tile.held_bytes(bytes) + 2 * tile.block_bytes(bytes, tile.rows, tile.cols), 65536);
+}
+
+}  // namespace
+}  // namespace guardbit::sim
