@@ -3,9 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <random>
+
+#include "tests/support/jacobi_svd.h"
 
 namespace guardbit::calibration {
 namespace {
@@ -17,41 +18,13 @@ Matrix<double> random_matrix(std::size_t rows, std::size_t cols, std::uint64_t s
   return m;
 }
 
-/// Turns pairs of columns until all are orthogonal; their lengths are then the singular values.
-std::vector<double> singular_values(Matrix<double> m) {
-  for (int sweep = 0; sweep < 60; ++sweep)
-    for (std::size_t p = 0; p < m.cols(); ++p)
-      for (std::size_t q = p + 1; q < m.cols(); ++q) {
-        double pp = 0, qq = 0, pq = 0;
-        for (std::size_t r = 0; r < m.rows(); ++r) {
-          pp += m(r, p) * m(r, p);
-          qq += m(r, q) * m(r, q);
-          pq += m(r, p) * m(r, q);
-        }
-        const double angle = 0.5 * std::atan2(2 * pq, pp - qq);
-        for (std::size_t r = 0; r < m.rows(); ++r) {
-          const double a = m(r, p), b = m(r, q);
-          m(r, p) = std::cos(angle) * a + std::sin(angle) * b;
-          m(r, q) = std::cos(angle) * b - std::sin(angle) * a;
-        }
-      }
-  std::vector<double> values;
-  for (std::size_t c = 0; c < m.cols(); ++c) {
-    double sum = 0;
-    for (std::size_t r = 0; r < m.rows(); ++r) sum += m(r, c) * m(r, c);
-    values.push_back(std::sqrt(sum));
-  }
-  std::sort(values.rbegin(), values.rend());
-  return values;
-}
-
 TEST(LinearAlgebraTest, SpectralNormIsTheLargestSingularValue) {
   const std::vector<std::pair<std::size_t, std::size_t>> shapes = {{1, 1},   {1, 7},   {7, 1},
                                                                    {12, 12}, {40, 10}, {10, 40}};
   for (const auto& [rows, cols] : shapes)
     for (std::uint64_t seed = 0; seed < 5; ++seed) {
       const Matrix<double> m = random_matrix(rows, cols, seed);
-      const double expected = singular_values(rows < cols ? transpose(m) : m).front();
+      const double expected = tests::singular_values(m).front();
       EXPECT_NEAR(spectral_norm(m), expected, 1e-7 * expected) << rows << "x" << cols << " seed " << seed;
     }
 }
@@ -59,7 +32,7 @@ TEST(LinearAlgebraTest, SpectralNormIsTheLargestSingularValue) {
 TEST(LinearAlgebraTest, FrobeniusNormIsTheRootOfTheSumOfSquaredSingularValues) {
   const Matrix<double> m = random_matrix(20, 9, 3);
   double sum = 0;
-  for (const double value : singular_values(m)) sum += value * value;
+  for (const double value : tests::singular_values(m)) sum += value * value;
   EXPECT_NEAR(frobenius_norm(m), std::sqrt(sum), 1e-12 * std::sqrt(sum));
 }
 
