@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "models/arith/float_ops.h"
+#include "tests/support/printers.h"
 #include "tests/support/rounding_oracle.h"
 
 namespace guardbit::tests {

@@ -8,6 +8,7 @@
 
 #include "models/numerics/check.h"
 #include "models/numerics/codec.h"
+#include "tests/support/printers.h"
 #include "tests/support/rounding_oracle.h"
 
 namespace guardbit::tests {
