@@ -39,13 +39,13 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const units::Accel
       scratchpad_("scratchpad", static_cast<std::uint64_t>(config.scratchpad.bytes), state_),
       sequencer_("sequencer", context_of(state_, tokens_, scratchpad_, config, options)),
       load_("load", UnitKind::kLoad, context_of(state_, tokens_, scratchpad_, config, options), config,
-            options.unlimited_memory),
+            {.unlimited = options.unlimited_memory}),
       matrix_("matrix", context_of(state_, tokens_, scratchpad_, config, options), config.array),
       norm_("norm", context_of(state_, tokens_, scratchpad_, config, options), config.norm),
       vector_("vector", context_of(state_, tokens_, scratchpad_, config, options), config.vector),
       rotate_("rotate", context_of(state_, tokens_, scratchpad_, config, options), config.rotate),
       store_("store", UnitKind::kStore, context_of(state_, tokens_, scratchpad_, config, options), config,
-             options.unlimited_memory),
+             {.unlimited = options.unlimited_memory, .second_half = !options.bind_memory}),
       units_{&load_, &matrix_, &norm_, &vector_, &rotate_, &store_} {
   sequencer_.connect(units_);
   if (options.bind_memory) {

@@ -27,13 +27,13 @@ double port_rate(const units::ScratchpadConfig& scratchpad) {
 }  // namespace
 
 DmaModule::DmaModule(const sc_core::sc_module_name& name, UnitKind kind, const UnitContext& context,
-                     const units::AcceleratorConfig& config, bool unlimited)
+                     const units::AcceleratorConfig& config, const DmaOptions& options)
     : UnitModule(name, kind, context),
       socket("socket"),
-      unlimited_(unlimited),
+      unlimited_(options.unlimited),
       burst_bytes_(static_cast<std::uint64_t>(config.dma.burst_bytes)),
       port_bytes_per_cycle_(port_rate(config.scratchpad)),
-      request_phase_(kind == UnitKind::kStore ? time_of_cycles(1) / 2 : sc_core::SC_ZERO_TIME),
+      request_phase_(options.second_half ? time_of_cycles(1) / 2 : sc_core::SC_ZERO_TIME),
       data_(burst_bytes_),
       burst_done_cycle_(outstanding_bursts(config, port_bytes_per_cycle_)) {
   SC_THREAD(retire);
@@ -70,9 +70,8 @@ void DmaModule::transfer_bursts(const DmaWork& work) {
     address += bytes;
   }
   // Queue and tokens are shared with units that know whole cycles only.
-  if (request_phase_ != sc_core::SC_ZERO_TIME && work.bytes != 0) {
-    wait(time_of_cycles(now_cycle() + 1) - sc_core::sc_time_stamp());
-  }
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  if (now != time_of_cycles(cycle_of(now))) wait(time_of_cycles(cycle_of(now) + 1) - now);
 }
 
 std::uint64_t DmaModule::request_burst(std::uint64_t address, std::uint64_t bytes) {

@@ -5,8 +5,8 @@
 /// Bursts end at multiples of burst_bytes. So many are in flight that the channel's bandwidth, not its latency, limits
 /// the engine, and the next command's bursts follow the last one's without a gap; commands complete in order. A burst
 /// is complete when DRAM and scratchpad port have both moved it (cut-through); each engine has the ports' full width to
-/// itself. Engines meet in the DRAM, which serves bursts as they come; of two in one cycle the load is first: the store
-/// engine asks in the second half of a cycle.
+/// itself. Engines meet in the DRAM, which serves bursts as they come; of two in one cycle the load is first, because
+/// the accelerator lets the store engine ask in the second half of a cycle.
 ///
 /// Busy is every cycle in which a burst is in flight or about to be. A target that blocks in b_transport() is served
 /// one burst at a time; one that annotates the delay, as DramModule, sees them all.
@@ -25,14 +25,19 @@
 
 namespace guardbit::sim {
 
+struct DmaOptions {
+  bool unlimited = false;    ///< transfers take no time and the socket is not used
+  bool second_half = false;  ///< requests are made in the second half of a cycle
+};
+
 class DmaModule : public UnitModule {
  public:
   tlm_utils::simple_initiator_socket<DmaModule> socket;
 
   SC_HAS_PROCESS(DmaModule);
-  /// `kind` is kLoad or kStore; `unlimited`: transfers take no time and the socket is not used.
+  /// `kind` is kLoad or kStore.
   DmaModule(const sc_core::sc_module_name& name, UnitKind kind, const UnitContext& context,
-            const units::AcceleratorConfig& config, bool unlimited);
+            const units::AcceleratorConfig& config, const DmaOptions& options);
 
   void begin_run() final;
   /// Bursts in flight at most.
