@@ -73,7 +73,7 @@ int run_guarded(int argc, char** argv) {
 }  // namespace guardbit::sim::cli
 
 /// libsystemc asks for this entry point; the simulation kernel is driven by Accelerator, not by it.
-int sc_main(int /*argc*/, char** /*argv*/) { return 0; }
+extern "C" int sc_main(int /*argc*/, char** /*argv*/) { return 0; }
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);

@@ -91,7 +91,7 @@ void VariantStatistics::add_window(const transformer::Activations<float>& simula
     const std::string& tensor = model_.ops[op].output;
     const numerics::Matrix<float>& values = simulated.at(tensor);
     compare(op, values, reference.at(tensor));
-    digest_.update(values.data().data(), values.data().size() * sizeof(float));
+    errors_[op].output.update(values.data().data(), values.data().size() * sizeof(float));
     result_.ops[op].macs += macs[op];
   }
   const std::string& logits = model_.ops.back().output;
@@ -100,6 +100,7 @@ void VariantStatistics::add_window(const transformer::Activations<float>& simula
 }
 
 VariantResult VariantStatistics::finish(double peak_macs_per_cycle) {
+  Sha256 digest;
   for (std::size_t op = 0; op < result_.ops.size(); ++op) {
     OpResult& row = result_.ops[op];
     const CycleReport::OpCycles& cycles = result_.cycles.ops[op];
@@ -113,13 +114,15 @@ VariantResult VariantStatistics::finish(double peak_macs_per_cycle) {
     row.reference_max_abs = errors_[op].reference_max_abs;
     result_.events += row.events.total();
     result_.macs += row.macs;
+    row.output_sha256 = errors_[op].output.hex();
+    digest.update(row.output_sha256);
     for (const numerics::EventCounts& stage : row.events.stages) {
-      digest_.update(stage.counts.data(), sizeof(stage.counts));
+      digest.update(stage.counts.data(), sizeof(stage.counts));
     }
-    digest_.update(row.unit_cycles.data(), sizeof(row.unit_cycles));
+    digest.update(row.unit_cycles.data(), sizeof(row.unit_cycles));
   }
-  digest_.update(&result_.cycles.total, sizeof(result_.cycles.total));
-  result_.digest = digest_.hex();
+  digest.update(&result_.cycles.total, sizeof(result_.cycles.total));
+  result_.digest = digest.hex();
   result_.perplexity = perplexity(negative_log_likelihood_, num_tokens_);
   result_.sqnr_db = result_.ops.back().sqnr_db;
   result_.top1_agreement = static_cast<double>(num_agreeing_) / static_cast<double>(num_tokens_);

@@ -31,6 +31,7 @@ class VariantStatistics {
     double noise = 0;
     double max_abs = 0;
     double reference_max_abs = 0;
+    Sha256 output;
   };
   void compare(std::size_t op, const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference);
   void add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
@@ -44,7 +45,6 @@ class VariantStatistics {
   double negative_log_likelihood_ = 0;
   std::uint64_t num_tokens_ = 0;
   std::uint64_t num_agreeing_ = 0;
-  Sha256 digest_;
 };
 
 /// exp of the mean negative log likelihood.

@@ -15,7 +15,7 @@ namespace guardbit::sim {
 /// The hardware units, in report order.
 enum class UnitKind : std::uint8_t { kLoad, kMatrix, kNorm, kVector, kRotate, kStore };
 inline constexpr std::size_t kNumUnits = 6;
-inline constexpr std::array<std::string_view, kNumUnits> kUnitNames = {"load", "matrix", "norm",
+inline constexpr std::array<std::string_view, kNumUnits> kUnitNames = {"load",   "matrix", "norm",
                                                                        "vector", "rotate", "store"};
 
 /// Where the cycles of one unit went; the five sum to the run's total.
@@ -39,7 +39,7 @@ struct CycleReport {
   };
   std::uint64_t total = 0;
   std::array<UnitCycles, kNumUnits> units{};
-  std::vector<OpCycles> ops;           ///< by op index; with several windows: busy and bytes add up
+  std::vector<OpCycles> ops;  ///< by op index; with several windows: busy and bytes add up
   std::uint64_t scratchpad_peak_bytes = 0;
 };
 
@@ -47,32 +47,34 @@ struct OpResult {
   std::string name;
   std::string kind;
   numerics::EventLedger events;
-  std::uint64_t cycles = 0;                        ///< busy cycles of all units for this op, summed
+  std::uint64_t cycles = 0;  ///< busy cycles of all units for this op, summed
   std::array<std::uint64_t, kNumUnits> unit_cycles{};
   std::uint64_t macs = 0;
   std::uint64_t dram_bytes = 0;
-  double sqnr_db = 0;         ///< 10 log10(sum ref^2 / sum (ref - simulated)^2) over all windows; +inf if equal
-  double max_abs = 0;         ///< largest finite magnitude of the simulated output
+  double sqnr_db = 0;  ///< 10 log10(sum ref^2 / sum (ref - simulated)^2) over all windows; +inf if equal
+  double max_abs = 0;  ///< largest finite magnitude of the simulated output
   double reference_max_abs = 0;
   std::optional<double> norm_scale;  ///< static scale s of a norm, if one is applied
+  std::string output_sha256;  ///< over the op's output carriers of all windows (binary32, little endian, row major)
 };
 
 struct VariantResult {
   std::string name;
-  double perplexity = 0;   ///< NaN if logits are not finite
-  double sqnr_db = 0;      ///< of the logits
+  double perplexity = 0;      ///< NaN if logits are not finite
+  double sqnr_db = 0;         ///< of the logits
   double top1_agreement = 0;  ///< fraction of positions whose largest logit is the reference's
   numerics::EventCounts events;
   std::uint64_t macs = 0;
   double utilization = 0;  ///< MACs / (matrix PEs * dot_width * total cycles)
   CycleReport cycles;
   std::vector<OpResult> ops;
-  std::string digest;      ///< SHA-256 over all ops' output codes, events and cycles
+  std::string digest;  ///< SHA-256 over all ops' output_sha256, events by stage, cycles by unit, and total cycles
 };
 
 /// One replay of a trace on an accelerator.
 struct ReplayResult {
-  std::map<std::string, std::string> provenance;  ///< version, commit, compiler, vector target, config hash, input hashes, seed
+  std::map<std::string, std::string>
+      provenance;  ///< version, commit, compiler, vector target, config hash, input hashes, seed
   std::string trace_name;
   std::uint64_t num_windows = 0;
   std::uint64_t num_tokens = 0;
