@@ -1,0 +1,21 @@
+#pragma once
+/// The JSON objects that the json and jsonl reports share.
+#include <nlohmann/json.hpp>
+
+#include "sim/stats/result.h"
+
+namespace guardbit::sim {
+
+/// Keeps the order of insertion.
+using Json = nlohmann::ordered_json;
+
+/// `value` with six significant digits, or null if it is not finite.
+[[nodiscard]] Json json_real(double value);
+
+/// A variant with its own keys (reports.h).
+[[nodiscard]] Json to_json(const VariantResult& variant);
+
+/// JSON text; bytes that are not UTF-8 (file names) become U+FFFD.
+[[nodiscard]] std::string dump(const Json& json, int indent);
+
+}  // namespace guardbit::sim

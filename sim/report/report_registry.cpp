@@ -1,0 +1,28 @@
+#include "sim/report/report_registry.h"
+
+#include <algorithm>
+#include <array>
+
+#include "sim/report/reports/reports.h"
+
+namespace guardbit::sim {
+namespace {
+
+constexpr std::array kReports = {
+    Report{"csv", "one line per variant, op and stage that raised an event, with its ten counters", write_csv},
+    Report{"json", "everything, as one object (schema guardbit-replay/1)", write_json},
+    Report{"jsonl", "one object per variant and line (schema guardbit-replay-variant/1)", write_jsonl},
+    Report{"table", "for reading: quality, events, cost, worst places, cycles by unit, norms", write_table},
+};
+
+}  // namespace
+
+std::span<const Report> reports() { return kReports; }
+
+const Report* find_report(std::string_view name) {
+  const auto found =
+      std::find_if(kReports.begin(), kReports.end(), [&](const Report& row) { return row.name == name; });
+  return found == kReports.end() ? nullptr : &*found;
+}
+
+}  // namespace guardbit::sim

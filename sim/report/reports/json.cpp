@@ -1,0 +1,28 @@
+#include "sim/report/replay_json.h"
+#include "sim/report/reports/reports.h"
+
+namespace guardbit::sim {
+
+std::string write_json(const ReplayResult& result) {
+  Json variants = Json::array();
+  for (const VariantResult& variant : result.variants) variants.push_back(to_json(variant));
+  const Json json = {{"schema", "guardbit-replay/1"},
+                     {"provenance", result.provenance},
+                     {"trace",
+                      {{"name", result.trace_name},
+                       {"windows", result.num_windows},
+                       {"tokens", result.num_tokens},
+                       {"mode", result.mode},
+                       {"residual_gain", json_real(result.residual_gain)},
+                       {"channel_gain", json_real(result.channel_gain)},
+                       {"channels", result.channels}}},
+                     {"accelerator",
+                      {{"name", result.accelerator_name},
+                       {"clock_mhz", json_real(result.clock_mhz)},
+                       {"keys", result.accelerator_keys}}},
+                     {"reference", Json::object({{"perplexity", json_real(result.reference_perplexity)}})},
+                     {"variants", std::move(variants)}};
+  return dump(json, 2) + "\n";
+}
+
+}  // namespace guardbit::sim

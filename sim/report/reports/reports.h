@@ -1,0 +1,39 @@
+#pragma once
+/// The writers behind report_registry.cpp. Pure functions of the result: no clock, no locale, no terminal.
+#include <string>
+
+#include "sim/stats/result.h"
+
+namespace guardbit::sim {
+
+/// Text of at most about 100 columns that explains itself (reports/table.cpp).
+[[nodiscard]] std::string write_table(const ReplayResult& result);
+
+/// One object, indented by two. Keys and their order are fixed, counters are exact integers, reals have six significant
+/// digits (libm differs between hosts). JSON has no NaN or infinity, they are null: a perplexity is null if the logits
+/// were not all finite, a sqnr_db if simulated and reference outputs are equal (+infinity) or one of them is not
+/// finite.
+///
+///     {"schema": "guardbit-replay/1", "provenance": {...},
+///      "trace": {"name", "windows", "tokens", "mode", "residual_gain", "channel_gain", "channels"},
+///      "accelerator": {"name", "clock_mhz", "keys": {...}}, "reference": {"perplexity"},
+///      "variants": [{"name", "perplexity", "sqnr_db", "top1_agreement", "events": {ten totals}, "cycles", "macs",
+///                    "utilization", "digest",
+///                    "units": {unit: {"busy", "input_stall", "output_stall", "token_wait", "idle"}},
+///                    "ops": [{"name", "kind", "events": {ten totals}, "stages": {stage: {event: count, if not 0}},
+///                             "cycles", "units": {unit: busy cycles}, "macs", "dram_bytes", "sqnr_db", "max_abs",
+///                             "reference_max_abs", "norm_scale" (if one is applied)}]}]}
+[[nodiscard]] std::string write_json(const ReplayResult& result);
+
+/// The variants of write_json, one per line, each with "schema": "guardbit-replay-variant/1", "trace", "accelerator"
+/// (their names), "mode", "residual_gain", "channel_gain", "channels" and "reference_perplexity" before the variant's
+/// own keys.
+[[nodiscard]] std::string write_jsonl(const ReplayResult& result);
+
+/// RFC 4180 with LF line ends and the header
+///     trace,accelerator,variant,op,kind,stage,overflow,underflow,saturated,invalid,flushed,swamped,inexact,clipped,
+///     zeroed,wrapped
+/// Stages without any event have no line.
+[[nodiscard]] std::string write_csv(const ReplayResult& result);
+
+}  // namespace guardbit::sim

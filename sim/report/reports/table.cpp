@@ -1,0 +1,150 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/base/error.h"
+#include "sim/report/report_order.h"
+#include "sim/report/reports/reports.h"
+#include "sim/report/text_table.h"
+#include "sim/report/worst_places.h"
+
+namespace guardbit::sim {
+namespace {
+
+using numerics::Event;
+constexpr auto kLeft = TextTable::Align::kLeft;
+
+std::string title(const ReplayResult& result) {
+  std::string text = fmt::format("{} on {}, {} windows, {} tokens, {}", result.trace_name, result.accelerator_name,
+                                 count_text(result.num_windows), count_text(result.num_tokens),
+                                 result.mode == "closed_loop" ? "closed loop" : "open loop");
+  if (result.residual_gain != 1) text += fmt::format(", residual gain {:.6g}", result.residual_gain);
+  if (result.channels != 0) {
+    text += fmt::format(", channel gain {:.6g} on {} channels", result.channel_gain, result.channels);
+  }
+  return printable(text) + "\n";
+}
+
+std::string quality_and_cost(const ReplayResult& result) {
+  TextTable table({{"variant", kLeft}, {"perplexity"}, {"SQNR dB"}, {"top-1 %"}, {"cycles"}, {"ms"}, {"MAC util. %"}});
+  table.add_row({"fp32 reference", real_text(result.reference_perplexity, 3), "", "", "", "", ""});
+  for (const VariantResult& variant : result.variants) {
+    const auto cycles = static_cast<double>(variant.cycles.total);
+    table.add_row({variant.name, real_text(variant.perplexity, 3), real_text(variant.sqnr_db, 1),
+                   real_text(100 * variant.top1_agreement, 1), count_text(variant.cycles.total),
+                   real_text(cycles / (1e3 * result.clock_mhz), 3), real_text(100 * variant.utilization, 1)});
+  }
+  return table.text();
+}
+
+std::string events(const ReplayResult& result) {
+  std::vector<Event> shown = {Event::kOverflow, Event::kSaturated, Event::kUnderflow, Event::kInvalid,
+                              Event::kSwamped,  Event::kClipped,   Event::kZeroed};
+  // Integer accumulators are usually wide enough; a column of zeros would say nothing.
+  const bool any_wrapped =
+      std::any_of(result.variants.begin(), result.variants.end(),
+                  [](const VariantResult& variant) { return variant.events[Event::kWrapped] > 0; });
+  if (any_wrapped) shown.insert(shown.begin() + 2, Event::kWrapped);
+  std::vector<TextTable::Column> columns = {{"events", kLeft}};
+  for (const Event event : shown) columns.push_back({std::string(name_of(event))});
+  TextTable table(std::move(columns));
+  for (const VariantResult& variant : result.variants) {
+    std::vector<std::string> cells = {variant.name};
+    for (const Event event : shown) cells.push_back(count_text(variant.events[event]));
+    table.add_row(std::move(cells));
+  }
+  return table.text();
+}
+
+std::string worst(const ReplayResult& result) {
+  constexpr std::size_t kPlacesPerVariant = 5;
+  TextTable table({{"worst places", kLeft}, {"op", kLeft}, {"stage", kLeft}, {"events", kLeft}});
+  for (const VariantResult& variant : result.variants) {
+    std::string name = variant.name;
+    for (const Place& place : worst_places(variant, kPlacesPerVariant)) {
+      table.add_row({name, place.op->name, std::string(numerics::kStageNames[static_cast<std::size_t>(place.stage)]),
+                     gravest_events(place.counts)});
+      name.clear();
+    }
+    if (!name.empty()) table.add_row({name, "none", "", ""});
+  }
+  return table.text();
+}
+
+std::string cycles_by_unit(const ReplayResult& result) {
+  TextTable table({{"cycles by unit", kLeft},
+                   {"unit", kLeft},
+                   {"busy"},
+                   {"busy %"},
+                   {"input stall %"},
+                   {"output stall %"},
+                   {"token wait %"},
+                   {"idle %"}});
+  for (const VariantResult& variant : result.variants) {
+    std::string name = variant.name;
+    for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+      const UnitCycles& cycles = variant.cycles.units[unit];
+      if (cycles.idle == cycles.total()) continue;
+      const auto percent = [&](std::uint64_t part) {
+        return real_text(100 * static_cast<double>(part) / static_cast<double>(cycles.total()), 1);
+      };
+      table.add_row({name, std::string(kUnitNames[unit]), count_text(cycles.busy), percent(cycles.busy),
+                     percent(cycles.input_stall), percent(cycles.output_stall), percent(cycles.token_wait),
+                     percent(cycles.idle)});
+      name.clear();
+    }
+  }
+  return table.empty() ? "" : table.text();
+}
+
+const OpResult* find_op(const VariantResult& variant, const std::string& name) {
+  const auto found =
+      std::find_if(variant.ops.begin(), variant.ops.end(), [&](const OpResult& op) { return op.name == name; });
+  return found == variant.ops.end() ? nullptr : &*found;
+}
+
+/// Static scales by norm and variant; nothing if no variant applies one.
+std::string norm_scales(const ReplayResult& result) {
+  std::vector<std::string> norms;
+  std::vector<TextTable::Column> columns = {{"norm scale s", kLeft}};
+  for (const VariantResult& variant : result.variants) {
+    columns.push_back({printable(variant.name)});
+    for (const OpResult& op : variant.ops) {
+      const bool listed = std::find(norms.begin(), norms.end(), op.name) != norms.end();
+      if (op.norm_scale && !listed) norms.push_back(op.name);
+    }
+  }
+  TextTable table(std::move(columns));
+  for (const std::string& norm : norms) {
+    std::vector<std::string> cells = {norm};
+    for (const VariantResult& variant : result.variants) {
+      const OpResult* op = find_op(variant, norm);
+      cells.push_back(op != nullptr && op->norm_scale ? fmt::format("{:.4g}", *op->norm_scale) : "-");
+    }
+    table.add_row(std::move(cells));
+  }
+  return table.empty() ? "" : table.text();
+}
+
+std::string legend(const ReplayResult& result) {
+  return fmt::format(
+      "perplexity: exp of the mean loss per token, nan if a logit is not finite. SQNR dB: logits against\n"
+      "fp32's. top-1 %: positions with the reference's likeliest token. ms: at {:.6g} MHz. MAC util. %: of\n"
+      "PE-cycles. overflow: left the format's range. saturated: delivered as its largest value. wrapped:\n"
+      "kept its low bits. underflow: tiny and not exact. invalid: a NaN arose. swamped: an addend left the\n"
+      "sum unchanged. clipped, zeroed: by a quantizer. G, T, P, E: 10^9, 10^12, 10^15, 10^18.\n",
+      result.clock_mhz);
+}
+
+}  // namespace
+
+std::string write_table(const ReplayResult& result) {
+  std::string text = title(result);
+  for (const std::string& block : {quality_and_cost(result), events(result), worst(result), cycles_by_unit(result),
+                                   norm_scales(result), legend(result)}) {
+    if (!block.empty()) text += "\n" + block;
+  }
+  return text;
+}
+
+}  // namespace guardbit::sim

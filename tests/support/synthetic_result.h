@@ -1,0 +1,102 @@
+#pragma once
+/// A small replay result made by hand, for tests of reports: three variants with numbers that are awkward to print.
+#include <limits>
+
+#include "sim/stats/result.h"
+
+namespace guardbit::tests {
+
+/// Above 2^53: lost by anything that passes through a double.
+inline constexpr std::uint64_t kHugeCount = (std::uint64_t{1} << 53) + 1;
+
+inline sim::OpResult synthetic_op(const std::string& name, const std::string& kind, std::uint64_t seed) {
+  sim::OpResult op;
+  op.name = name;
+  op.kind = kind;
+  op.unit_cycles = {10 * seed, 20 * seed, 30 * seed, 40 * seed, 0, 50 * seed};
+  for (const std::uint64_t busy : op.unit_cycles) op.cycles += busy;
+  op.macs = 1000 * seed;
+  op.dram_bytes = 64 * seed;
+  op.sqnr_db = 20.123456789 + static_cast<double>(seed);
+  op.max_abs = 3.5;
+  op.reference_max_abs = 1.0 / 3;
+  return op;
+}
+
+/// The sums that the replay would form.
+inline void finish_variant(sim::VariantResult& variant) {
+  for (const sim::OpResult& op : variant.ops) {
+    variant.events += op.events.total();
+    variant.macs += op.macs;
+    for (std::size_t unit = 0; unit < sim::kNumUnits; ++unit) variant.cycles.units[unit].busy += op.unit_cycles[unit];
+  }
+  variant.cycles.total = 1234567;
+  for (sim::UnitCycles& unit : variant.cycles.units) {
+    if (unit.busy > 0) unit.input_stall = 1000;
+    if (unit.busy > 0) unit.token_wait = 200;
+    unit.idle = variant.cycles.total - unit.busy - unit.input_stall - unit.token_wait;
+  }
+}
+
+inline sim::ReplayResult synthetic_result() {
+  using numerics::Event;
+  using numerics::Stage;
+  sim::ReplayResult result;
+  result.provenance = {{"version", "0.1.0"}, {"commit", "abc"}, {"seed", "1"}};
+  result.trace_name = "kjv, \"gpt2\"";
+  result.num_windows = 2;
+  result.num_tokens = 1024;
+  result.mode = "closed_loop";
+  result.residual_gain = 64;
+  result.channel_gain = 1;
+  result.accelerator_name = "edge";
+  result.accelerator_keys = {{"array.rows", "32"}, {"storage.residual", "fp16"}};
+  result.clock_mhz = 500;
+  result.reference_perplexity = 24.987654321;
+
+  sim::VariantResult plain;
+  plain.name = "plain";
+  plain.perplexity = std::numeric_limits<double>::quiet_NaN();
+  plain.sqnr_db = -std::numeric_limits<double>::infinity();
+  plain.top1_agreement = 0.125;
+  plain.utilization = 0.0123456789;
+  plain.digest = "d1";
+  plain.ops = {synthetic_op("layers.0.attn_norm", "norm", 1), synthetic_op("layers.0.attn.q", "linear", 2),
+               synthetic_op("layers.0.mlp_norm", "norm", 3), synthetic_op("head", "linear", 4)};
+  plain.ops[0].events[Stage::kSumOfSquares][Event::kOverflow] = 12;
+  plain.ops[0].events[Stage::kSumOfSquares][Event::kInexact] = 500;
+  plain.ops[0].events[Stage::kRsqrt][Event::kInexact] = 7;  // inexact only: not a worst place
+  plain.ops[1].events[Stage::kQuantizer][Event::kClipped] = 3;
+  plain.ops[1].events[Stage::kQuantizer][Event::kZeroed] = 45678;
+  plain.ops[1].events[Stage::kOuterAccumulator][Event::kSwamped] = 9999;
+  plain.ops[1].events[Stage::kOuterAccumulator][Event::kUnderflow] = 2;
+  plain.ops[1].events[Stage::kInnerAccumulator][Event::kWrapped] = 13;
+  plain.ops[2].events[Stage::kSquare][Event::kOverflow] = 5;
+  plain.ops[2].events[Stage::kSquare][Event::kSaturated] = 5;
+  plain.ops[2].events[Stage::kSquare][Event::kInvalid] = 4;
+  plain.ops[3].events[Stage::kStorage][Event::kUnderflow] = kHugeCount;
+  plain.ops[3].events[Stage::kStorage][Event::kFlushed] = 2;
+  finish_variant(plain);
+
+  sim::VariantResult slanc = plain;
+  slanc.name = "slanc";
+  slanc.perplexity = 25.1234567;
+  slanc.sqnr_db = 31.4159265;
+  slanc.top1_agreement = 2.0 / 3;
+  slanc.events = {};
+  for (sim::OpResult& op : slanc.ops) op.events = {};
+  slanc.ops[0].norm_scale = 1;
+  slanc.ops[2].norm_scale = 4096;
+  slanc.digest = "d2";
+
+  sim::VariantResult exact = slanc;
+  exact.name = "exact";
+  exact.sqnr_db = std::numeric_limits<double>::infinity();
+  exact.top1_agreement = 1;
+  exact.ops[0].norm_scale.reset();
+  exact.ops[2].norm_scale = 1.0 / 3;
+  result.variants = {plain, slanc, exact};
+  return result;
+}
+
+}  // namespace guardbit::tests
