@@ -1,2 +1,13 @@
 # Tests of float_gemm; included by tests/CMakeLists.txt.
 guardbit_test(differential/float_gemm_test.cpp LINK guardbit_kernels LABELS differential)
+
+# Speeds beside OpenBLAS sgemm; built where OpenBLAS is installed. Other areas add files with target_sources.
+find_library(OPENBLAS_LIBRARY openblas)
+find_path(OPENBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-pthread)
+if(OPENBLAS_LIBRARY AND OPENBLAS_INCLUDE_DIR)
+  add_executable(guardbit_bench bench/float_gemm_bench.cpp)
+  target_include_directories(guardbit_bench SYSTEM PRIVATE "${OPENBLAS_INCLUDE_DIR}")
+  target_link_libraries(guardbit_bench PRIVATE guardbit_kernels guardbit_flags benchmark::benchmark_main
+                                               "${OPENBLAS_LIBRARY}")
+  set_target_properties(guardbit_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+endif()

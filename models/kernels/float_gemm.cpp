@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "models/kernels/float_environment.h"
+#include "models/kernels/float_gemm_half.h"
 #include "models/kernels/float_gemm_tile.h"
 
 namespace guardbit::kernels {
@@ -33,11 +34,21 @@ struct PackedOperand {
       const FloatEnvironment environment;
       const std::size_t begin = i * width;
       pack_panel(lines.rows_range(begin, std::min(begin + width, lines.rows)), width, plan, panels[i]);
+      if (plan.native_half) add_half_codes(is_row, panels[i]);
       add_random_words(first_index + static_cast<std::uint32_t>(begin), width, plan, is_row, panels[i]);
     });
   }
 
  private:
+  static void add_half_codes(bool is_row, PackedPanel& panel) {
+    if (is_row) {
+      panel.half_pairs.resize(panel.values.size());
+      pack_half_pairs(panel.values, panel.half_pairs);
+    } else {
+      panel.half_codes.resize(panel.values.size());
+      pack_half(panel.values, panel.half_codes);
+    }
+  }
   static void add_random_words(std::uint32_t first_index, std::size_t width, const GemmPlan& plan, bool is_row,
                                PackedPanel& panel) {
     const numerics::RandomStream stream = arith::stage_stream(plan.stream, arith::RandomStage::kInner);

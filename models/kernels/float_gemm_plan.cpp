@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "models/kernels/vector_target.h"
 #include "models/numerics/codec.h"
 
 namespace guardbit::kernels {
@@ -54,6 +55,20 @@ std::size_t random_steps(const arith::AccumulationSpec& spec, std::size_t length
   return num_chunks * ((per_chunk + width - 1) / width) * width;
 }
 
+/// All values of the format are values of fp16.
+bool fits_half(const FloatFormat& format) {
+  constexpr FloatFormat kHalf = numerics::kFp16;
+  return format.precision_bits() <= kHalf.precision_bits() && format.quantum_exponent() >= kHalf.quantum_exponent() &&
+         format.max_exponent() <= kHalf.max_exponent();
+}
+
+/// One fp16 fused multiply-add is one step. Flushing would change sums that are exact.
+bool can_run_as_half(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
+  return spec.inner.format == numerics::kFp16 && !spec.inner.flush_output && !spec.product &&
+         spec.reduce == arith::Reduce::kSequential && spec.inner.rounding != RoundingMode::kStochastic &&
+         fits_half(operands.a) && fits_half(operands.b);
+}
+
 }  // namespace
 
 RoundingConstants::RoundingConstants(const FloatSpec& spec)
@@ -75,8 +90,8 @@ RoundingConstants::RoundingConstants(const FloatSpec& spec)
   random_grid = std::ldexp(quantum, -spec.random_bits);
 }
 
-GemmPlan::GemmPlan(const OperandFormats& operands, const arith::AccumulationSpec& accumulation, std::size_t length,
-                   const GemmOptions& options)
+GemmPlan::GemmPlan(const OperandFormats& operand_formats, const arith::AccumulationSpec& accumulation,
+                   std::size_t length, const GemmOptions& options)
     : spec(accumulation),
       wanted(options.wanted),
       counts(!options.wanted.empty()),
@@ -84,8 +99,9 @@ GemmPlan::GemmPlan(const OperandFormats& operands, const arith::AccumulationSpec
       inner(spec.inner),
       outer(spec.outer),
       product(spec.product.value_or(numerics::FloatSpec{})),
+      operands(operand_formats),
+      native_half(can_run_as_half(operand_formats, spec) && has_native_fp16()),
       num_random_steps(random_steps(spec, length)) {
-  static_cast<void>(operands);
   const std::size_t per_chunk = spec.promote_every == 0 ? length : static_cast<std::size_t>(spec.promote_every);
   for (std::size_t begin = 0; begin < length; begin += per_chunk) {
     KChunk chunk{.range = {begin, std::min(begin + per_chunk, length)}, .first_block = blocks.size(), .end_block = 0};

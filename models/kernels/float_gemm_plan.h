@@ -65,6 +65,8 @@ struct GemmPlan {
   GemmPlan(const OperandFormats& operands, const arith::AccumulationSpec& spec, std::size_t length,
            const GemmOptions& options);
 
+  int inner_quantum_exponent() const { return spec.inner.format.quantum_exponent(); }
+
   arith::AccumulationSpec spec;
   numerics::EventSet wanted;
   bool counts;  ///< some event is wanted
@@ -74,6 +76,8 @@ struct GemmPlan {
   RoundingConstants product;  ///< only if spec.product
   std::vector<KBlock> blocks;
   std::vector<KChunk> chunks;
+  OperandFormats operands;
+  bool native_half;                  ///< blocks may run on run_half_range()
   std::size_t num_random_steps = 0;  ///< of the inner stage; 0 unless it rounds stochastically
 };
 
@@ -82,6 +86,8 @@ struct PackedPanel {
   std::vector<float> values;                // (K, kTileRows or kTileCols)
   std::vector<BlockSummary> summaries;      // (blocks)
   std::vector<std::uint32_t> random_words;  // (random steps, kTileRows or kTileCols), stochastic only
+  std::vector<std::uint16_t> half_codes;    // (K, kTileCols), B if native_half
+  std::vector<std::uint32_t> half_pairs;    // (K, kTileRows), A if native_half
 };
 
 /// One tile's work.

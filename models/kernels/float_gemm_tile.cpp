@@ -4,6 +4,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include "models/kernels/float_gemm_chunk.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/kernels/float_gemm_tile.cpp"
 #include "hwy/foreach_target.h"
@@ -36,7 +38,12 @@ void run_chunk(const TileJob& job, std::size_t chunk_index, TileState& state) {
     if (plan.spec.reduce == arith::Reduce::kTree) {
       run_exact_tree<mode.value, counts.value>(job, chunk_index, state);
     } else {
-      run_exact_sequential<mode.value, counts.value>(job, plan.chunks[chunk_index].range, state);
+      const auto run_exact = [&](KBlock range) { run_exact_sequential<mode.value, counts.value>(job, range, state); };
+      if (plan.native_half) {
+        run_half_chunk(job, plan.chunks[chunk_index], run_exact, state.inner);
+      } else {
+        run_exact(plan.chunks[chunk_index].range);
+      }
     }
   });
 }

@@ -1,0 +1,50 @@
+#include "models/kernels/float_gemm_proof.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace guardbit::kernels {
+namespace {
+
+constexpr std::uint32_t kInfinityCode = 0x7F800000;
+constexpr int kCarrierTrailingBits = 23;
+constexpr int kCarrierBias = 127;
+
+/// Exponent of the lowest bit that values of the format with at least this magnitude can have.
+int lowest_bit(std::uint32_t min_code, const numerics::FloatFormat& format) {
+  const int biased = static_cast<int>(min_code >> kCarrierTrailingBits);
+  const int exponent = std::max(biased, 1) - kCarrierBias;
+  return std::max(exponent - format.trailing_bits, format.quantum_exponent());
+}
+
+double value_of(std::uint32_t code) { return static_cast<double>(std::bit_cast<float>(code)); }
+
+}  // namespace
+
+BlockProducts::BlockProducts(const TileJob& job, std::size_t block) {
+  const BlockSummary& a = job.a->summaries[block];
+  const BlockSummary& b = job.b->summaries[block];
+  all_finite = std::max(a.max_code, b.max_code) < kInfinityCode;
+  max_magnitude = value_of(a.max_code) * value_of(b.max_code);
+  quantum_exponent = max_magnitude == 0
+                         ? std::max(job.plan->inner_quantum_exponent(), 0)
+                         : lowest_bit(a.min_code, job.plan->operands.a) + lowest_bit(b.min_code, job.plan->operands.b);
+}
+
+bool cannot_overflow(const RoundingConstants& inner, double max_acc, const BlockProducts& products,
+                     std::size_t length) {
+  // (1 + 2^-p)^length <= e^(length * 2^-p); the quanta added by subnormal roundings are below length * min_normal. The
+  // factor covers the rounding of this computation itself.
+  constexpr double kSlack = 1 + 1e-9;
+  const double steps = static_cast<double>(length);
+  const double growth = std::exp(steps * inner.quantum);
+  const double bound = (max_acc + steps * (products.max_magnitude + inner.min_normal)) * growth * kSlack;
+  return bound <= inner.max_finite;
+}
+
+bool cannot_underflow(const GemmPlan& plan, const BlockProducts& products) {
+  return products.quantum_exponent >= plan.inner_quantum_exponent();
+}
+
+}  // namespace guardbit::kernels

@@ -1,0 +1,25 @@
+#pragma once
+/// What can be said of a block's sums before it runs, from the BlockSummary of both operands. Every statement is about
+/// all outputs of a tile and all steps of the block.
+#include "models/kernels/float_gemm_plan.h"
+
+namespace guardbit::kernels {
+
+/// The products of one block of one tile.
+struct BlockProducts {
+  BlockProducts(const TileJob& job, std::size_t block);
+
+  bool all_finite;       ///< no operand is infinite or NaN
+  double max_magnitude;  ///< of a product; meaningful only if all_finite
+  int quantum_exponent;  ///< every product is a multiple of 2^this
+};
+
+/// No accumulator of magnitude up to `max_acc` leaves the finite range in `length` steps, however each sum is rounded:
+/// |acc| after one step <= (|acc| + max product) * (1 + 2^-p) + quantum.
+bool cannot_overflow(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length);
+
+/// Every sum below the smallest normal number is exact: it is a multiple of the accumulator's quantum, as the
+/// accumulator is. No underflow, and nothing becomes zero by rounding.
+bool cannot_underflow(const GemmPlan& plan, const BlockProducts& products);
+
+}  // namespace guardbit::kernels

@@ -1,0 +1,167 @@
+/// Speed of the float GEMM kernels in multiply-accumulates per second, beside OpenBLAS sgemm and the scalar reference
+/// in the same process. Names: Gemm/<accumulator>/<inputs>/<counters>/<M>x<N>x<K>; all on one thread, CPU time.
+/// Run with OPENBLAS_CORETYPE=SkylakeX OPENBLAS_NUM_THREADS=1 (OpenBLAS 0.3.21 does not know newer AVX-512 cores);
+/// tests/bench/ratios.py makes a table of ratios from --benchmark_out.
+#include <benchmark/benchmark.h>
+#include <cblas.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "models/arith/accumulator.h"
+#include "models/kernels/gemm.h"
+#include "models/numerics/codec.h"
+
+namespace guardbit::kernels {
+namespace {
+
+using arith::AccumulationSpec;
+using numerics::Event;
+using numerics::EventSet;
+using numerics::FloatFormat;
+using numerics::FloatSpec;
+using numerics::Matrix;
+using numerics::OverflowPolicy;
+using numerics::RoundingMode;
+
+struct Shape {
+  std::size_t m, n, k;
+};
+
+struct Counters {
+  const char* name;
+  EventSet wanted;
+};
+
+struct BenchCase {
+  const char* accumulator;
+  AccumulationSpec spec;
+  const char* inputs;
+  FloatFormat a, b;
+};
+
+/// Standard normal values rounded to the format; the seed is fixed.
+Matrix<float> normal_matrix(std::size_t rows, std::size_t cols, const FloatFormat& format) {
+  std::mt19937 generator(1);
+  std::normal_distribution<double> normal;
+  numerics::EventSet ignored;
+  Matrix<float> matrix(rows, cols);
+  for (float& value : matrix.data()) value = numerics::round_carrier(normal(generator), {.format = format}, ignored);
+  return matrix;
+}
+
+void report_rate(benchmark::State& state, const Shape& shape) {
+  const double macs = static_cast<double>(shape.m * shape.n * shape.k) * static_cast<double>(state.iterations());
+  state.counters["GMAC/s"] = benchmark::Counter(macs * 1e-9, benchmark::Counter::kIsRate);
+}
+
+void run_sgemm(benchmark::State& state, Shape shape) {
+  const Matrix<float> a = normal_matrix(shape.m, shape.k, numerics::kFp32);
+  const Matrix<float> b = normal_matrix(shape.k, shape.n, numerics::kFp32);
+  Matrix<float> c(shape.m, shape.n);
+  const auto m = static_cast<blasint>(shape.m), n = static_cast<blasint>(shape.n), k = static_cast<blasint>(shape.k);
+  for ([[maybe_unused]] auto iteration : state) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0F, a.row(0), k, b.row(0), n, 0.0F, c.row(0), n);
+    benchmark::ClobberMemory();
+  }
+  report_rate(state, shape);
+  state.SetLabel(openblas_get_corename());
+}
+
+void run_gemm(benchmark::State& state, BenchCase c, EventSet wanted, Shape shape) {
+  const Matrix<float> a = normal_matrix(shape.m, shape.k, c.a);
+  const Matrix<float> b = normal_matrix(shape.k, shape.n, c.b);
+  Matrix<float> result(shape.m, shape.n);
+  arith::AccumulationEvents events;
+  for ([[maybe_unused]] auto iteration : state) {
+    gemm(a.view(), b.view(), {c.a, c.b}, c.spec, {}, {.wanted = wanted, .stream = {}, .first = {}, .parallel_for = {}},
+         result.view(), events);
+    benchmark::ClobberMemory();
+  }
+  report_rate(state, shape);
+}
+
+void run_reference(benchmark::State& state, BenchCase c, Shape shape) {
+  const Matrix<float> a = normal_matrix(shape.m, shape.k, c.a);
+  const Matrix<float> b = normal_matrix(shape.k, shape.n, c.b);
+  Matrix<float> result(shape.m, shape.n);
+  arith::AccumulationEvents events;
+  for ([[maybe_unused]] auto iteration : state) {
+    arith::gemm_reference(a.view(), b.view(), c.spec, {}, {}, {}, result.view(), events);
+    benchmark::ClobberMemory();
+  }
+  report_rate(state, shape);
+}
+
+std::vector<BenchCase> bench_cases() {
+  using numerics::kBf16, numerics::kFp16, numerics::kFp32, numerics::kFp8E4M3, numerics::kFp8E5M2;
+  const auto sequential = [](FloatSpec inner) {
+    AccumulationSpec spec;
+    spec.inner = inner;
+    return spec;
+  };
+  const FloatSpec fp16{.format = kFp16}, bf16{.format = kBf16}, fp32{.format = kFp32};
+  const FloatSpec e4m3{.format = kFp8E4M3, .overflow = OverflowPolicy::kSaturate};
+  const FloatSpec e5m2{.format = kFp8E5M2, .overflow = OverflowPolicy::kSaturate};
+  const FloatSpec fp16_truncated{.format = kFp16, .rounding = RoundingMode::kTowardZero};
+  const FloatSpec fp16_stochastic{.format = kFp16, .rounding = RoundingMode::kStochastic, .random_bits = 8};
+  AccumulationSpec chunked = sequential(fp16);
+  chunked.promote_every = 128;
+  chunked.outer = fp32;
+  AccumulationSpec tree = sequential(fp16);
+  tree.reduce = arith::Reduce::kTree;
+  tree.width = 8;
+  return {
+      {"fp16", sequential(fp16), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp16", sequential(fp16), "fp8_e5m2", kFp8E5M2, kFp8E5M2},
+      {"fp16", sequential(fp16), "fp16", kFp16, kFp16},
+      {"fp16", sequential(fp16), "bf16", kBf16, kBf16},
+      {"fp16_chunk128_fp32", chunked, "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp16_chunk128_fp32", chunked, "fp16", kFp16, kFp16},
+      {"bf16", sequential(bf16), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"bf16", sequential(bf16), "bf16", kBf16, kBf16},
+      {"fp8_e4m3_saturate", sequential(e4m3), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp8_e5m2_saturate", sequential(e5m2), "fp8_e5m2", kFp8E5M2, kFp8E5M2},
+      {"fp32", sequential(fp32), "fp16", kFp16, kFp16},
+      {"fp32", sequential(fp32), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp16_rtz", sequential(fp16_truncated), "fp16", kFp16, kFp16},
+      {"fp16_stochastic8", sequential(fp16_stochastic), "fp16", kFp16, kFp16},
+      {"fp16_tree8", tree, "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp16_tree8", tree, "fp16", kFp16, kFp16},
+  };
+}
+
+std::string name_of(const Shape& shape) {
+  return std::to_string(shape.m) + "x" + std::to_string(shape.n) + "x" + std::to_string(shape.k);
+}
+
+bool register_all() {
+  const Shape square{512, 512, 512};
+  const Shape tokens{128, 768, 768};
+  const Shape small{16, 16, 512};
+  const Counters counters[] = {
+      {"none", {}}, {"overflow", {Event::kOverflow, Event::kSaturated, Event::kInvalid}}, {"all", EventSet::all()}};
+  benchmark::RegisterBenchmark("Sgemm/512", run_sgemm, square);
+  benchmark::RegisterBenchmark("Sgemm/128x768x768", run_sgemm, tokens);
+  for (const BenchCase& c : bench_cases()) {
+    const std::string path = std::string(c.accumulator) + "/" + c.inputs + "/";
+    for (const Counters& kept : counters) {
+      const std::string name = "Gemm/" + path + kept.name + "/" + name_of(square);
+      benchmark::RegisterBenchmark(name.c_str(), run_gemm, c, kept.wanted, square);
+    }
+    const std::string name = "Reference/" + path + "all/" + name_of(small);
+    benchmark::RegisterBenchmark(name.c_str(), run_reference, c, small);
+  }
+  const BenchCase first = bench_cases().front();
+  for (const Shape& shape : {tokens, Shape{1, 768, 768}, Shape{8, 768, 768}}) {
+    const std::string name = std::string("Gemm/") + first.accumulator + "/" + first.inputs + "/all/" + name_of(shape);
+    benchmark::RegisterBenchmark(name.c_str(), run_gemm, first, EventSet::all(), shape);
+  }
+  return true;
+}
+
+const bool registered = register_all();
+
+}  // namespace
+}  // namespace guardbit::kernels
