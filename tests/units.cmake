@@ -1,4 +1,5 @@
 # Tests of units; included by tests/CMakeLists.txt.
-guardbit_test(unit/function_unit_test.cpp LINK guardbit_units LABELS unit)
-guardbit_test(unit/norm_unit_test.cpp LINK guardbit_units LABELS unit)
-guardbit_test(unit/rsqrt_unit_test.cpp LINK guardbit_units LABELS unit)
+foreach(unit accelerator_config activation arithmetic eltwise function hadamard_matrix matrix norm rotate rsqrt smooth
+             softmax)
+  guardbit_test(unit/${unit}_unit_test.cpp LINK guardbit_units LABELS unit)
+endforeach()
