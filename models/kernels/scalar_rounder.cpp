@@ -266,20 +266,31 @@ float ScalarRounder::accumulate(float acc, float addend, EventCounts& events, st
   return accumulate_product(acc, addend, 1.0F, events, random);
 }
 
-float ScalarRounder::accumulate_product(float acc, float a, float b, EventCounts& events, std::uint32_t random) const {
-  EventSet set;
-  acc = flushed_input(acc, set);
-  a = flushed_input(a, set);
-  b = flushed_input(b, set);
-  const double product = product_of(a, b).value;
+/// `product_of_nan`: a NaN product came from a NaN operand.
+float ScalarRounder::add_to(float acc, double product, bool product_of_nan, EventSet set, EventCounts& events,
+                            std::uint32_t random) const {
   const double sum = signed_sum(product, static_cast<double>(acc));
-  if (is_invalid_nan(sum, std::isnan(a) || std::isnan(b) || std::isnan(acc))) set.add(Event::kInvalid);
+  if (is_invalid_nan(sum, product_of_nan || std::isnan(acc))) set.add(Event::kInvalid);
   const float result = round(sum, set, random);
   if (result == acc && acc != 0 && product != 0 && std::isfinite(acc) && std::isfinite(product)) {
     set.add(Event::kSwamped);
   }
   add_events(set, events);
   return result;
+}
+
+float ScalarRounder::accumulate_product(float acc, float a, float b, EventCounts& events, std::uint32_t random) const {
+  EventSet set;
+  acc = flushed_input(acc, set);
+  a = flushed_input(a, set);
+  b = flushed_input(b, set);
+  return add_to(acc, product_of(a, b).value, std::isnan(a) || std::isnan(b), set, events, random);
+}
+
+float ScalarRounder::accumulate_scaled(float acc, float scale, std::int32_t sum, EventCounts& events,
+                                       std::uint32_t random) const {
+  const double product = static_cast<double>(scale) * sum;
+  return add_to(acc, product, std::isnan(scale), {}, events, random);
 }
 
 }  // namespace guardbit::kernels

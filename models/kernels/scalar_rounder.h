@@ -48,6 +48,8 @@ class ScalarRounder {
   float accumulate(float acc, float addend, EventCounts& events, std::uint32_t random = 0) const;
   /// acc + a*b, exact product, with event swamped.
   float accumulate_product(float acc, float a, float b, EventCounts& events, std::uint32_t random = 0) const;
+  /// acc + scale*sum, with event swamped; the significant bits of scale and sum together are at most 53.
+  float accumulate_scaled(float acc, float scale, std::int32_t sum, EventCounts& events, std::uint32_t random = 0) const;
 
   const FloatSpec& spec() const { return spec_; }
 
@@ -67,6 +69,8 @@ class ScalarRounder {
   std::uint64_t increment(std::uint64_t significand, int drop_bits, bool negative, std::uint32_t random) const;
   float flushed_input(float operand, numerics::EventSet& events) const;
   double signed_sum(double a, double b) const;
+  float add_to(float acc, double product, bool product_of_nan, numerics::EventSet set, EventCounts& events,
+               std::uint32_t random) const;
 
   FloatSpec spec_;
   std::uint64_t max_finite_bits_;  ///< of the largest finite value as a binary64

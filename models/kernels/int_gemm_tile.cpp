@@ -1,0 +1,353 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "models/kernels/int_gemm_tile.cpp"
+#include <hwy/foreach_target.h>
+// foreach_target.h must come before highway.h.
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "models/kernels/int_gemm_tile.h"
+
+// Per target, after highway.h.
+#include "models/kernels/int_gemm_outer-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace guardbit::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using WordTag = hn::ScalableTag<std::int32_t>;
+using WordVector = hn::Vec<WordTag>;
+
+/// Accumulators of kRowsAtOnce rows and two vectors have to fit into the registers.
+constexpr std::size_t kRowsAtOnce = HWY_TARGET == HWY_AVX3 ? kIntTileRows : 4;
+
+/// acc += the two products of a word of 16-bit halves.
+HWY_INLINE WordVector add_pairs(WordVector acc, const std::int32_t* a, WordVector b) {
+  const WordTag d;
+  const auto word = hn::Set(d, *a);
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  // On x86 "reordered" is pmaddwd: neighbours, and nothing in the second accumulator.
+  const hn::Repartition<std::int16_t, WordTag> d16;
+  auto unused = hn::Zero(d);
+  return hn::ReorderWidenMulAccumulate(d, hn::BitCast(d16, word), hn::BitCast(d16, b), acc, unused);
+#else
+  const auto low_product =
+      hn::Mul(hn::ShiftRight<16>(hn::ShiftLeft<16>(word)), hn::ShiftRight<16>(hn::ShiftLeft<16>(b)));
+  const auto high_product = hn::Mul(hn::ShiftRight<16>(word), hn::ShiftRight<16>(b));
+  return hn::Add(acc, hn::Add(low_product, high_product));
+#endif
+}
+
+/// acc += the four products of a word of bytes, those of b unsigned. As an instruction, because for the intrinsic
+/// g++ 12 copies the accumulator each time, and because Highway 1.0.3 has no target with avx512vnni.
+HWY_INLINE WordVector add_quads(WordVector acc, const std::int32_t* a, WordVector b) {
+#if HWY_TARGET == HWY_AVX3
+  asm("vpdpbusd %[a]%{1to16%}, %[b], %[acc]" : [acc] "+v"(acc.raw) : [a] "m"(*a), [b] "v"(b.raw));
+#else
+  (void)a;
+  (void)b;
+#endif
+  return acc;
+}
+
+/// sums (rows of a tile, width) of one chunk, modulo 2^32. b + 128 in kQuads adds 128 * (row sum of a), taken off here.
+template <IntDot kDot>
+HWY_INLINE void sum_chunk(const std::int32_t* HWY_RESTRICT a, const std::int32_t* HWY_RESTRICT b,
+                          const std::int32_t* HWY_RESTRICT row_sums, std::size_t num_groups,
+                          std::int32_t* HWY_RESTRICT sums) {
+  const WordTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  const std::size_t width = 2 * lanes;
+  for (std::size_t row = 0; row < kIntTileRows; row += kRowsAtOnce) {
+    WordVector acc[kRowsAtOnce][2];
+    for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+      acc[i][0] = acc[i][1] =
+          kDot == IntDot::kQuads
+              ? hn::Set(d, static_cast<std::int32_t>(0u - 128u * static_cast<std::uint32_t>(row_sums[row + i])))
+              : hn::Zero(d);
+    }
+    for (std::size_t group = 0; group < num_groups; ++group) {
+      const auto b0 = hn::Load(d, b + group * width);
+      const auto b1 = hn::Load(d, b + group * width + lanes);
+      const std::int32_t* words = a + group * kIntTileRows + row;
+      HWY_UNROLL(8)
+      for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+        if constexpr (kDot == IntDot::kQuads) {
+          acc[i][0] = add_quads(acc[i][0], words + i, b0);
+          acc[i][1] = add_quads(acc[i][1], words + i, b1);
+        } else {
+          acc[i][0] = add_pairs(acc[i][0], words + i, b0);
+          acc[i][1] = add_pairs(acc[i][1], words + i, b1);
+        }
+      }
+    }
+    for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+      hn::Store(acc[i][0], d, sums + (row + i) * width);
+      hn::Store(acc[i][1], d, sums + (row + i) * width + lanes);
+    }
+  }
+}
+
+/// The k-th code of a word, k < group.
+HWY_INLINE std::int32_t code_of(std::int32_t word, int shift_up, int code_bits) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(word) << shift_up) >> (32 - code_bits);
+}
+
+/// sums of one chunk, every step wrapped or saturated to plan.inner_bits <= 31; returns the number of such steps.
+/// |acc| <= 2^30 and a product <= 2^14 stay within 32 bits.
+HWY_NOINLINE std::uint64_t sum_chunk_stepwise(const IntGemmPlan& plan, const std::int32_t* HWY_RESTRICT a,
+                                              const std::int32_t* HWY_RESTRICT b, std::size_t num_groups,
+                                              std::int32_t* HWY_RESTRICT sums) {
+  const WordTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  const std::size_t width = 2 * lanes;
+  const int code_bits = plan.dot == IntDot::kQuads ? 8 : 16;
+  const auto inverted_signs = hn::Set(d, plan.dot == IntDot::kQuads ? static_cast<std::int32_t>(0x80808080u) : 0);
+  const int spare_bits = 32 - plan.inner_bits;
+  const auto high = hn::Set(d, (1 << (plan.inner_bits - 1)) - 1);
+  const auto low = hn::Set(d, -(1 << (plan.inner_bits - 1)));
+  auto overflows = hn::Zero(d);
+  for (std::size_t column = 0; column < width; column += lanes) {
+    for (std::size_t row = 0; row < kIntTileRows; row += 4) {
+      WordVector acc[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+      for (std::size_t group = 0; group < num_groups; ++group) {
+        const auto word = hn::Xor(hn::Load(d, b + group * width + column), inverted_signs);
+        for (int shift_up = 32 - code_bits; shift_up >= 0; shift_up -= code_bits) {
+          const auto code = hn::ShiftRightSame(hn::ShiftLeftSame(word, shift_up), 32 - code_bits);
+          for (std::size_t i = 0; i < 4; ++i) {
+            const std::int32_t own = code_of(a[group * kIntTileRows + row + i], shift_up, code_bits);
+            const auto sum = hn::Add(acc[i], hn::Mul(code, hn::Set(d, own)));
+            acc[i] = plan.saturate ? hn::Max(hn::Min(sum, high), low)
+                                   : hn::ShiftRightSame(hn::ShiftLeftSame(sum, spare_bits), spare_bits);
+            overflows = hn::Sub(overflows, hn::VecFromMask(d, hn::Ne(acc[i], sum)));
+          }
+        }
+      }
+      for (std::size_t i = 0; i < 4; ++i) hn::Store(acc[i], d, sums + (row + i) * width + column);
+    }
+  }
+  return sum_lanes(d, overflows);
+}
+
+/// Keeps the low inner_bits of sums.
+HWY_INLINE void wrap_sums(int inner_bits, std::int32_t* HWY_RESTRICT sums, std::size_t num_outputs) {
+  const WordTag d;
+  for (std::size_t i = 0; i < num_outputs; i += hn::Lanes(d)) {
+    const auto sum = hn::Load(d, sums + i);
+    hn::Store(hn::ShiftRightSame(hn::ShiftLeftSame(sum, 32 - inner_bits), 32 - inner_bits), d, sums + i);
+  }
+}
+
+bool run_tile(const IntGemmPlan& plan, OuterMethod method, IntTile& tile) {
+  const std::size_t width = 2 * hn::Lanes(WordTag());
+  const std::size_t num_outputs = kIntTileRows * width;
+  HWY_ALIGN std::int32_t sums[kIntTileRows * kMaxIntTileWidth];
+  for (std::size_t chunk = 0; chunk < plan.num_chunks; ++chunk) {
+    const std::int32_t* a = tile.a + chunk * plan.groups_per_chunk * kIntTileRows;
+    const std::int32_t* b = tile.b + chunk * plan.groups_per_chunk * width;
+    const std::int32_t* row_sums = tile.row_sums + chunk * kIntTileRows;
+    const std::size_t num_groups = plan.groups_of(chunk);
+    const std::int64_t inner_max = (std::int64_t{1} << (plan.inner_bits - 1)) - 1;
+    const bool stepwise =
+        plan.inner_may_overflow && std::int64_t{tile.max_abs_a[chunk]} * tile.abs_sums_b[chunk] > inner_max;
+    if (stepwise) {
+      const auto event = plan.saturate ? numerics::Event::kSaturated : numerics::Event::kWrapped;
+      tile.inner_events[event] += sum_chunk_stepwise(plan, a, b, num_groups, sums);
+    } else if (plan.dot == IntDot::kQuads) {
+      sum_chunk<IntDot::kQuads>(a, b, row_sums, num_groups, sums);
+    } else {
+      sum_chunk<IntDot::kPairs>(a, b, row_sums, num_groups, sums);
+    }
+    if (plan.keep_low_bits) wrap_sums(plan.inner_bits, sums, num_outputs);
+
+    if (method == OuterMethod::kScalarRounder) {
+      promote_by_rounder(plan, chunk, sums, width, tile);
+      continue;
+    }
+    const float scale = plan.scale_of(chunk);
+    const OuterCounts counts = plan.count_outer
+                                   ? promote_vector<true>(plan, method, scale, sums, tile.outer, num_outputs)
+                                   : promote_vector<false>(plan, method, scale, sums, tile.outer, num_outputs);
+    if (!counts.within_range) return false;
+    tile.outer_events[numerics::Event::kInexact] += counts.inexact;
+    tile.outer_events[numerics::Event::kSwamped] += counts.swamped;
+    tile.outer_events[numerics::Event::kUnderflow] += counts.underflow;
+    tile.outer_events[numerics::Event::kFlushed] += counts.flushed;
+  }
+  return true;
+}
+
+std::size_t tile_width() { return 2 * hn::Lanes(WordTag()); }
+
+bool target_has_quads() {
+#if HWY_TARGET == HWY_AVX3
+  return __builtin_cpu_supports("avx512vnni") != 0;
+#else
+  return false;
+#endif
+}
+
+/// One row of words of a panel from `group` rows of b with contiguous columns; `rows[i]` is null beyond K.
+void pack_words(const std::int8_t* const* rows, std::size_t group, std::int32_t* HWY_RESTRICT words) {
+  const WordTag d;
+  const hn::Rebind<std::int8_t, WordTag> d8;
+  const int code_bits = group == 4 ? 8 : 16;
+  const auto code_mask = hn::Set(d, (1 << code_bits) - 1);
+  const auto inverted_signs = hn::Set(d, group == 4 ? static_cast<std::int32_t>(0x80808080u) : 0);
+  for (std::size_t column = 0; column < 2 * hn::Lanes(d); column += hn::Lanes(d)) {
+    auto word = hn::Zero(d);
+    for (std::size_t i = 0; i < group && rows[i] != nullptr; ++i) {
+      const auto code = hn::And(hn::PromoteTo(d, hn::LoadU(d8, rows[i] + column)), code_mask);
+      word = hn::Or(word, hn::ShiftLeftSame(code, static_cast<int>(i) * code_bits));
+    }
+    hn::StoreU(hn::Xor(word, inverted_signs), d, words + column);
+  }
+}
+
+/// The largest column's sum of |codes| in a panel's words.
+std::int32_t largest_abs_sum(const std::int32_t* HWY_RESTRICT words, std::size_t num_groups, std::size_t group) {
+  const WordTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  const int code_bits = group == 4 ? 8 : 16;
+  const auto inverted_signs = hn::Set(d, group == 4 ? static_cast<std::int32_t>(0x80808080u) : 0);
+  std::int32_t largest = 0;
+  for (std::size_t column = 0; column < 2 * lanes; column += lanes) {
+    auto total = hn::Zero(d);
+    for (std::size_t i = 0; i < num_groups; ++i) {
+      const auto word = hn::Xor(hn::Load(d, words + i * 2 * lanes + column), inverted_signs);
+      for (int shift_up = 32 - code_bits; shift_up >= 0; shift_up -= code_bits) {
+        total = hn::Add(total, hn::Abs(hn::ShiftRightSame(hn::ShiftLeftSame(word, shift_up), 32 - code_bits)));
+      }
+    }
+    HWY_ALIGN std::int32_t values[HWY_MAX_BYTES / sizeof(std::int32_t)];
+    hn::Store(total, d, values);
+    largest = std::max(largest, *std::max_element(values, values + lanes));
+  }
+  return largest;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace guardbit::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace guardbit::kernels {
+namespace {
+
+HWY_EXPORT(run_tile);
+HWY_EXPORT(tile_width);
+HWY_EXPORT(target_has_quads);
+HWY_EXPORT(pack_words);
+HWY_EXPORT(largest_abs_sum);
+
+/// Up to `group` codes as one word; `invert` flips the sign bits of bytes.
+std::int32_t word_of(const std::int8_t* codes, std::size_t stride, std::size_t num_codes, std::size_t group,
+                     bool invert) {
+  std::uint32_t word = 0;
+  const unsigned code_bits = group == 4 ? 8 : 16;
+  for (std::size_t i = 0; i < num_codes; ++i) {
+    const auto code = static_cast<std::uint32_t>(codes[i * stride]) & ((1u << code_bits) - 1);
+    word |= code << (static_cast<unsigned>(i) * code_bits);
+  }
+  return static_cast<std::int32_t>(invert && group == 4 ? word ^ 0x80808080u : word);
+}
+
+/// Same for a full word of contiguous bytes.
+std::int32_t contiguous_bytes(const std::int8_t* codes, bool invert) {
+  std::uint32_t word;
+  std::memcpy(&word, codes, sizeof word);
+  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap32(word);
+  return static_cast<std::int32_t>(invert ? word ^ 0x80808080u : word);
+}
+
+}  // namespace
+
+std::size_t int_tile_width() { return HWY_DYNAMIC_DISPATCH(tile_width)(); }
+bool has_int_quads() { return HWY_DYNAMIC_DISPATCH(target_has_quads)(); }
+bool run_int_tile(const IntGemmPlan& plan, OuterMethod method, IntTile& tile) {
+  return HWY_DYNAMIC_DISPATCH(run_tile)(plan, method, tile);
+}
+
+void pack_int_b(numerics::MatrixView<const std::int8_t> b, std::size_t first, const IntGemmPlan& plan,
+                std::int32_t* words, std::int32_t* abs_sums) {
+  const std::size_t width = int_tile_width();
+  const std::size_t group = plan.group();
+  const std::size_t num_columns = std::min(width, b.cols - first);
+  for (std::size_t chunk = 0; chunk < plan.num_chunks; ++chunk) {
+    const std::size_t end = chunk * plan.chunk_length + plan.length_of(chunk);
+    std::int32_t* chunk_words = words;
+    for (std::size_t k = chunk * plan.chunk_length; k < end; k += group, words += width) {
+      const std::size_t num_codes = std::min(group, end - k);
+      if (b.col_stride == 1 && num_columns == width) {
+        const std::int8_t* rows[4] = {};
+        for (std::size_t i = 0; i < num_codes; ++i) rows[i] = &b(k + i, first);
+        HWY_DYNAMIC_DISPATCH(pack_words)(rows, group, words);
+        continue;
+      }
+      const bool whole = b.row_stride == 1 && group == 4 && num_codes == 4;
+      for (std::size_t column = 0; column < num_columns; ++column) {
+        const std::int8_t* codes = &b(k, first + column);
+        words[column] = whole ? contiguous_bytes(codes, /*invert=*/true)
+                              : word_of(codes, b.row_stride, num_codes, group, /*invert=*/true);
+      }
+      std::fill(words + num_columns, words + width, word_of(nullptr, 0, 0, group, /*invert=*/true));
+    }
+    if (abs_sums != nullptr) {
+      abs_sums[chunk] = HWY_DYNAMIC_DISPATCH(largest_abs_sum)(chunk_words, plan.groups_of(chunk), group);
+    }
+  }
+}
+
+void pack_int_a(numerics::MatrixView<const std::int8_t> a, std::size_t first, const IntGemmPlan& plan,
+                std::int32_t* words, std::int32_t* row_sums, std::int32_t* max_abs) {
+  const std::size_t group = plan.group();
+  const std::size_t num_rows = std::min(kIntTileRows, a.rows - first);
+  std::fill(words, words + plan.num_groups * kIntTileRows, 0);
+  std::fill(row_sums, row_sums + plan.num_chunks * kIntTileRows, 0);
+  if (max_abs != nullptr) std::fill(max_abs, max_abs + plan.num_chunks, 0);
+  for (std::size_t row = 0; row < num_rows; ++row) {
+    for (std::size_t chunk = 0; chunk < plan.num_chunks; ++chunk) {
+      const std::size_t begin = chunk * plan.chunk_length;
+      const std::size_t end = begin + plan.length_of(chunk);
+      std::int32_t* word = words + chunk * plan.groups_per_chunk * kIntTileRows + row;
+      for (std::size_t k = begin; k < end; k += group, word += kIntTileRows) {
+        const std::int8_t* codes = &a(first + row, k);
+        const std::size_t num_codes = std::min(group, end - k);
+        *word = a.col_stride == 1 && group == 4 && num_codes == 4
+                    ? contiguous_bytes(codes, /*invert=*/false)
+                    : word_of(codes, a.col_stride, num_codes, group, /*invert=*/false);
+      }
+      std::int32_t sum = 0;
+      std::int32_t largest = 0;
+      for (std::size_t k = begin; k < end; ++k) {
+        const std::int32_t code = a(first + row, k);
+        sum += code;
+        largest = std::max(largest, code < 0 ? -code : code);
+      }
+      row_sums[chunk * kIntTileRows + row] = sum;
+      if (max_abs != nullptr) max_abs[chunk] = std::max(max_abs[chunk], largest);
+    }
+  }
+}
+
+void promote_by_rounder(const IntGemmPlan& plan, std::size_t chunk, const std::int32_t* sums, std::size_t width,
+                        IntTile& tile) {
+  const float scale = plan.scale_of(chunk);
+  for (std::size_t row = 0; row < tile.num_rows; ++row) {
+    for (std::size_t column = 0; column < tile.num_columns; ++column) {
+      float& outer = tile.outer[row * width + column];
+      const std::uint32_t random = tile.row_words == nullptr ? 0
+                                                             : tile.row_words[chunk * kIntTileRows + row] ^
+                                                                   tile.column_words[chunk * width + column];
+      outer = plan.rounder.accumulate_scaled(outer, scale, sums[row * width + column], tile.outer_events, random);
+    }
+  }
+}
+
+}  // namespace guardbit::kernels
+#endif  // HWY_ONCE
