@@ -191,9 +191,25 @@ TEST(CsvReportTest, OneLinePerPlaceWithQuotedNamesAndExactCounts) {
   EXPECT_EQ(last[10], "2");
 }
 
+TEST(CsvReportTest, EachCharacterThatNeedsQuotesGetsThem) {
+  ReplayResult result = tests::synthetic_result();
+  const std::vector<std::pair<std::string, std::string>> cases = {{"a b", "\na b,edge,"},
+                                                                  {"a,b", "\n\"a,b\",edge,"},
+                                                                  {"a\"b", "\n\"a\"\"b\",edge,"},
+                                                                  {"a\nb", "\n\"a\nb\",edge,"},
+                                                                  {"a\rb", "\n\"a\rb\",edge,"}};
+  for (const auto& [name, written] : cases) {
+    result.trace_name = name;
+    EXPECT_THAT(write("csv", result), testing::HasSubstr(written));
+  }
+}
+
 TEST(TableReportTest, FitsAHundredColumnsWithoutTrailingSpacesOrControlCharacters) {
   ReplayResult result = tests::synthetic_result();
   result.trace_name = "a\x1B[2J";
+  result.variants[0].name = "v\x1B[2J\n";
+  result.variants[0].ops[0].name = "o\x1B[2J\n";
+  result.variants[1].ops[0].name = "p\x1B[2J\n";
   for (const std::string& line : lines_of(write("table", result))) {
     EXPECT_LE(line.size(), 100u) << line;
     EXPECT_FALSE(line.ends_with(' ')) << line;
