@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "models/kernels/gemm.h"
 #include "models/kernels/hadamard.h"
 #include "models/kernels/scalar_rounder.h"
 #include "models/units/arithmetic.h"
@@ -23,20 +24,24 @@ struct TransformLayout {
   }
 };
 
-/// H_m across the runs of one transform, in place: t (m, run).
-void multiply_factor(const Matrix<float>& factor, const ScalarRounder& round, std::span<float> t,
-                     std::vector<float>& result, EventCounts& events) {
+/// H_m across the runs of every transform, in place: work (transforms, m * run). One product for the whole block:
+/// rows (transform, j) of t's runs times the transpose of H_m, accumulated one by one in the format.
+void multiply_factor(const Matrix<float>& factor, const numerics::FloatSpec& spec, Matrix<float>& work,
+                     EventCounts& events) {
   const std::size_t m = factor.rows();
-  const std::size_t run = t.size() / m;
-  result.resize(t.size());
-  for (std::size_t i = 0; i < m; ++i) {
-    for (std::size_t j = 0; j < run; ++j) {
-      float acc = factor(i, 0) * t[j];  // +-1: exact
-      for (std::size_t k = 1; k < m; ++k) acc = round.add(acc, factor(i, k) * t[k * run + j], events);
-      result[i * run + j] = acc;
-    }
+  const std::size_t run = work.cols() / m;
+  Matrix<float> t(work.rows() * run, m);
+  for (std::size_t row = 0; row < t.rows(); ++row) {
+    for (std::size_t k = 0; k < m; ++k) t(row, k) = work(row / run, k * run + row % run);
   }
-  std::ranges::copy(result, t.begin());
+  Matrix<float> product(t.rows(), m);
+  arith::AccumulationEvents accumulation;
+  kernels::gemm(t.view(), factor.view().transposed(), {.a = spec.format, .b = numerics::kFp8E5M2}, {.inner = spec}, {},
+                {}, product.view(), accumulation);
+  events += accumulation.inner;
+  for (std::size_t row = 0; row < t.rows(); ++row) {
+    for (std::size_t i = 0; i < m; ++i) work(row / run, i * run + row % run) = product(row, i);
+  }
 }
 
 }  // namespace
@@ -69,15 +74,13 @@ void rotate(MatrixView<const float> x, int size, int stride, const RotateConfig&
       const MatrixView<float> runs{work.data().data(), work.data().size() / run, run, run, 1};
       kernels::hadamard_rows(runs, spec, dense ? 1.0F : scale, {}, counts);
     }
-    std::vector<float> buffer;
+    if (dense) {
+      multiply_factor(factor, spec, work, counts);
+      for (float& value : work.data()) value = round.multiply(value, scale, counts);
+    }
     for (std::size_t t = 0; t < work.rows(); ++t) {
-      const std::span<float> values(work.row(t), layout.size);
-      if (dense) {
-        multiply_factor(factor, round, values, buffer, counts);
-        for (float& value : values) value = round.multiply(value, scale, counts);
-      }
       for (std::size_t i = 0; i < layout.size; ++i) {
-        y(begin + t / transforms, layout.column(t % transforms, i)) = values[i];
+        y(begin + t / transforms, layout.column(t % transforms, i)) = work(t, i);
       }
     }
   });

@@ -40,8 +40,9 @@ void reference_transform(std::vector<float>& t, const ReferenceSteps& round, Eve
     const Matrix<float> factor = hadamard_matrix(static_cast<int>(m));
     const std::vector<float> input = t;
     for (std::size_t i = 0; i < t.size(); ++i) {
-      float acc = factor(i / run, 0) * input[i % run];
-      for (std::size_t k = 1; k < m; ++k) acc = round.add(acc, factor(i / run, k) * input[k * run + i % run], events);
+      float acc = 0;
+      for (std::size_t k = 0; k < m; ++k)
+        acc = round.accumulate(acc, factor(i / run, k) * input[k * run + i % run], events);
       t[i] = acc;
     }
   }
