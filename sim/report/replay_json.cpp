@@ -56,7 +56,8 @@ Json to_json(const OpResult& op) {
                {"dram_bytes", op.dram_bytes},
                {"sqnr_db", json_real(op.sqnr_db)},
                {"max_abs", json_real(op.max_abs)},
-               {"reference_max_abs", json_real(op.reference_max_abs)}};
+               {"reference_max_abs", json_real(op.reference_max_abs)},
+               {"output_sha256", op.output_sha256}};
   if (op.norm_scale) json["norm_scale"] = json_real(*op.norm_scale);
   return json;
 }

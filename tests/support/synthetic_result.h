@@ -20,6 +20,7 @@ inline sim::OpResult synthetic_op(const std::string& name, const std::string& ki
   op.sqnr_db = 20.123456789 + static_cast<double>(seed);
   op.max_abs = 3.5;
   op.reference_max_abs = 1.0 / 3;
+  op.output_sha256 = "hash of " + name;
   return op;
 }
 

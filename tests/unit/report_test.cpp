@@ -117,7 +117,7 @@ TEST(JsonReportTest, KeysAndTheirOrderAreFixed) {
               testing::ElementsAre("busy", "input_stall", "output_stall", "token_wait", "idle"));
   EXPECT_THAT(keys(variant.at("ops").at(0)),
               testing::ElementsAre("name", "kind", "events", "stages", "cycles", "units", "macs", "dram_bytes",
-                                   "sqnr_db", "max_abs", "reference_max_abs"));
+                                   "sqnr_db", "max_abs", "reference_max_abs", "output_sha256"));
 }
 
 TEST(JsonReportTest, RealsHaveSixDigitsAndNonFiniteOnesAreNull) {

@@ -22,7 +22,7 @@ namespace guardbit::sim {
 ///                    "units": {unit: {"busy", "input_stall", "output_stall", "token_wait", "idle"}},
 ///                    "ops": [{"name", "kind", "events": {ten totals}, "stages": {stage: {event: count, if not 0}},
 ///                             "cycles", "units": {unit: busy cycles}, "macs", "dram_bytes", "sqnr_db", "max_abs",
-///                             "reference_max_abs", "norm_scale" (if one is applied)}]}]}
+///                             "reference_max_abs", "output_sha256", "norm_scale" (if one is applied)}]}]}
 [[nodiscard]] std::string write_json(const ReplayResult& result);
 
 /// The variants of write_json, one per line, each with "schema": "guardbit-replay-variant/1", "trace", "accelerator"
