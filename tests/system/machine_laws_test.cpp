@@ -172,31 +172,17 @@ TEST(MachineLawsTest, MoreSpaceIsNeverSlowerForOneEngine) {
   expect_never_slower(order, {.scratchpad_bytes = 40000, .stores = false});
 }
 
-TEST(MachineLawsTest, WithBothEnginesMoreBandwidthIsSlowerByLittle) {
-  // Bursts of loads and stores interleave differently at another bandwidth and may open more rows (docs/timing.md).
+TEST(MachineLawsTest, MoreBandwidthIsNotSlowerOnTheseProgramsWithBothEngines) {
+  // No theorem: bursts of loads and stores interleave differently at another bandwidth and may open more rows
+  // (docs/timing.md). A failure after a change of the arbitration says that such programs have become common.
   std::deque<Accelerator> machines;
+  std::vector<Accelerator*> order;
   for (const double bandwidth : {2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0}) {
     units::AcceleratorConfig config = small_config();
     config.dram.bandwidth_bytes_per_cycle = bandwidth;
-    machines.emplace_back(("machine" + std::to_string(machines.size())).c_str(), config);
+    order.push_back(&machines.emplace_back(("machine" + std::to_string(machines.size())).c_str(), config));
   }
-  int slower = 0;
-  double worst = 0;
-  for (std::uint64_t seed = 200; seed < 240; ++seed) {
-    const std::vector<Command> program = random_program(seed, {});
-    double before = std::numeric_limits<double>::infinity();
-    for (Accelerator& machine : machines) {
-      const auto total = static_cast<double>(machine.run(program, 5).total);
-      if (total > before) {
-        ++slower;
-        worst = std::max(worst, total / before - 1);
-      }
-      before = total;
-    }
-  }
-  RecordProperty("slower", slower);
-  RecordProperty("worst_ppm", static_cast<int>(worst * 1e6));
-  EXPECT_LE(worst, 0.05) << slower << " of 280 steps up in bandwidth were slower";
+  expect_never_slower(order, {});
 }
 
 TEST(MachineLawsTest, RunsDoNotDependOnEarlierRuns) {

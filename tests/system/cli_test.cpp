@@ -1,0 +1,176 @@
+// The command line as a user meets it: results that do not depend on threads or vector targets, files that appear
+// whole or not at all, and one clear error with the documented exit code for whatever is wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/support/golden_file.h"
+#include "tests/support/run_guardbit.h"
+#include "tests/support/short_trace.h"
+
+namespace guardbit::tests {
+namespace {
+
+using testing::HasSubstr;
+using Json = nlohmann::ordered_json;
+
+std::string replay_command(const std::filesystem::path& trace, const std::string& accelerator, const std::string& rest) {
+  return "replay " + trace.string() + " --accelerator " + shipped_accelerator(accelerator) + " " + rest;
+}
+
+/// The JSON result without the part that names the build and the host.
+std::string result_json(const std::string& command) {
+  const CommandResult result = run_guardbit(command + " --format json");
+  EXPECT_EQ(result.status, 0) << result.err;
+  Json json = Json::parse(result.out);
+  json.erase("provenance");
+  return json.dump(1) + "\n";
+}
+
+class ReplayCliTest : public testing::Test {
+ protected:
+  TemporaryDirectory directory_;
+};
+
+TEST_F(ReplayCliTest, EveryThreadCountAndVectorTargetGivesTheSameResult) {
+  const std::filesystem::path trace = capture_short_trace(directory_, 1, 12);
+  for (const char* accelerator : {"edge", "fp8", "fp16"}) {
+    const std::string command = replay_command(trace, accelerator, "--variants none,slanc+rrs");
+    const std::string expected = result_json(command + " --threads 1");
+    EXPECT_EQ(result_json(command + " --threads 2"), expected) << accelerator;
+    EXPECT_EQ(result_json(command + " --threads 7"), expected) << accelerator;
+    for (const char* target : {"scalar", "sse4", "avx2", "avx512"}) {
+      if (run_guardbit(command + " --windows 1 --vector-target " + target).status == 2) continue;  // not on this CPU
+      EXPECT_EQ(result_json(command + " --vector-target " + target), expected) << accelerator << " " << target;
+    }
+  }
+}
+
+TEST_F(ReplayCliTest, ShortReplayMatchesGolden) {
+  const std::filesystem::path trace = capture_short_trace(directory_, 2, 10);
+  for (const char* accelerator : {"edge", "fp8", "fp16"}) {
+    expect_golden(std::string("tests/golden/replay_") + accelerator + ".json",
+                  result_json(replay_command(trace, accelerator, "--residual-gain 16")));
+  }
+}
+
+TEST_F(ReplayCliTest, StochasticRoundingDependsOnTheSeedOnly) {
+  const std::filesystem::path trace = capture_short_trace(directory_, 1, 8);
+  const std::string command = replay_command(trace, "edge",
+                                             "--variants none --set accumulator.buffer.rounding=stochastic "
+                                             "--set attention.accumulator.rounding=stochastic ");
+  const std::string expected = result_json(command + "--seed 7 --threads 1");
+  EXPECT_EQ(result_json(command + "--seed 7 --threads 2 --vector-target scalar"), expected);
+  EXPECT_NE(result_json(command + "--seed 8 --threads 1"), expected);
+}
+
+TEST_F(ReplayCliTest, ScratchpadSizeChangesCyclesAndNoValues) {
+  const std::filesystem::path trace = capture_short_trace(directory_, 1, 40);
+  const auto outputs = [&](const std::string& set) {
+    std::vector<std::string> digests;
+    const Json json = Json::parse(result_json(replay_command(trace, "edge", "--variants rrs " + set)));
+    for (const Json& op : json["variants"][0]["ops"]) digests.push_back(op["output_sha256"]);
+    return digests;
+  };
+  EXPECT_EQ(outputs("--set scratchpad.bytes=32768"), outputs(""));
+}
+
+TEST_F(ReplayCliTest, OutputDirectoryHoldsEveryReport) {
+  const std::filesystem::path trace = capture_short_trace(directory_, 1, 4);
+  const std::filesystem::path output = directory_ / "out/result";
+  std::filesystem::create_directories(directory_ / "out");
+  const std::string command = replay_command(trace, "edge", "--variants none -o " + output.string());
+  ASSERT_EQ(run_guardbit(command).status, 0);
+  for (const char* name : {"result.json", "result.jsonl", "result.csv", "result.txt"}) {
+    EXPECT_TRUE(std::filesystem::exists(output / name)) << name;
+  }
+  EXPECT_EQ(run_guardbit(command).status, 0) << "a previous result is replaced";
+  std::filesystem::create_directories(directory_ / "mine");
+  directory_.write("mine/notes.txt", "not a result");
+  const CommandResult refused =
+      run_guardbit(replay_command(trace, "edge", "--variants none -o " + (directory_ / "mine").string()));
+  EXPECT_EQ(refused.status, 73);
+  EXPECT_THAT(refused.err, HasSubstr("notes.txt"));
+}
+
+TEST_F(ReplayCliTest, InterruptLeavesNothingBehind) {
+  const std::filesystem::path out = directory_ / "out";
+  std::filesystem::create_directories(out);
+  const std::string command = std::string("timeout --preserve-status --signal=INT 0.4 ") + GUARDBIT_BINARY + " " +
+                              replay_command(included_trace(), "edge", "-o " + (out / "result").string()) +
+                              " >/dev/null 2>&1";
+  const int status = std::system(command.c_str());
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  EXPECT_EQ(code, 128 + SIGINT);
+  EXPECT_TRUE(std::filesystem::is_empty(out));
+}
+
+TEST_F(ReplayCliTest, FullStandardOutputIsAnError) {
+  const std::filesystem::path trace = capture_short_trace(directory_, 1, 2);
+  const CommandResult result = run_guardbit(replay_command(trace, "edge", "--variants none >/dev/full"));
+  EXPECT_EQ(result.status, 74);
+  EXPECT_THAT(result.err, HasSubstr("standard output"));
+}
+
+struct BadCommand {
+  const char* name;
+  std::string arguments;
+  int status;
+  const char* message;
+};
+void PrintTo(const BadCommand& command, std::ostream* out) { *out << command.name; }
+
+class BadCommandTest : public testing::TestWithParam<BadCommand> {};
+
+TEST_P(BadCommandTest, GivesOneClearErrorAndTheDocumentedStatus) {
+  const CommandResult result = run_guardbit(GetParam().arguments);
+  EXPECT_EQ(result.status, GetParam().status) << result.err;
+  EXPECT_THAT(result.err, HasSubstr(GetParam().message));
+  EXPECT_EQ(result.out, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadCommandTest,
+    testing::Values(
+        BadCommand{"NoVerb", "", 2, "subcommand"}, BadCommand{"UnknownVerb", "reply", 2, "reply"},
+        BadCommand{"NoAccelerator", "replay " + included_trace(), 2, "--accelerator is required"},
+        BadCommand{"MissingTrace", replay_command("/nowhere", "edge", ""), 66, "/nowhere"},
+        BadCommand{"MissingAccelerator", "replay " + included_trace() + " -a /nowhere.toml", 66, "/nowhere.toml"},
+        BadCommand{"UnknownVariant", replay_command(included_trace(), "edge", "--variants slnc"), 2, "slanc"},
+        BadCommand{"UnknownKey", replay_command(included_trace(), "edge", "--set norm.lane=8"), 78, "norm.lane"},
+        BadCommand{"KeyOutOfRange", replay_command(included_trace(), "edge", "--set array.rows=0"), 78, "array.rows"},
+        BadCommand{"ImpossibleCombination", replay_command(included_trace(), "edge", "--set accumulator.format=fp16"),
+                   78, "accumulator.format"},
+        BadCommand{"TinyScratchpad", replay_command(included_trace(), "edge", "--set scratchpad.bytes=1024"), 78,
+                   "needs at least"},
+        BadCommand{"UnknownFormat", replay_command(included_trace(), "edge", "--format xml"), 2, "xml"},
+        BadCommand{"GainOutOfRange", replay_command(included_trace(), "edge", "--residual-gain 0"), 2,
+                   "residual-gain"},
+        BadCommand{"TooManyChannels",
+                   replay_command(included_trace(), "edge", "--channel-gain 8 --channels 257"), 2, "channels"},
+        BadCommand{"CaptureMissingModel", "capture /nowhere --tokens /nowhere.json -o /tmp/guardbit-never", 66,
+                   "/nowhere"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(ListCliTest, PrintsFormatsMethodsFamiliesAndReports) {
+  EXPECT_THAT(run_guardbit("list formats").out, HasSubstr("fp8_e4m3"));
+  EXPECT_THAT(run_guardbit("list methods").out, HasSubstr("slanc_residual"));
+  EXPECT_THAT(run_guardbit("list families").out, HasSubstr("llama"));
+  EXPECT_THAT(run_guardbit("list reports").out, HasSubstr("jsonl"));
+}
+
+TEST(ConfigCliTest, ShowGivesAFileThatLoadsTheSame) {
+  const TemporaryDirectory directory;
+  const CommandResult shown = run_guardbit("config show " + shipped_accelerator("fp8") + " --set array.rows=16");
+  ASSERT_EQ(shown.status, 0) << shown.err;
+  const std::filesystem::path copy = directory.write("copy.toml", shown.out);
+  EXPECT_EQ(run_guardbit("config check " + copy.string()).status, 0);
+  EXPECT_THAT(run_guardbit("config show " + copy.string()).out, HasSubstr("rows = 16"));
+  EXPECT_EQ(run_guardbit("config schema").status, 0);
+}
+
+}  // namespace
+}  // namespace guardbit::tests

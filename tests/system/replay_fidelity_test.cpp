@@ -1,0 +1,120 @@
+// Replays whose outcome is known from elsewhere: wide formats reproduce the reference, range gains leave the function
+// alone, open loop keeps errors where they arise.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/run_guardbit.h"
+#include "tests/support/shared_data.h"
+#include "tests/support/short_trace.h"
+
+namespace guardbit::tests {
+namespace {
+
+using Json = nlohmann::json;
+
+Json replay(const std::filesystem::path& trace, const std::string& accelerator, const std::string& rest) {
+  const CommandResult result = run_guardbit("replay " + trace.string() + " --accelerator " +
+                                            shipped_accelerator(accelerator) + " --format json " + rest);
+  EXPECT_EQ(result.status, 0) << result.err;
+  return Json::parse(result.out);
+}
+
+/// An accelerator on which everything is binary32: what is left is the order of summation.
+const std::string kWide =
+    "--set array.activation=fp32 --set array.weight=fp32 --set accumulator.format=fp32 "
+    "--set accumulator.buffer.format=fp32 --set attention.activation=fp32 --set attention.weight=fp32 "
+    "--set attention.accumulator.format=fp32 --set head.activation=fp32 --set head.weight=fp32 "
+    "--set head.accumulator.format=fp32 --set norm.input=fp32 --set norm.accumulator.format=fp32 "
+    "--set rotate.format=fp32 --set storage.activation=fp32 --set storage.residual=fp32 --set storage.kv_cache=fp32 ";
+
+TEST(ReplayFidelityTest, WideFormatsReproduceTheReferenceInEveryVariant) {
+  const TemporaryDirectory directory;
+  const Json result =
+      replay(capture_short_trace(directory, 2, 24), "edge",
+             kWide + "--variants none,slanc,slanc_residual,rotate,rs,rrs,slanc+rrs");
+  for (const Json& variant : result["variants"]) {
+    EXPECT_NEAR(variant["perplexity"].get<double>(), result["reference"]["perplexity"].get<double>(), 2e-4)
+        << variant["name"];
+    EXPECT_GT(variant["sqnr_db"].get<double>(), 100) << variant["name"];  // fp32 sums of 1024 terms: about 2^-20
+    EXPECT_EQ(variant["top1_agreement"].get<double>(), 1) << variant["name"];
+    EXPECT_EQ(variant["events"]["overflow"].get<int>(), 0) << variant["name"];
+  }
+}
+
+TEST(ReplayFidelityTest, ResidualAndChannelGainLeaveTheReferenceAlone) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path trace = capture_short_trace(directory, 1, 24);
+  const double plain = replay(trace, "edge", "--variants none")["reference"]["perplexity"];
+  EXPECT_NEAR(replay(trace, "edge", "--variants none --residual-gain 64")["reference"]["perplexity"].get<double>(),
+              plain, 1e-4);
+  EXPECT_NEAR(replay(trace, "edge", "--variants none --channel-gain 16 --channels 4")["reference"]["perplexity"]
+                  .get<double>(),
+              plain, 1e-4);
+}
+
+TEST(ReplayFidelityTest, OpenLoopKeepsErrorsWhereTheyArise) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path trace = capture_short_trace(directory, 1, 24);
+  const Json closed = replay(trace, "edge", "--variants none")["variants"][0];
+  const Json open = replay(trace, "edge", "--variants none --open-loop")["variants"][0];
+  EXPECT_EQ(open["cycles"], closed["cycles"]) << "time does not depend on values";
+  EXPECT_GT(open["sqnr_db"].get<double>(), closed["sqnr_db"].get<double>() + 20)
+      << "the fp16 head alone is far better than what INT4 layers feed it";
+  EXPECT_EQ(open["ops"][0]["output_sha256"], closed["ops"][0]["output_sha256"]) << "the first op has no input";
+}
+
+TEST(ReplayFidelityTest, StaticScalesRemoveTheNormOverflowsOfALargeResidualStream) {
+  const TemporaryDirectory directory;
+  const Json result =
+      replay(capture_short_trace(directory, 2, 24), "edge", "--residual-gain 16 --variants none,slanc_residual");
+  const auto norm_overflows = [&result](int variant) {
+    std::uint64_t count = 0;
+    for (const Json& op : result["variants"][variant]["ops"]) {
+      if (op["kind"] == "norm") count += op["events"]["overflow"].get<std::uint64_t>();
+    }
+    return count;
+  };
+  EXPECT_GT(norm_overflows(0), 0);
+  EXPECT_EQ(norm_overflows(1), 0);
+}
+
+TEST(ReplayFidelityTest, UnitCyclesSumToTheTotal) {
+  const TemporaryDirectory directory;
+  const Json result = replay(capture_short_trace(directory, 2, 20), "edge", "");
+  for (const Json& variant : result["variants"]) {
+    for (const auto& [unit, cycles] : variant["units"].items()) {
+      std::uint64_t sum = 0;
+      for (const auto& [state, count] : cycles.items()) sum += count.get<std::uint64_t>();
+      EXPECT_EQ(sum, variant["cycles"].get<std::uint64_t>()) << variant["name"] << " " << unit;
+    }
+  }
+}
+
+TEST(ReplayFidelityTest, PowerOfTwoScalesCostNoCycle) {
+  const TemporaryDirectory directory;
+  const Json result = replay(capture_short_trace(directory, 1, 20), "edge", "--variants none,slanc,rrs");
+  EXPECT_EQ(result["variants"][0]["cycles"], result["variants"][1]["cycles"]);
+  EXPECT_GT(result["variants"][2]["cycles"], result["variants"][0]["cycles"]) << "rotation and smoothing are work";
+}
+
+TEST(ReplayFidelityTest, LlamaModelReplays) {
+  GUARDBIT_REQUIRE_SHARED("models/stories260k/stories260K.bin");
+  const TemporaryDirectory directory;
+  const std::filesystem::path model = shared_path("models/stories260k");
+  const std::filesystem::path trace = directory / "trace";
+  const CommandResult captured =
+      run_guardbit("capture " + (model / "stories260K.bin").string() + " --tokens " +
+                   (model / "reference_fp64.json").string() + " -o " + trace.string());
+  ASSERT_EQ(captured.status, 0) << captured.err;
+  const Json result = replay(trace, "edge", kWide + "--windows 2 --variants none,slanc+rrs");
+  EXPECT_NEAR(replay(trace, "fp16", "--variants none")["reference"]["perplexity"].get<double>(), 3.8219, 5e-4);
+  for (const Json& variant : result["variants"]) {
+    EXPECT_GT(variant["sqnr_db"].get<double>(), 100) << variant["name"];
+  }
+  const Json narrow = replay(trace, "edge", "--windows 2");
+  EXPECT_GT(narrow["variants"][3]["perplexity"].get<double>(), narrow["reference"]["perplexity"].get<double>());
+}
+
+}  // namespace
+}  // namespace guardbit::tests
