@@ -133,11 +133,12 @@ TEST(ProductTest, AnUnroundedInvalidProductReportsWhereItIsAdded) {
 }
 
 TEST(TreeTest, PartialGroupsArePaddedWithPlusZero) {
-  // -0 alone: the padded node is -0 + +0 = +0, and +0 toward negative is -0 again only if both are.
+  // The padded node of -0 is -0 + +0: +0, but -0 toward negative. That of +0 is +0 + +0 in every mode.
   AccumulationSpec spec = tree_fp16(2);
   EXPECT_EQ(std::bit_cast<std::uint32_t>(dot({-0.0F}, {1}, spec).value), 0x00000000U);
   spec.inner.rounding = RoundingMode::kTowardNegative;
   EXPECT_EQ(std::bit_cast<std::uint32_t>(dot({-0.0F}, {1}, spec).value), 0x80000000U);
+  EXPECT_EQ(std::bit_cast<std::uint32_t>(dot({+0.0F}, {1}, spec).value), 0x00000000U);
   // Three products of a width of four round as ((p0 + p1) + (p2 + 0)).
   const Dot sum = dot({2048, 1, 1}, {1, 1, 1}, tree_fp16(4));
   EXPECT_EQ(sum.value, 2048.0F);
