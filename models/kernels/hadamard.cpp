@@ -179,6 +179,7 @@ HWY_NOINLINE bool scale_row(float* HWY_RESTRICT x, std::size_t n, const Hadamard
   const auto factor = hn::Set(d, static_cast<double>(plan.scale));
   const auto exponent_field = hn::BitCast(d, hn::Set(di, std::int64_t{0x7FF} << 52));
   const auto min_normal = hn::Set(d, static_cast<double>(plan.min_normal));
+  const auto tiny_below = hn::Set(d, plan.tiny_below);
   const auto magic = hn::Set(d, std::ldexp(1.5, 53 - plan.precision_bits));
   const auto zero = hn::Zero(d);
   auto largest = hn::Zero(d);
@@ -188,16 +189,15 @@ HWY_NOINLINE bool scale_row(float* HWY_RESTRICT x, std::size_t n, const Hadamard
   const auto count = [&](auto mask) HWY_ATTR { return hn::BitCast(di, hn::VecFromMask(d, mask)); };
   for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
     const auto s = hn::Mul(hn::PromoteTo(d, hn::Load(df, x + i)), factor);
-    const auto unbounded_shift = hn::Mul(hn::And(s, exponent_field), magic);
-    const auto unbounded = hn::Sub(hn::Add(s, unbounded_shift), unbounded_shift);
     const auto shift = hn::Mul(hn::Max(hn::And(s, exponent_field), min_normal), magic);
     const auto r = hn::CopySign(hn::Sub(hn::Add(s, shift), shift), s);
-    const auto compared = plan.tiny_before_rounding ? s : unbounded;
-    const auto is_tiny = hn::Lt(hn::Abs(compared), min_normal);
     const auto differs = hn::Ne(r, s);
+    const auto is_tiny = hn::And(differs, hn::Lt(hn::Abs(s), tiny_below));
     inexact = hn::Sub(inexact, count(differs));
-    underflow = hn::Sub(underflow, count(hn::And(differs, is_tiny)));
-    flushed = hn::Sub(flushed, count(hn::And(differs, hn::Eq(r, zero))));
+    if (!hn::AllFalse(d, is_tiny)) {  // what becomes zero is tiny
+      underflow = hn::Sub(underflow, count(is_tiny));
+      flushed = hn::Sub(flushed, count(hn::And(is_tiny, hn::Eq(r, zero))));
+    }
     largest = hn::Max(largest, hn::Abs(r));
     hn::Store(hn::DemoteTo(df, r), df, x + i);
   }
@@ -239,13 +239,20 @@ using numerics::Event;
 
 constexpr std::size_t kElementsPerTask = 32768;
 
+/// |exact| below this is tiny, ties to even: 2^emin, less a quarter quantum if p bits decide after rounding.
+double tiny_limit(const numerics::FloatSpec& spec) {
+  const double min_normal = static_cast<double>(numerics::min_normal(spec.format));
+  if (spec.tininess == numerics::Tininess::kBeforeRounding) return min_normal;
+  return min_normal - std::ldexp(1.0, spec.format.quantum_exponent() - 2);
+}
+
 HadamardPlan plan_of(const numerics::FloatSpec& spec, float scale) {
   const numerics::FloatFormat& format = spec.format;
   HadamardPlan plan{.precision_bits = format.precision_bits(),
                     .min_normal = numerics::min_normal(format),
                     .max_finite = numerics::max_finite(format),
                     .scale = scale,
-                    .tiny_before_rounding = spec.tininess == numerics::Tininess::kBeforeRounding};
+                    .tiny_below = tiny_limit(spec)};
   constexpr int kMaxShortPrecision = 11;
   constexpr int kInnerExponent = 80;  // 1.5 * 2^24 times any sum of a long row stays within binary32
   if (spec.rounding != numerics::RoundingMode::kTiesToEven || spec.flush_input || spec.flush_output ||
@@ -305,7 +312,11 @@ void hadamard_rows(numerics::MatrixView<float> x, const FloatSpec& spec, float s
     const std::size_t end = std::min(x.rows, (task + 1) * rows_per_task);
     for (std::size_t row = task * rows_per_task; row < end; ++row) {
       const auto load = [&] {
-        for (std::size_t i = 0; i < x.cols; ++i) work[i] = x(row, i);
+        if (x.col_stride == 1) {
+          std::copy_n(x.row(row), x.cols, work.get());
+        } else {
+          for (std::size_t i = 0; i < x.cols; ++i) work[i] = x(row, i);
+        }
       };
       load();
       std::array<std::uint64_t, 3> counts{};
@@ -317,7 +328,11 @@ void hadamard_rows(numerics::MatrixView<float> x, const FloatSpec& spec, float s
         load();
         transform_row_scalar({work.get(), x.cols}, scale, rounder, task_events[task]);
       }
-      for (std::size_t i = 0; i < x.cols; ++i) x(row, i) = work[i];
+      if (x.col_stride == 1) {
+        std::copy_n(work.get(), x.cols, x.row(row));
+      } else {
+        for (std::size_t i = 0; i < x.cols; ++i) x(row, i) = work[i];
+      }
     }
   });
   for (const EventCounts& counts : task_events) events += counts;

@@ -17,7 +17,7 @@ struct HadamardPlan {
   float min_normal = 0;
   float max_finite = 0;
   float scale = 1;
-  bool tiny_before_rounding = false;
+  double tiny_below = 0;  ///< limit of the exact magnitude
 };
 
 }  // namespace guardbit::kernels

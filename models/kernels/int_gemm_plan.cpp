@@ -65,11 +65,12 @@ FloatSpec rounder_spec(const FloatSpec& spec) { return rounder_holds(spec) ? spe
 
 }  // namespace
 
-IntGemmPlan::IntGemmPlan(const arith::IntAccumulationSpec& spec, int operand_bits, std::size_t depth_in,
+IntGemmPlan::IntGemmPlan(const arith::IntAccumulationSpec& spec, int operand_bits_in, std::size_t depth_in,
                          std::span<const float> scales_in, numerics::EventSet wanted, IntDot dot_in)
     : depth(depth_in),
       chunk_length(spec.promote_every == 0 ? depth_in : static_cast<std::size_t>(spec.promote_every)),
       num_chunks((depth + chunk_length - 1) / chunk_length),
+      operand_bits(operand_bits_in),
       dot(dot_in),
       inner_bits(spec.inner.bits),
       saturate(spec.overflow == numerics::IntOverflow::kSaturate),

@@ -24,12 +24,13 @@ enum class OuterMethod {
 enum class IntDot { kPairs, kQuads };
 
 struct IntGemmPlan {
-  IntGemmPlan(const arith::IntAccumulationSpec& spec, int operand_bits, std::size_t depth_in,
+  IntGemmPlan(const arith::IntAccumulationSpec& spec, int operand_bits_in, std::size_t depth_in,
               std::span<const float> scales_in, numerics::EventSet wanted, IntDot dot_in);
 
   std::size_t depth;         ///< K
   std::size_t chunk_length;  ///< products per chunk, the last chunk may have fewer
   std::size_t num_chunks;
+  int operand_bits;
   IntDot dot;
   std::size_t groups_per_chunk;  ///< words per full chunk
   std::size_t num_groups;        ///< words of all chunks; every chunk begins with a new word

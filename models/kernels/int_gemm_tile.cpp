@@ -93,46 +93,75 @@ HWY_INLINE void sum_chunk(const std::int32_t* HWY_RESTRICT a, const std::int32_t
   }
 }
 
-/// The k-th code of a word, k < group.
-HWY_INLINE std::int32_t code_of(std::int32_t word, int shift_up, int code_bits) {
-  return static_cast<std::int32_t>(static_cast<std::uint32_t>(word) << shift_up) >> (32 - code_bits);
-}
-
-/// sums of one chunk, every step wrapped or saturated to plan.inner_bits <= 31; returns the number of such steps.
+/// Four rows times one vector of accumulators that wrap or saturate to inner_bits <= 31 at every step.
 /// |acc| <= 2^30 and a product <= 2^14 stay within 32 bits.
-HWY_NOINLINE std::uint64_t sum_chunk_stepwise(const IntGemmPlan& plan, const std::int32_t* HWY_RESTRICT a,
-                                              const std::int32_t* HWY_RESTRICT b, std::size_t num_groups,
-                                              std::int32_t* HWY_RESTRICT sums) {
-  const WordTag d;
-  const std::size_t lanes = hn::Lanes(d);
-  const std::size_t width = 2 * lanes;
+template <bool kSaturate>
+struct NarrowSums {
+  const IntGemmPlan& plan;
   const int code_bits = plan.dot == IntDot::kQuads ? 8 : 16;
-  const auto inverted_signs = hn::Set(d, plan.dot == IntDot::kQuads ? static_cast<std::int32_t>(0x80808080u) : 0);
-  const int spare_bits = 32 - plan.inner_bits;
-  const auto high = hn::Set(d, (1 << (plan.inner_bits - 1)) - 1);
-  const auto low = hn::Set(d, -(1 << (plan.inner_bits - 1)));
-  auto overflows = hn::Zero(d);
-  for (std::size_t column = 0; column < width; column += lanes) {
-    for (std::size_t row = 0; row < kIntTileRows; row += 4) {
-      WordVector acc[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-      for (std::size_t group = 0; group < num_groups; ++group) {
-        const auto word = hn::Xor(hn::Load(d, b + group * width + column), inverted_signs);
-        for (int shift_up = 32 - code_bits; shift_up >= 0; shift_up -= code_bits) {
-          const auto code = hn::ShiftRightSame(hn::ShiftLeftSame(word, shift_up), 32 - code_bits);
-          for (std::size_t i = 0; i < 4; ++i) {
-            const std::int32_t own = code_of(a[group * kIntTileRows + row + i], shift_up, code_bits);
-            const auto sum = hn::Add(acc[i], hn::Mul(code, hn::Set(d, own)));
-            acc[i] = plan.saturate ? hn::Max(hn::Min(sum, high), low)
-                                   : hn::ShiftRightSame(hn::ShiftLeftSame(sum, spare_bits), spare_bits);
-            overflows = hn::Sub(overflows, hn::VecFromMask(d, hn::Ne(acc[i], sum)));
-          }
+  const std::int32_t inverted_signs = plan.dot == IntDot::kQuads ? static_cast<std::int32_t>(0x80808080u) : 0;
+
+  /// One word of a and b. kChecked: `overflows` counts the steps that left the range; otherwise there are none.
+  template <bool kChecked>
+  HWY_INLINE void add_word(const std::int32_t* a, WordVector b, WordVector (&acc)[4], WordVector& overflows) const {
+    const WordTag d;
+    const int spare_bits = 32 - plan.inner_bits;
+    const auto high = hn::Set(d, (1 << (plan.inner_bits - 1)) - 1);
+    const auto low = hn::Set(d, -(1 << (plan.inner_bits - 1)));
+    const auto word = hn::Xor(b, hn::Set(d, inverted_signs));
+    for (int shift_up = 32 - code_bits; shift_up >= 0; shift_up -= code_bits) {  // k ascending from the low bits
+      const auto code = hn::ShiftRightSame(hn::ShiftLeftSame(word, shift_up), 32 - code_bits);
+      for (std::size_t i = 0; i < 4; ++i) {
+        const std::uint32_t shifted = static_cast<std::uint32_t>(a[i]) << shift_up;
+        // As a pair (code, 0), so that the upper half of b's sign-extended code does not matter.
+        const std::int32_t own = (static_cast<std::int32_t>(shifted) >> (32 - code_bits)) & 0xFFFF;
+        const auto sum = add_pairs(acc[i], &own, code);
+        if constexpr (!kChecked) {
+          acc[i] = sum;
+        } else {
+          acc[i] = kSaturate ? hn::Max(hn::Min(sum, high), low)
+                             : hn::ShiftRightSame(hn::ShiftLeftSame(sum, spare_bits), spare_bits);
+          overflows = hn::Sub(overflows, hn::VecFromMask(d, hn::Ne(acc[i], sum)));
         }
       }
-      for (std::size_t i = 0; i < 4; ++i) hn::Store(acc[i], d, sums + (row + i) * width + column);
     }
   }
-  return sum_lanes(d, overflows);
-}
+
+  /// sums of one chunk; returns the number of steps that left the range. Blocks of words in which nothing can, seen
+  /// from the accumulators' magnitude before them, go unchecked. `max_product` bounds |a * b|.
+  std::uint64_t run(const std::int32_t* HWY_RESTRICT a, const std::int32_t* HWY_RESTRICT b, std::size_t num_groups,
+                    std::int32_t max_product, std::int32_t* HWY_RESTRICT sums) const {
+    constexpr std::size_t kBlockGroups = 8;
+    const WordTag d;
+    const std::size_t lanes = hn::Lanes(d);
+    const std::size_t width = 2 * lanes;
+    const auto growth = static_cast<std::int32_t>(kBlockGroups * plan.group()) * max_product;
+    const auto safe = hn::Set(d, (1 << (plan.inner_bits - 1)) - 1 - growth);
+    auto overflows = hn::Zero(d);
+    for (std::size_t column = 0; column < width; column += lanes) {
+      for (std::size_t row = 0; row < kIntTileRows; row += 4) {
+        WordVector acc[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+        for (std::size_t begin = 0; begin < num_groups; begin += kBlockGroups) {
+          const std::size_t end = std::min(num_groups, begin + kBlockGroups);
+          const auto largest =
+              hn::Max(hn::Max(hn::Abs(acc[0]), hn::Abs(acc[1])), hn::Max(hn::Abs(acc[2]), hn::Abs(acc[3])));
+          const bool is_safe = hn::AllFalse(d, hn::Gt(largest, safe));
+          for (std::size_t group = begin; group < end; ++group) {
+            const auto word = hn::Load(d, b + group * width + column);
+            const std::int32_t* own = a + group * kIntTileRows + row;
+            if (is_safe) {
+              add_word<false>(own, word, acc, overflows);
+            } else {
+              add_word<true>(own, word, acc, overflows);
+            }
+          }
+        }
+        for (std::size_t i = 0; i < 4; ++i) hn::Store(acc[i], d, sums + (row + i) * width + column);
+      }
+    }
+    return sum_lanes(d, overflows);
+  }
+};
 
 /// Keeps the low inner_bits of sums.
 HWY_INLINE void wrap_sums(int inner_bits, std::int32_t* HWY_RESTRICT sums, std::size_t num_outputs) {
@@ -156,8 +185,10 @@ bool run_tile(const IntGemmPlan& plan, OuterMethod method, IntTile& tile) {
     const bool stepwise =
         plan.inner_may_overflow && std::int64_t{tile.max_abs_a[chunk]} * tile.abs_sums_b[chunk] > inner_max;
     if (stepwise) {
-      const auto event = plan.saturate ? numerics::Event::kSaturated : numerics::Event::kWrapped;
-      tile.inner_events[event] += sum_chunk_stepwise(plan, a, b, num_groups, sums);
+      const std::int32_t max_product = tile.max_abs_a[chunk] << (plan.operand_bits - 1);
+      tile.inner_events[plan.saturate ? numerics::Event::kSaturated : numerics::Event::kWrapped] +=
+          plan.saturate ? NarrowSums<true>{plan}.run(a, b, num_groups, max_product, sums)
+                        : NarrowSums<false>{plan}.run(a, b, num_groups, max_product, sums);
     } else if (plan.dot == IntDot::kQuads) {
       sum_chunk<IntDot::kQuads>(a, b, row_sums, num_groups, sums);
     } else {

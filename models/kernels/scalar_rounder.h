@@ -49,7 +49,8 @@ class ScalarRounder {
   /// acc + a*b, exact product, with event swamped.
   float accumulate_product(float acc, float a, float b, EventCounts& events, std::uint32_t random = 0) const;
   /// acc + scale*sum, with event swamped; the significant bits of scale and sum together are at most 53.
-  float accumulate_scaled(float acc, float scale, std::int32_t sum, EventCounts& events, std::uint32_t random = 0) const;
+  float accumulate_scaled(float acc, float scale, std::int32_t sum, EventCounts& events,
+                          std::uint32_t random = 0) const;
 
   const FloatSpec& spec() const { return spec_; }
 
