@@ -2,7 +2,6 @@
 #include <memory>
 
 #include "models/kernels/float_environment.h"
-#include "models/kernels/float_gemm_half.h"
 #include "models/kernels/float_gemm_tile.h"
 
 namespace guardbit::kernels {
@@ -34,7 +33,7 @@ struct PackedOperand {
       const FloatEnvironment environment;
       const std::size_t begin = i * width;
       pack_panel(lines.rows_range(begin, std::min(begin + width, lines.rows)), width, plan, panels[i]);
-      if (plan.native_half) add_half_codes(is_row, panels[i]);
+      if (plan.fast == FastKernel::kHalf) add_half_codes(is_row, panels[i]);
       add_random_words(first_index + static_cast<std::uint32_t>(begin), width, plan, is_row, panels[i]);
     });
   }

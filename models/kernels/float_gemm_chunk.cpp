@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
-#include "models/kernels/float_gemm_half.h"
 #include "models/kernels/float_gemm_proof.h"
+#include "models/kernels/float_gemm_steps.h"
 
 namespace guardbit::kernels {
 namespace {
@@ -31,9 +32,9 @@ double max_magnitude(const float* acc) {
   return static_cast<double>(maximum);
 }
 
-/// How native fp16 steps relate to the spec.
-struct HalfPolicy {
-  explicit HalfPolicy(const GemmPlan& plan)
+/// How steps of hardware arithmetic (fp16, fp32) relate to the spec.
+struct NativePolicy {
+  explicit NativePolicy(const GemmPlan& plan)
       : truncate(plan.inner.rounding == RoundingMode::kTowardZero),
         counts_overflow(wants_any(plan.wanted, {Event::kOverflow, Event::kSaturated, Event::kInvalid})),
         counts_steps(wants_any(plan.wanted, {Event::kInexact, Event::kUnderflow, Event::kFlushed, Event::kSwamped})),
@@ -54,40 +55,44 @@ struct HalfPolicy {
 struct Segment {
   KBlock range;
   bool exact = false;
-  HalfCounting counting = HalfCounting::kNone;
+  StepCounting counting = StepCounting::kNone;
 };
 
-Segment segment_of(const TileJob& job, const HalfPolicy& policy, std::size_t block, const float* acc) {
+Segment segment_of(const TileJob& job, const NativePolicy& policy, std::size_t block, const float* acc) {
   const GemmPlan& plan = *job.plan;
   Segment segment{.range = plan.blocks[block]};
   const BlockProducts products(job, block);
   segment.exact = !products.all_finite && (plan.counts || policy.reject_infinities || policy.truncate);
   if (segment.exact) return segment;
   const std::size_t length = segment.range.end - segment.range.begin;
-  if (policy.must_exclude_overflow && !cannot_overflow(plan.inner, max_magnitude(acc), products, length)) {
+  if (policy.must_exclude_overflow &&
+      bound_after(plan.inner, max_magnitude(acc), products, length) > plan.inner.max_finite) {
     segment.exact = true;
     return segment;
   }
   if (policy.counts_steps) {
-    segment.counting = cannot_underflow(plan, products) ? HalfCounting::kInexact : HalfCounting::kAll;
+    segment.counting = cannot_underflow(plan, products) ? StepCounting::kInexact : StepCounting::kAll;
   }
   return segment;
 }
 
-void run_segment(const TileJob& job, const HalfPolicy& policy, const Segment& segment, const RunExact& run_exact,
-                 float* acc) {
-  const KBlock range = segment.range;
-  HalfCounts counts;
-  const HalfRange half{.a = job.a->half_pairs.data() + range.begin * kTileRows,
-                       .b = job.b->half_codes.data() + range.begin * kTileCols,
-                       .length = range.end - range.begin,
-                       .truncate = policy.truncate,
-                       .reject_infinities = policy.reject_infinities,
-                       .acc = acc};
-  if (segment.exact || !run_half_range(half, segment.counting, counts)) {
-    run_exact(range);
-    return;
-  }
+StepRange step_range(const TileJob& job, KBlock range, float* acc) {
+  const auto at = [](const auto& values, std::size_t index) {
+    return values.empty() ? nullptr : values.data() + index;
+  };
+  const std::size_t a_index = range.begin * kTileRows;
+  const std::size_t b_index = range.begin * kTileCols;
+  return {.a = at(job.a->values, a_index),
+          .b = at(job.b->values, b_index),
+          .a_halves = at(job.a->half_pairs, a_index),
+          .b_halves = at(job.b->half_codes, b_index),
+          .a_random = at(job.a->random_words, a_index),
+          .b_random = at(job.b->random_words, b_index),
+          .length = range.end - range.begin,
+          .acc = acc};
+}
+
+void add_events(const TileJob& job, const StepCounts& counts) {
   if (!job.plan->counts) return;
   numerics::EventCounts& events = job.events->inner;
   events[Event::kOverflow] += counts.overflow;
@@ -97,23 +102,103 @@ void run_segment(const TileJob& job, const HalfPolicy& policy, const Segment& se
   events[Event::kFlushed] += counts.flushed;
 }
 
-}  // namespace
+void run_segment(const TileJob& job, const NativePolicy& policy, const Segment& segment, const RunExact& run_exact,
+                 float* acc) {
+  StepCounts counts;
+  StepRange range = step_range(job, segment.range, acc);
+  range.truncate = policy.truncate;
+  range.reject_infinities = policy.reject_infinities;
+  const auto run_steps = job.plan->fast == FastKernel::kHalf ? run_half_steps : run_single_steps;
+  if (segment.exact || !run_steps(range, segment.counting, counts)) {
+    run_exact(segment.range);
+  } else {
+    add_events(job, counts);
+  }
+}
 
-void run_half_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc) {
-  const HalfPolicy policy(*job.plan);
+/// fp16 or fp32 steps of the CPU.
+void run_native_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc) {
+  const NativePolicy policy(*job.plan);
   const bool depends_on_state = policy.reject_infinities || policy.must_exclude_overflow;
   for (std::size_t block = chunk.first_block; block < chunk.end_block;) {
     Segment segment = segment_of(job, policy, block, acc);
     ++block;
     // Blocks that cannot be rejected run together.
-    const bool extends = !depends_on_state && segment.counting != HalfCounting::kAll;
-    while (extends && block < chunk.end_block && job.plan->blocks[block].end - segment.range.begin <= kMaxHalfSteps) {
+    const bool extends = !depends_on_state && segment.counting != StepCounting::kAll;
+    while (extends && block < chunk.end_block &&
+           job.plan->blocks[block].end - segment.range.begin <= kMaxCountedSteps) {
       const Segment next = segment_of(job, policy, block, acc);
       if (next.exact != segment.exact || next.counting != segment.counting) break;
       segment.range.end = next.range.end;
       ++block;
     }
     run_segment(job, policy, segment, run_exact, acc);
+  }
+}
+
+/// Upper bound of the accumulators' magnitudes, carried from block to block and refreshed from their values only where
+/// that can help.
+class AccumulatorBound {
+ public:
+  AccumulatorBound(const GemmPlan& plan, const float* acc) : plan_(plan), acc_(acc) {}
+
+  /// True if sums of the block cannot exceed `limit`; then the bound moves on to the block's end.
+  bool advance(const BlockProducts& products, std::size_t length, double limit) {
+    double next = bound_after(plan_.inner, bound_, products, length);
+    if (next > limit && bound_after(plan_.inner, 0, products, length) <= limit) {
+      next = bound_after(plan_.inner, max_magnitude(acc_), products, length);
+    }
+    bound_ = next;
+    return next <= limit;
+  }
+  /// Nothing is known any more.
+  void reset() { bound_ = std::numeric_limits<double>::infinity(); }
+
+ private:
+  const GemmPlan& plan_;
+  const float* acc_;
+  double bound_ = 0;
+};
+
+/// Steps of p <= 11 bits in binary32 lanes. Accepted blocks have no overflow of any kind: either the bound excludes it,
+/// or the kernel finds no sum beyond the limit.
+void run_narrow_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc) {
+  const GemmPlan& plan = *job.plan;
+  const bool counts_steps = NativePolicy(plan).counts_steps;
+  const bool nearest = plan.narrow.mode == NarrowRounding::Mode::kNearest;
+  const double limit = std::min(plan.inner.max_finite, static_cast<double>(plan.narrow.sum_limit));
+  AccumulatorBound bound(plan, acc);
+  bool may_have_negative_zero = false;  // "plain" rounding to nearest loses its sign
+  for (std::size_t block = chunk.first_block; block < chunk.end_block; ++block) {
+    const BlockProducts products(job, block);
+    const bool can_underflow = !cannot_underflow(plan, products);
+    StepRange range = step_range(job, plan.blocks[block], acc);
+    range.plain = !can_underflow && !(nearest && may_have_negative_zero);
+    range.bounded = products.all_finite && bound.advance(products, range.length, limit);
+    const StepCounting counting = !counts_steps ? StepCounting::kNone
+                                  : range.plain ? StepCounting::kInexact
+                                                : StepCounting::kAll;
+    const bool keeps_zero_sign = range.plain || plan.inner.has_negative_zero;
+    StepCounts counts;
+    if (products.all_finite && keeps_zero_sign && run_narrow_steps(range, plan.narrow, counting, counts)) {
+      add_events(job, counts);
+    } else {
+      run_exact(plan.blocks[block]);
+      may_have_negative_zero = true;
+    }
+    if (!range.plain) may_have_negative_zero = true;
+    if (!range.bounded) bound.reset();
+  }
+}
+
+}  // namespace
+
+void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc) {
+  switch (job.plan->fast) {
+    case FastKernel::kNone: run_exact(chunk.range); return;
+    case FastKernel::kHalf:
+    case FastKernel::kSingle: run_native_chunk(job, chunk, run_exact, acc); return;
+    case FastKernel::kNarrow: run_narrow_chunk(job, chunk, run_exact, acc); return;
   }
 }
 

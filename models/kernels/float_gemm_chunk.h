@@ -9,7 +9,7 @@ namespace guardbit::kernels {
 /// Runs a range of k on the general kernel, all events included.
 using RunExact = std::function<void(KBlock range)>;
 
-/// A sequential chunk with plan.native_half: `acc` (kTileRows, kTileCols) holds the accumulators.
-void run_half_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc);
+/// A sequential chunk; `acc` (kTileRows, kTileCols) holds the accumulators, +0 at first.
+void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc);
 
 }  // namespace guardbit::kernels

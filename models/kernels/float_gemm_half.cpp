@@ -1,5 +1,4 @@
-#include "models/kernels/float_gemm_half.h"
-
+#include "models/kernels/float_gemm_steps.h"
 #include "models/numerics/check.h"
 
 #if defined(__x86_64__)
@@ -38,8 +37,8 @@ constexpr int kSubnormalClass = 0x20;
   }
 }
 
-/// Counters of 16 bits: at most 8 * kMaxHalfSteps = 2^14 a lane. They are counted by masked vector subtraction: g++ 12
-/// miscompiles population counts of spilled masks.
+/// Counters of 16 bits: at most 8 * kMaxCountedSteps = 2^14 a lane. They are counted by masked vector subtraction: g++
+/// 12 miscompiles population counts of spilled masks.
 [[gnu::target("avx512fp16")]] inline __m512i counted(__m512i counter, __mmask32 mask) {
   return _mm512_mask_sub_epi16(counter, mask, counter, _mm512_set1_epi16(-1));
 }
@@ -54,16 +53,16 @@ struct Counters {
 
 /// One step of one row. The directed results are equal exactly if the sum is representable (+0 and -0 compare equal:
 /// an exact zero). Finite operands: no NaN.
-template <HalfCounting kCounting, bool kTruncate>
+template <StepCounting kCounting, bool kTruncate>
 [[gnu::target("avx512fp16"), gnu::always_inline]] inline __m512h step(__m512h a, __m512h b, __m512h c, Counters& n) {
   const __m512h sum = kTruncate ? _mm512_fmadd_round_ph(a, b, c, kToZero) : _mm512_fmadd_ph(a, b, c);
-  if constexpr (kCounting == HalfCounting::kNone) return sum;
+  if constexpr (kCounting == StepCounting::kNone) return sum;
   const __m512h down = _mm512_fmadd_round_ph(a, b, c, kExactDown);
   const __m512h up = _mm512_fmadd_round_ph(a, b, c, kExactUp);
   const __mmask32 inexact = _mm512_cmp_ph_mask(down, up, _CMP_NEQ_OQ);
   n.inexact = counted(n.inexact, inexact);
   const __mmask32 unchanged = _mm512_mask_cmp_ph_mask(inexact, sum, c, _CMP_EQ_OQ);
-  if constexpr (kCounting == HalfCounting::kInexact) {
+  if constexpr (kCounting == StepCounting::kInexact) {
     // Sums are multiples of the quantum, so an inexact one is normal, and so is the accumulator that equals it.
     n.swamped = counted(n.swamped, unchanged);
     return sum;
@@ -88,26 +87,26 @@ template <HalfCounting kCounting, bool kTruncate>
   return total(found);
 }
 
-template <HalfCounting kCounting, bool kTruncate>
-[[gnu::target("avx512fp16")]] bool run(const HalfRange& range, HalfCounts& counts) {
+template <StepCounting kCounting, bool kTruncate>
+[[gnu::target("avx512fp16")]] bool run(const StepRange& range, StepCounts& counts) {
   const __m512i none = _mm512_setzero_si512();
   Counters n{none, none, none, none, none};
   __m512h acc[kRows];
   for (int i = 0; i < kRows; ++i) acc[i] = load_carriers(range.acc + i * kCols);
   const std::uint64_t infinities = count_class(acc, kInfinityClass);
   for (std::size_t k = 0; k < range.length; ++k) {
-    const __m512h b = _mm512_loadu_ph(range.b + k * kCols);
+    const __m512h b = _mm512_loadu_ph(range.b_halves + k * kCols);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
-      const __m512h a =
-          _mm512_castsi512_ph(_mm512_set1_epi32(static_cast<int>(range.a[k * kRows + static_cast<std::size_t>(i)])));
+      const __m512h a = _mm512_castsi512_ph(
+          _mm512_set1_epi32(static_cast<int>(range.a_halves[k * kRows + static_cast<std::size_t>(i)])));
       acc[i] = step<kCounting, kTruncate>(a, b, acc[i], n);
     }
   }
   if (range.reject_infinities && count_class(acc, kInfinityClass | kNanClass) != 0) return false;
-  if (kCounting == HalfCounting::kAll && total(n.doubtful) != 0) return false;
+  if (kCounting == StepCounting::kAll && total(n.doubtful) != 0) return false;
   counts.overflow += count_class(acc, kInfinityClass) - infinities;
-  if (kCounting != HalfCounting::kNone) {
+  if (kCounting != StepCounting::kNone) {
     counts.inexact += total(n.inexact);
     counts.swamped += total(n.swamped);
     counts.underflow += total(n.underflow);
@@ -119,18 +118,19 @@ template <HalfCounting kCounting, bool kTruncate>
 
 }  // namespace
 
-bool run_half_range(const HalfRange& range, HalfCounting counting, HalfCounts& counts) {
-  GUARDBIT_CHECK(counting == HalfCounting::kNone || range.length <= kMaxHalfSteps, "16-bit counters do not overflow");
+bool run_half_steps(const StepRange& range, StepCounting counting, StepCounts& counts) {
+  GUARDBIT_CHECK(counting == StepCounting::kNone || range.length <= kMaxCountedSteps,
+                 "16-bit counters do not overflow");
   switch (counting) {
-    case HalfCounting::kNone:
-      return range.truncate ? run<HalfCounting::kNone, true>(range, counts)
-                            : run<HalfCounting::kNone, false>(range, counts);
-    case HalfCounting::kInexact:
-      return range.truncate ? run<HalfCounting::kInexact, true>(range, counts)
-                            : run<HalfCounting::kInexact, false>(range, counts);
-    case HalfCounting::kAll: break;
+    case StepCounting::kNone:
+      return range.truncate ? run<StepCounting::kNone, true>(range, counts)
+                            : run<StepCounting::kNone, false>(range, counts);
+    case StepCounting::kInexact:
+      return range.truncate ? run<StepCounting::kInexact, true>(range, counts)
+                            : run<StepCounting::kInexact, false>(range, counts);
+    case StepCounting::kAll: break;
   }
-  return range.truncate ? run<HalfCounting::kAll, true>(range, counts) : run<HalfCounting::kAll, false>(range, counts);
+  return range.truncate ? run<StepCounting::kAll, true>(range, counts) : run<StepCounting::kAll, false>(range, counts);
 }
 
 [[gnu::target("avx512fp16")]] void pack_half(std::span<const float> values, std::span<std::uint16_t> codes) {
@@ -157,7 +157,7 @@ bool run_half_range(const HalfRange& range, HalfCounting counting, HalfCounts& c
 
 namespace guardbit::kernels {
 
-bool run_half_range(const HalfRange&, HalfCounting, HalfCounts&) {
+bool run_half_steps(const StepRange&, StepCounting, StepCounts&) {
   fail_check(__FILE__, __LINE__, "has_native_fp16()", "this build has no AVX512-FP16 kernels");
 }
 void pack_half(std::span<const float>, std::span<std::uint16_t>) {}

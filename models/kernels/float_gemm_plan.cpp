@@ -20,6 +20,9 @@ using numerics::RoundingMode;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int kDoublePrecision = 53;
+constexpr int kMaxNarrowPrecision = 11;  // significand bits of the narrow kernel's accumulators
+constexpr float kLargestSum = 0x1p100F;  // the narrow kernel's intermediate results stay finite up to 2^110
+constexpr int kMinNarrowQuantum = -147;  // two bits of binary32 lie below: a sum rounded to odd there rounds right
 
 /// IEEE 754-2019 section 7.5: rounding to nearest with unbounded exponent reaches 2^emin from half an ulp of the binade
 /// below (the tie goes to 2^emin, whose significand is even); truncation never does. rounding.cpp decides the same way.
@@ -62,11 +65,67 @@ bool fits_half(const FloatFormat& format) {
          format.max_exponent() <= kHalf.max_exponent();
 }
 
-/// One fp16 fused multiply-add is one step. Flushing would change sums that are exact.
-bool can_run_as_half(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
-  return spec.inner.format == numerics::kFp16 && !spec.inner.flush_output && !spec.product &&
-         spec.reduce == arith::Reduce::kSequential && spec.inner.rounding != RoundingMode::kStochastic &&
-         fits_half(operands.a) && fits_half(operands.b);
+/// The fast kernel that fits. All need exact products one at a time; flushing would change sums that are exact.
+FastKernel fast_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
+  const FloatSpec& inner = spec.inner;
+  if (spec.product || spec.reduce != arith::Reduce::kSequential || inner.flush_output) return FastKernel::kNone;
+  const bool stochastic = inner.rounding == RoundingMode::kStochastic;
+  if (inner.format == numerics::kFp32) return stochastic ? FastKernel::kNone : FastKernel::kSingle;
+  const bool are_halves = inner.format == numerics::kFp16 && fits_half(operands.a) && fits_half(operands.b);
+  if (are_halves && !stochastic && has_native_fp16()) return FastKernel::kHalf;
+  const bool is_narrow = inner.format.precision_bits() <= kMaxNarrowPrecision &&
+                         inner.format.quantum_exponent() >= kMinNarrowQuantum &&
+                         inner.format.emin() >= numerics::kFp32.emin();
+  const bool has_random_room =
+      !stochastic || inner.random_bits < numerics::kFp32.precision_bits() - inner.format.precision_bits();
+  return is_narrow && has_random_room ? FastKernel::kNarrow : FastKernel::kNone;
+}
+
+/// Whether round(binary32 fma(a, b, c)) to p bits equals round(a*b + c). Rounding first to 24 bits is harmless unless
+/// the exact sum lies within half a 24-bit ulp of a midpoint between p-bit numbers without being it. With w the
+/// significand bits of the product:
+///   c dominates        the product would have to supply the midpoint bit, p bits below c's top, and something else
+///                      24 bits below: impossible if w <= 23 - p
+///   product dominates  c would have to supply something 24 bits below a product that is a midpoint, so w > p is
+///                      needed; or c reaches from the midpoint bit to 24 bits below: impossible if p <= 23 - p.
+///                      Impossible too if no c is so small: the format spans at most 23 binades, subnormals included.
+/// Subnormal results are exact sums or have the same gap. So: w <= p <= 11, or w <= 23 - p and at most 23 binades.
+bool fused_is_exact(const OperandFormats& operands, const FloatFormat& format) {
+  constexpr int kSafeGap = 23;
+  const int product_bits = operands.a.precision_bits() + operands.b.precision_bits();
+  const int span = format.max_exponent() - format.quantum_exponent();
+  return product_bits <= format.precision_bits() ||
+         (product_bits <= kSafeGap - format.precision_bits() && span <= kSafeGap);
+}
+
+/// A magnitude up to which no sum overflows: it rounds to the largest finite value or less.
+float largest_safe_sum(const FloatSpec& spec) {
+  const float largest = numerics::max_finite(spec.format);
+  const float ulp = std::ldexp(1.0F, spec.format.max_exponent() - spec.format.trailing_bits);
+  if (spec.rounding == RoundingMode::kTiesToEven) return std::nextafter(largest + ulp / 2, 0.0F);
+  if (spec.rounding == RoundingMode::kTowardZero) return std::nextafter(largest + ulp, 0.0F);
+  return largest;
+}
+
+NarrowRounding narrow_rounding(const OperandFormats& operands, const FloatSpec& spec) {
+  constexpr int kSinglePrecision = 24;
+  const FloatFormat& format = spec.format;
+  const int drop_bits = kSinglePrecision - format.precision_bits();
+  NarrowRounding rounding;
+  if (drop_bits <= 0) return rounding;
+  if (spec.rounding == RoundingMode::kTowardZero) rounding.mode = NarrowRounding::Mode::kTruncate;
+  if (spec.rounding == RoundingMode::kStochastic) {
+    rounding.mode = NarrowRounding::Mode::kStochastic;
+    rounding.random_mask = static_cast<std::uint32_t>((std::uint64_t{1} << spec.random_bits) - 1);
+    rounding.random_shift = drop_bits - spec.random_bits;
+  }
+  rounding.fused_is_exact = fused_is_exact(operands, format);
+  rounding.magic = std::ldexp(1.5F, drop_bits);
+  rounding.min_normal = numerics::min_normal(format);
+  rounding.tiny_threshold = static_cast<float>(tiny_threshold_of(spec));  // p + 1 bits: exact
+  rounding.sum_limit = std::min(largest_safe_sum(spec), kLargestSum);
+  rounding.keep_mask = ~((1u << drop_bits) - 1);
+  return rounding;
 }
 
 }  // namespace
@@ -100,7 +159,8 @@ GemmPlan::GemmPlan(const OperandFormats& operand_formats, const arith::Accumulat
       outer(spec.outer),
       product(spec.product.value_or(numerics::FloatSpec{})),
       operands(operand_formats),
-      native_half(can_run_as_half(operand_formats, spec) && has_native_fp16()),
+      fast(fast_kernel(operand_formats, spec)),
+      narrow(fast == FastKernel::kNarrow ? narrow_rounding(operand_formats, spec.inner) : NarrowRounding{}),
       num_random_steps(random_steps(spec, length)) {
   const std::size_t per_chunk = spec.promote_every == 0 ? length : static_cast<std::size_t>(spec.promote_every);
   for (std::size_t begin = 0; begin < length; begin += per_chunk) {

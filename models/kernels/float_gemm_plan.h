@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "models/kernels/float_gemm_steps.h"
 #include "models/kernels/gemm.h"
 
 namespace guardbit::kernels {
@@ -47,6 +48,9 @@ struct BlockSummary {
   std::uint32_t min_code = 0xFFFFFFFF;
 };
 
+/// The kernel of float_gemm_steps.h that may run blocks of a GEMM.
+enum class FastKernel { kNone, kHalf, kSingle, kNarrow };
+
 /// Half-open range of k.
 struct KBlock {
   std::size_t begin = 0;
@@ -77,7 +81,8 @@ struct GemmPlan {
   std::vector<KBlock> blocks;
   std::vector<KChunk> chunks;
   OperandFormats operands;
-  bool native_half;                  ///< blocks may run on run_half_range()
+  FastKernel fast;
+  NarrowRounding narrow;             ///< only for kNarrow
   std::size_t num_random_steps = 0;  ///< of the inner stage; 0 unless it rounds stochastically
 };
 
@@ -86,8 +91,8 @@ struct PackedPanel {
   std::vector<float> values;                // (K, kTileRows or kTileCols)
   std::vector<BlockSummary> summaries;      // (blocks)
   std::vector<std::uint32_t> random_words;  // (random steps, kTileRows or kTileCols), stochastic only
-  std::vector<std::uint16_t> half_codes;    // (K, kTileCols), B if native_half
-  std::vector<std::uint32_t> half_pairs;    // (K, kTileRows), A if native_half
+  std::vector<std::uint16_t> half_codes;    // (K, kTileCols), B if plan.fast is kHalf
+  std::vector<std::uint32_t> half_pairs;    // (K, kTileRows), A if plan.fast is kHalf
 };
 
 /// One tile's work.

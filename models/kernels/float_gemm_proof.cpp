@@ -32,15 +32,15 @@ BlockProducts::BlockProducts(const TileJob& job, std::size_t block) {
                          : lowest_bit(a.min_code, job.plan->operands.a) + lowest_bit(b.min_code, job.plan->operands.b);
 }
 
-bool cannot_overflow(const RoundingConstants& inner, double max_acc, const BlockProducts& products,
-                     std::size_t length) {
-  // (1 + 2^-p)^length <= e^(length * 2^-p); the quanta added by subnormal roundings are below length * min_normal. The
-  // factor covers the rounding of this computation itself.
+double bound_after(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length) {
+  // (1 + e)^length <= exp(length * e), e = half an ulp to nearest, an ulp by chance, 0 truncated. The quanta that
+  // subnormal roundings add are below length * min_normal. The slack covers the rounding of this computation itself.
   constexpr double kSlack = 1 + 1e-9;
   const double steps = static_cast<double>(length);
-  const double growth = std::exp(steps * inner.quantum);
-  const double bound = (max_acc + steps * (products.max_magnitude + inner.min_normal)) * growth * kSlack;
-  return bound <= inner.max_finite;
+  const double error = inner.rounding == numerics::RoundingMode::kTowardZero   ? 0
+                       : inner.rounding == numerics::RoundingMode::kTiesToEven ? inner.quantum / 2
+                                                                               : inner.quantum;
+  return (max_acc + steps * (products.max_magnitude + inner.min_normal)) * std::exp(steps * error) * kSlack;
 }
 
 bool cannot_underflow(const GemmPlan& plan, const BlockProducts& products) {

@@ -14,9 +14,9 @@ struct BlockProducts {
   int quantum_exponent;  ///< every product is a multiple of 2^this
 };
 
-/// No accumulator of magnitude up to `max_acc` leaves the finite range in `length` steps, however each sum is rounded:
-/// |acc| after one step <= (|acc| + max product) * (1 + 2^-p) + quantum.
-bool cannot_overflow(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length);
+/// Upper bound of |acc| at every step of the block if it is at most `max_acc` before, while nothing overflows:
+/// |acc| after a step <= (|acc| + max product) * (1 + relative rounding error) + quantum.
+double bound_after(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length);
 
 /// Every sum below the smallest normal number is exact: it is a multiple of the accumulator's quantum, as the
 /// accumulator is. No underflow, and nothing becomes zero by rounding.

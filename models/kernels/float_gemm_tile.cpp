@@ -39,11 +39,7 @@ void run_chunk(const TileJob& job, std::size_t chunk_index, TileState& state) {
       run_exact_tree<mode.value, counts.value>(job, chunk_index, state);
     } else {
       const auto run_exact = [&](KBlock range) { run_exact_sequential<mode.value, counts.value>(job, range, state); };
-      if (plan.native_half) {
-        run_half_chunk(job, plan.chunks[chunk_index], run_exact, state.inner);
-      } else {
-        run_exact(plan.chunks[chunk_index].range);
-      }
+      run_sequential_chunk(job, plan.chunks[chunk_index], run_exact, state.inner);
     }
   });
 }

@@ -88,6 +88,16 @@ HWY_INLINE hn::Mask<FloatTag> is_exact(FloatVector a, FloatVector b, FloatVector
   return hn::And(hn::Eq(hn::Sub(r, a), b), hn::Eq(hn::Sub(r, b), a));
 }
 
+/// One more in the lanes of the mask. Never by population counts, which g++ 12 miscompiles for spilled mask registers.
+HWY_INLINE hn::Vec<IntTag> count_lanes(hn::Vec<IntTag> counts, hn::Mask<FloatTag> mask) {
+  const IntTag di;
+#if HWY_TARGET == HWY_AVX3
+  return hn::IfThenElse(hn::RebindMask(di, mask), hn::Add(counts, hn::Set(di, 1)), counts);  // one masked addition
+#else
+  return hn::Sub(counts, hn::BitCast(di, hn::VecFromMask(FloatTag(), mask)));
+#endif
+}
+
 /// Exact results are what the lanes count, since a comparison with a NaN is false.
 HWY_INLINE std::uint64_t num_inexact(hn::Vec<IntTag> exact, std::size_t n) {
   const IntTag di;
@@ -107,18 +117,27 @@ HWY_INLINE bool any_beyond(const float* HWY_RESTRICT x, std::size_t n, float lim
   return !hn::AllFalse(d, beyond);
 }
 
-/// fp32: the error of TwoSum tells inexact (it is a NaN if sum - a overflows, which only an inexact sum can do). An
-/// overflow or an infinity leaves a non-finite element at the end, because both results of a butterfly with a
-/// non-finite element are non-finite.
+/// The binary32 sum s of a and b is exact: sums rounded down and up agree or, without such instructions, TwoSum has no
+/// error (which is a NaN if s - a overflows, as only an inexact sum makes it).
+HWY_INLINE hn::Mask<FloatTag> is_exact_fp32(FloatVector a, FloatVector b, FloatVector s) {
+#if HWY_TARGET == HWY_AVX3
+  (void)s;
+  return hn::Eq(FloatVector{_mm512_add_round_ps(a.raw, b.raw, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)},
+                FloatVector{_mm512_add_round_ps(a.raw, b.raw, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)});
+#else
+  const auto b_virtual = hn::Sub(s, a);
+  return hn::Eq(hn::Add(hn::Sub(a, hn::Sub(s, b_virtual)), hn::Sub(b, b_virtual)), hn::Zero(FloatTag()));
+#endif
+}
+
+/// fp32: the host's addition. An overflow or an infinity leaves a non-finite element at the end, because both results
+/// of a butterfly with a non-finite element are non-finite.
 HWY_NOINLINE std::uint64_t transform_fp32(float* HWY_RESTRICT x, std::size_t n) {
-  const FloatTag d;
   const IntTag di;
   auto exact = hn::Zero(di);
   const auto sum = [&](FloatVector a, FloatVector b) HWY_ATTR {
     const auto s = hn::Add(a, b);
-    const auto b_virtual = hn::Sub(s, a);
-    const auto error = hn::Add(hn::Sub(a, hn::Sub(s, b_virtual)), hn::Sub(b, b_virtual));
-    exact = hn::Sub(exact, hn::BitCast(di, hn::VecFromMask(d, hn::Eq(error, hn::Zero(d)))));
+    exact = count_lanes(exact, is_exact_fp32(a, b, s));
     return s;
   };
   transform(x, n, sum);
@@ -137,7 +156,7 @@ HWY_NOINLINE std::uint64_t transform_wide_range(float* HWY_RESTRICT x, std::size
     const auto s = hn::BitCast(di, hn::Add(a, b));
     const auto is_odd = hn::And(hn::ShiftRightSame(s, drop_bits), hn::Set(di, 1));
     const auto r = hn::BitCast(d, hn::And(hn::Add(hn::Add(s, half_minus_one), is_odd), keep));
-    exact = hn::Sub(exact, hn::BitCast(di, hn::VecFromMask(d, is_exact(a, b, r))));
+    exact = count_lanes(exact, is_exact(a, b, r));
     return r;
   };
   transform(x, n, sum);
@@ -146,7 +165,8 @@ HWY_NOINLINE std::uint64_t transform_wide_range(float* HWY_RESTRICT x, std::size
 
 /// p <= 11 and a range well inside fp32's: adding 1.5 * 2^(24-p) times the sum's power of two (at least 2^emin) leaves
 /// ulp_p(sum) as the last place of the fp32 intermediate, so that addition rounds to nearest even. *largest tells
-/// whether any result left the range.
+/// whether any result left the range, if kTrack.
+template <bool kTrack>
 HWY_NOINLINE std::uint64_t transform_narrow_range(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& plan,
                                                   float* largest) {
   const FloatTag d;
@@ -158,10 +178,11 @@ HWY_NOINLINE std::uint64_t transform_narrow_range(float* HWY_RESTRICT x, std::si
   const auto magic = hn::Set(d, std::ldexp(1.5F, 24 - plan.precision_bits));
   const auto sum = [&](FloatVector a, FloatVector b) HWY_ATTR {
     const auto s = hn::Add(a, b);
-    const auto shift = hn::Mul(hn::Max(hn::And(s, exponent_field), min_normal), magic);
-    const auto r = hn::CopySign(hn::Sub(hn::Add(s, shift), shift), s);
-    exact = hn::Sub(exact, hn::BitCast(di, hn::VecFromMask(d, is_exact(a, b, r))));
-    max_result = hn::Max(max_result, hn::Abs(r));
+    const auto binade = hn::Max(hn::And(s, exponent_field), min_normal);
+    // binade * magic is exact, fused or not.
+    const auto r = hn::CopySign(hn::NegMulAdd(binade, magic, hn::MulAdd(binade, magic, s)), s);
+    exact = count_lanes(exact, is_exact(a, b, r));
+    if constexpr (kTrack) max_result = hn::Max(max_result, hn::Abs(r));
     return r;
   };
   transform(x, n, sum);
@@ -221,7 +242,13 @@ bool transform_row(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& pla
     case HadamardMethod::kScalar: return false;
     case HadamardMethod::kFp32: counts[0] += transform_fp32(x, n); break;
     case HadamardMethod::kWideRange: counts[0] += transform_wide_range(x, n, 24 - plan.precision_bits); break;
-    case HadamardMethod::kNarrowRange: counts[0] += transform_narrow_range(x, n, plan, &largest); break;
+    case HadamardMethod::kNarrowRange:
+      // A stage at most doubles the largest magnitude, and powers of two times a value of the format round to
+      // themselves.
+      counts[0] += any_beyond(x, n, plan.max_finite / static_cast<float>(n))
+                       ? transform_narrow_range<true>(x, n, plan, &largest)
+                       : transform_narrow_range<false>(x, n, plan, &largest);
+      break;
   }
   if (largest > plan.max_finite || any_beyond(x, n, plan.max_finite)) return false;
   return plan.scale == 1.0F || scale_row(x, n, plan, counts);

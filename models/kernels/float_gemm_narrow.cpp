@@ -1,0 +1,205 @@
+#include "models/kernels/float_gemm_steps.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "models/kernels/float_gemm_narrow.cpp"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "models/kernels/float_gemm_lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace guardbit::kernels::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX2  // has fused multiply-add
+
+using Mode = NarrowRounding::Mode;
+
+/// How the exact sum a*b + c becomes a binary32 s that rounds to p bits as the exact sum does.
+enum class Sum {
+  kFused,      ///< nearest binary32: exact where NarrowRounding::fused_is_exact
+  kOdd,        ///< rounded to odd: always exact, since 24 >= p + 2; s differs from the result iff the sum does
+  kTruncated,  ///< enough where the rounding truncates
+};
+
+/// A variant of the kernel.
+template <Mode kMode_, Sum kSum_, StepCounting kCounting_, bool kPlain_, bool kBounded_>
+struct Variant {
+  static constexpr Mode kMode = kMode_;
+  static constexpr Sum kSum = kSum_;
+  static constexpr StepCounting kCounting = kCounting_;
+  static constexpr bool kPlain = kPlain_;
+  static constexpr bool kBounded = kBounded_;
+};
+
+/// NarrowRounding in vectors, and the largest sum so far.
+struct NarrowLanes {
+  HWY_INLINE explicit NarrowLanes(const NarrowRounding& r)
+      : magic(hn::Set(SingleTag(), r.magic)),
+        min_normal(hn::Set(SingleTag(), r.min_normal)),
+        tiny_threshold(hn::Set(SingleTag(), r.tiny_threshold)),
+        keep_mask(hn::Set(WordTag(), r.keep_mask)),
+        largest(hn::Zero(SingleTag())) {}
+  SingleVector magic, min_normal, tiny_threshold;
+  WordVector keep_mask;
+  SingleVector largest;
+};
+
+/// Nearest multiple of the quantum of s's binade, ties to even: s + binade * magic has an ulp of one quantum, and the
+/// difference is exact. |s| < 2^110 keeps it finite. Where subnormal results are possible (not plain), the binade is at
+/// least min_normal's and zeros keep their sign; else they are exact sums, to which a smaller quantum does nothing.
+template <bool kPlain>
+HWY_INLINE SingleVector round_nearest(SingleVector s, const NarrowLanes& lanes) {
+  const SingleTag d;
+  auto binade = hn::And(s, hn::BitCast(d, hn::Set(WordTag(), 0x7F800000u)));
+  if (!kPlain) binade = hn::Max(binade, lanes.min_normal);
+  const auto rounded = hn::NegMulAdd(binade, lanes.magic, hn::MulAdd(binade, lanes.magic, s));
+  if (kPlain) return rounded;
+  return hn::Or(rounded, hn::And(s, hn::BitCast(d, hn::Set(WordTag(), 0x80000000u))));
+}
+
+template <class V>
+HWY_INLINE SingleVector narrow_step(SingleVector a, SingleVector b, SingleVector c, WordVector random,
+                                    NarrowLanes& lanes, StepLanes& n) {
+  const SingleTag d;
+#if HWY_TARGET <= HWY_AVX3
+  SingleVector s;
+  if constexpr (V::kSum == Sum::kFused) s = hn::MulAdd(a, b, c);
+  if constexpr (V::kSum == Sum::kOdd) s = fused_odd(a, b, c);
+  if constexpr (V::kSum == Sum::kTruncated) s = fused_truncated(a, b, c);
+#else
+  static_assert(V::kSum == Sum::kFused, "directed sums need embedded rounding");
+  const auto s = hn::MulAdd(a, b, c);
+#endif
+  if (!V::kBounded) lanes.largest = max_magnitude(lanes.largest, s);
+  SingleVector r;
+  if constexpr (V::kMode == Mode::kNearest) {
+    r = round_nearest<V::kPlain>(s, lanes);
+  } else {
+    // Dropping bits truncates. Random bits are added just below the kept ones first; a carry there is the step up.
+    // Exact sums with trailing zeros, subnormals of the format among them, stay.
+    auto code = hn::BitCast(WordTag(), s);
+    if constexpr (V::kMode == Mode::kStochastic) code = hn::Add(code, random);
+    r = hn::BitCast(d, hn::And(code, lanes.keep_mask));
+  }
+  if constexpr (V::kCounting != StepCounting::kNone) {
+    const auto inexact = hn::Ne(r, s);
+    n.inexact = counted(n.inexact, inexact);
+    const auto unchanged = hn::And(inexact, hn::Eq(r, c));
+    if constexpr (V::kCounting == StepCounting::kInexact) {
+      n.swamped = counted(n.swamped, unchanged);  // an inexact sum is normal here, and so is the c that equals it
+    } else {
+      const auto zero = hn::Zero(d);
+      n.swamped = counted(n.swamped, hn::And(unchanged, hn::Ne(c, zero)));
+      n.flushed = counted(n.flushed, hn::And(inexact, hn::Eq(r, zero)));
+      n.underflow = counted(n.underflow, hn::And(inexact, hn::Lt(hn::Abs(s), lanes.tiny_threshold)));
+    }
+  }
+  return r;
+}
+
+template <class V>
+HWY_INLINE WordVector random_of(const StepRange& range, const NarrowRounding& rounding, std::size_t k, std::size_t row,
+                                std::size_t col) {
+  const WordTag du;
+  if constexpr (V::kMode != Mode::kStochastic) return hn::Zero(du);
+  const auto words =
+      hn::Xor(hn::LoadU(du, range.b_random + k * kTileCols + col), hn::Set(du, range.a_random[k * kTileRows + row]));
+  return hn::ShiftLeftSame(hn::And(words, hn::Set(du, rounding.random_mask)), rounding.random_shift);
+}
+
+template <class V>
+bool run_variant(const StepRange& range, const NarrowRounding& rounding, StepCounts& counts) {
+  const SingleTag d;
+  HWY_ALIGN float acc[kTileRows * kTileCols];
+  const std::size_t lanes = hn::Lanes(d);
+  StepLanes n;
+  NarrowLanes narrow(rounding);
+  for (std::size_t row = 0; row < kTileRows; row += kRowsAtOnce) {
+    for (std::size_t col = 0; col < kTileCols; col += 2 * lanes) {
+      SingleVector c0[kRowsAtOnce], c1[kRowsAtOnce];
+      for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+        c0[i] = hn::LoadU(d, range.acc + (row + i) * kTileCols + col);
+        c1[i] = hn::LoadU(d, range.acc + (row + i) * kTileCols + col + lanes);
+      }
+      for (std::size_t k = 0; k < range.length; ++k) {
+        const auto b0 = hn::LoadU(d, range.b + k * kTileCols + col);
+        const auto b1 = hn::LoadU(d, range.b + k * kTileCols + col + lanes);
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+          const auto a = hn::Set(d, range.a[k * kTileRows + row + i]);
+          const auto random0 = random_of<V>(range, rounding, k, row + i, col);
+          const auto random1 = random_of<V>(range, rounding, k, row + i, col + lanes);
+          c0[i] = narrow_step<V>(a, b0, c0[i], random0, narrow, n);
+          c1[i] = narrow_step<V>(a, b1, c1[i], random1, narrow, n);
+        }
+      }
+      for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+        hn::Store(c0[i], d, acc + (row + i) * kTileCols + col);
+        hn::Store(c1[i], d, acc + (row + i) * kTileCols + col + lanes);
+      }
+    }
+  }
+  if (!V::kBounded && !hn::AllTrue(d, hn::Le(narrow.largest, hn::Set(d, rounding.sum_limit)))) return false;
+  std::copy(acc, acc + kTileRows * kTileCols, range.acc);
+  if (V::kCounting != StepCounting::kNone) n.add_to(counts);
+  return true;
+}
+
+template <Sum kSum>
+bool run_nearest_uncounted(const StepRange& range, const NarrowRounding& rounding, StepCounts& counts) {
+  constexpr Mode kMode = Mode::kNearest;
+  constexpr StepCounting kNone = StepCounting::kNone;
+  if (!range.plain) return run_variant<Variant<kMode, kSum, kNone, false, false>>(range, rounding, counts);
+  return range.bounded ? run_variant<Variant<kMode, kSum, kNone, true, true>>(range, rounding, counts)
+                       : run_variant<Variant<kMode, kSum, kNone, true, false>>(range, rounding, counts);
+}
+
+bool run_narrow_here(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
+                     StepCounts& counts) {
+  if (counting == StepCounting::kNone && rounding.mode == Mode::kNearest && rounding.fused_is_exact) {
+    return run_nearest_uncounted<Sum::kFused>(range, rounding, counts);
+  }
+#if HWY_TARGET <= HWY_AVX3
+  constexpr StepCounting kNone = StepCounting::kNone;
+  constexpr StepCounting kInexact = StepCounting::kInexact;
+  if (rounding.mode == Mode::kNearest) {
+    if (counting == kNone) return run_nearest_uncounted<Sum::kOdd>(range, rounding, counts);
+    return counting == kInexact && range.plain
+               ? run_variant<Variant<Mode::kNearest, Sum::kOdd, kInexact, true, false>>(range, rounding, counts)
+               : run_variant<Variant<Mode::kNearest, Sum::kOdd, StepCounting::kAll, false, false>>(range, rounding,
+                                                                                                   counts);
+  }
+  if (!range.plain || counting == StepCounting::kAll) return false;
+  if (rounding.mode == Mode::kTruncate) {
+    return counting == kNone
+               ? run_variant<Variant<Mode::kTruncate, Sum::kTruncated, kNone, true, false>>(range, rounding, counts)
+               : run_variant<Variant<Mode::kTruncate, Sum::kOdd, kInexact, true, false>>(range, rounding, counts);
+  }
+  return counting == kNone
+             ? run_variant<Variant<Mode::kStochastic, Sum::kTruncated, kNone, true, false>>(range, rounding, counts)
+             : run_variant<Variant<Mode::kStochastic, Sum::kOdd, kInexact, true, false>>(range, rounding, counts);
+#else
+  return false;
+#endif
+}
+
+#else
+
+bool run_narrow_here(const StepRange&, const NarrowRounding&, StepCounting, StepCounts&) { return false; }
+
+#endif
+
+}  // namespace guardbit::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace guardbit::kernels {
+
+HWY_EXPORT(run_narrow_here);
+
+bool run_narrow_steps(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
+                      StepCounts& counts) {
+  return HWY_DYNAMIC_DISPATCH(run_narrow_here)(range, rounding, counting, counts);
+}
+
+}  // namespace guardbit::kernels
+#endif

@@ -1,0 +1,73 @@
+#pragma once
+/// Fast kernels for a range of sequential steps of one tile, exact products. Which of them may run a block, and why it
+/// is exact there, is decided by float_gemm_chunk.cpp; all of them equal the general kernel where they are allowed.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace guardbit::kernels {
+
+/// Events of single steps that a fast kernel counts. Overflow is either impossible, or known from the final state.
+enum class StepCounting {
+  kNone,
+  kInexact,  ///< inexact and swamped; only where no sum can underflow
+  kAll,      ///< also underflow and flushed
+};
+
+struct StepCounts {
+  std::uint64_t overflow = 0;  ///< accumulators that became infinite, padding included
+  std::uint64_t inexact = 0;
+  std::uint64_t swamped = 0;
+  std::uint64_t underflow = 0;
+  std::uint64_t flushed = 0;
+};
+
+/// Largest range in which 16-bit counters cannot overflow.
+inline constexpr std::size_t kMaxCountedSteps = 2048;
+
+/// How the narrow kernel rounds sums to p <= 11 bits, and its constants.
+struct NarrowRounding {
+  enum class Mode { kNearest, kTruncate, kStochastic };
+  Mode mode = Mode::kNearest;
+  bool fused_is_exact = false;    ///< a binary32 fused sum, rounded to p bits, is the exact sum rounded
+  float magic = 0;                ///< 1.5 * 2^(24-p): binade * magic has an ulp of one quantum of the binade
+  float min_normal = 0;           ///< 2^emin
+  float tiny_threshold = 0;       ///< as RoundingConstants
+  float sum_limit = 0;            ///< sums up to it do not overflow; at most 2^100
+  std::uint32_t keep_mask = 0;    ///< the p leading significand bits of a binary32 code, and what is above
+  std::uint32_t random_mask = 0;  ///< kStochastic: n ones
+  int random_shift = 0;           ///< kStochastic: of the random bits, to just below the kept ones
+};
+
+/// Steps [0, length) on one tile; finite operands unless counting is kNone and reject_infinities is false.
+struct StepRange {
+  const float* a = nullptr;                 ///< (length, 8) carriers
+  const float* b = nullptr;                 ///< (length, 32) carriers
+  const std::uint32_t* a_halves = nullptr;  ///< (length, 8) binary16 codes, each twice in a word; half kernel only
+  const std::uint16_t* b_halves = nullptr;  ///< (length, 32) binary16 codes; half kernel only
+  const std::uint32_t* a_random = nullptr;  ///< (length, 8) random words, kStochastic only
+  const std::uint32_t* b_random = nullptr;  ///< (length, 32)
+  std::size_t length = 0;
+  bool truncate = false;           ///< rtz instead of rne; half and single kernels
+  bool reject_infinities = false;  ///< give up if an accumulator ends infinite or NaN; half and single kernels
+  bool plain = false;              ///< narrow kernel: no sum underflows and no accumulator is -0
+  bool bounded = false;            ///< narrow kernel: no sum exceeds rounding.sum_limit
+  float* acc = nullptr;            ///< (8, 32) carriers
+};
+
+/// Each kernel updates acc and adds to counts, or returns false with both untouched: the range is rejected.
+///
+/// fp16 accumulator on AVX512-FP16. Rejects for infinities, or, with kAll, because an inexact result is +-2^-14, the
+/// smallest normal number: it may or may not have been tiny.
+bool run_half_steps(const StepRange& range, StepCounting counting, StepCounts& counts);
+/// fp32 accumulator. Rejects likewise (+-2^-126), and what the target has no instructions for.
+bool run_single_steps(const StepRange& range, StepCounting counting, StepCounts& counts);
+/// p <= 11, held in binary32. Rejects sums beyond rounding.sum_limit, and what the target has no instructions for.
+bool run_narrow_steps(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
+                      StepCounts& counts);
+
+/// binary16 codes of carriers that binary16 has; as words with each code twice.
+void pack_half(std::span<const float> values, std::span<std::uint16_t> codes);
+void pack_half_pairs(std::span<const float> values, std::span<std::uint32_t> pairs);
+
+}  // namespace guardbit::kernels
