@@ -4,6 +4,7 @@
 
 #include "models/numerics/check.h"
 #include "sim/modules/cycle_time.h"
+#include "sim/modules/sanitizer_stack.h"
 
 namespace guardbit::sim {
 
@@ -23,6 +24,12 @@ class VectorSource : public CommandSource {
   std::vector<Command> commands_;
   std::size_t next_ = 0;
 };
+
+/// Until no event is left.
+void simulate() {
+  sc_core::sc_start();
+  restore_sanitizer_stack_bounds();
+}
 
 UnitContext context_of(RunState& state, TokenBoard& tokens, Scratchpad& scratchpad,
                        const units::AcceleratorConfig& config, const AcceleratorOptions& options) {
@@ -67,11 +74,11 @@ CycleReport Accelerator::run(CommandSource& source, std::size_t num_ops) {
   // The first call elaborates: processes run up to their first wait, so that start() finds the sequencer waiting.
   if (!sc_core::sc_is_running()) sc_core::sc_start(sc_core::SC_ZERO_TIME);
   start_run(source, num_ops);
-  sc_core::sc_start();  // returns when no event is left
+  simulate();
   if (!state_.error() && !state_.all_done()) {
     const std::string problem = describe_deadlock();
     state_.abort(std::make_exception_ptr(InternalError(problem)));
-    sc_core::sc_start();  // every process discards what it has and returns to its start
+    simulate();  // every process discards what it has and returns to its start
   }
   if (state_.error()) std::rethrow_exception(state_.error());
   return finish_run();

@@ -166,6 +166,19 @@ TEST(DmaModuleTest, OfTwoBurstsInOneCycleTheLoadIsFirst) {
   }
 }
 
+TEST(DmaModuleTest, OtherUnitsKnowWholeCyclesOnly) {
+  units::AcceleratorConfig config = memory_config();
+  config.sequencer.queue_depth = 1;
+  Accelerator machine("machine", config);
+  // The store engine asks in the second half of cycle 0, so it takes its next command, and the sequencer gets to the
+  // vector command, in cycle 1.
+  std::vector<Command> program = {store(0, 64, 0), store(64, 64, 1), store(128, 64, 2), vector_cycles_command(5, 3)};
+  program[3].op_index = 1;
+  const CycleReport report = machine.run(program, 2);
+  EXPECT_EQ(report.ops[1].start, 1u);
+  EXPECT_EQ(report.ops[1].end, 6u);
+}
+
 /// A memory as somebody else would write it: blocks for `cycles` in b_transport and remembers what it was asked.
 struct ForeignMemory : sc_core::sc_module {
   tlm_utils::simple_target_socket<ForeignMemory> socket{"socket"};

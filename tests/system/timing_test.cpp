@@ -264,6 +264,19 @@ TEST(MatrixTimingTest, CommandsOfOneOpPayFillAndDrainOnce) {
   }
 }
 
+TEST(MatrixTimingTest, FirstCommandPaysTheFillLastTheDrain) {
+  // ws, 4 x 4, M = 20, PE latency 3: interval 20; fill 4, drain 4 * 3 + 4 - 2.
+  const Array array{.rows = 4, .cols = 4, .dataflow = "ws", .policy = "overlap"};
+  MatrixWork work = work_of(20, 8, 4, {1, 3, 1, 0});
+  work.first_of_op = work.last_of_op = false;
+  EXPECT_EQ(matrix_timing(work, array).cycles, 40u);
+  work.first_of_op = true;
+  EXPECT_EQ(matrix_timing(work, array).cycles, 4u + 40);
+  work.first_of_op = false;
+  work.last_of_op = true;
+  EXPECT_EQ(matrix_timing(work, array).cycles, 40u + 14);
+}
+
 TEST(MatrixTimingTest, PromotionsCostOnlyWhenAChunkIsShorterThanTheDrain) {
   Array array{.rows = 8, .cols = 4, .dataflow = "os", .policy = "serial"};
   MatrixWork work = work_of(8, 4, 64);
