@@ -21,6 +21,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels {
 namespace HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using FloatTag = hn::ScalableTag<float>;
@@ -254,6 +255,7 @@ bool transform_row(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& pla
   return plan.scale == 1.0F || scale_row(x, n, plan, counts);
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace guardbit::kernels
 HWY_AFTER_NAMESPACE();

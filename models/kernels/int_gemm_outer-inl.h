@@ -1,5 +1,5 @@
 /// outer = round(outer + scale * sum) for the lanes of a tile: the vector forms of OuterMethod. Included once for each
-/// Highway target by int_gemm_tile.cpp; everything here has internal linkage through the target's namespace.
+/// Highway target by int_gemm_tile.cpp; everything here has internal linkage.
 ///
 /// In all of them the accumulator and the scale are finite and nothing overflows, or *within_range becomes false.
 #if defined(GUARDBIT_INT_GEMM_OUTER_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -12,6 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels {
 namespace HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Counts of one chunk of a tile.
@@ -219,6 +220,7 @@ OuterCounts promote_vector(const IntGemmPlan& plan, OuterMethod method, float sc
   return promote_fp64<kCount>(plan, scale, sums, outer, num_outputs);
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace guardbit::kernels
 HWY_AFTER_NAMESPACE();

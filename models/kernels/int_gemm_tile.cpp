@@ -18,6 +18,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels {
 namespace HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using WordTag = hn::ScalableTag<std::int32_t>;
@@ -262,6 +263,7 @@ std::int32_t largest_abs_sum(const std::int32_t* HWY_RESTRICT words, std::size_t
   return largest;
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace guardbit::kernels
 HWY_AFTER_NAMESPACE();

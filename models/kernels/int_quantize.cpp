@@ -15,6 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels {
 namespace HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Why the binary64 division is not a first rounding: let m + 1/2 be a midpoint with |m| <= 128 (beyond it both sides
@@ -107,6 +108,7 @@ HWY_ATTR float max_abs_of(const float* HWY_RESTRICT x, std::size_t n) {
   return result;
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace guardbit::kernels
 HWY_AFTER_NAMESPACE();

@@ -248,6 +248,29 @@ TEST(IntGemmTest, RealisticGroupScalingEqualsReference) {
   }
 }
 
+/// Every operand and the result as views with gaps and exchanged strides.
+TEST(IntGemmTest, StridedViewsEqualReferenceOnEveryTarget) {
+  test::on_every_vector_target([] {
+    std::mt19937_64 random(kSeed + 7);
+    constexpr std::size_t kRows = 13, kDepth = 45, kColumns = 39;
+    const IntAccumulationSpec spec{.inner = {9}, .promote_every = 20, .outer = {.format = numerics::kFp16}};
+    const Matrix<std::int8_t> a = random_codes(2 * kDepth, 3 * kRows, 4, Data::kUniform, random);
+    const Matrix<std::int8_t> b = random_codes(kDepth, 2 * kColumns, 4, Data::kUniform, random);
+    const std::vector<float> scales = random_scales(3, -6, random);
+    const numerics::MatrixView<const std::int8_t> a_view{a.data().data(), kRows, kDepth, 3, 6 * kRows};
+    const numerics::MatrixView<const std::int8_t> b_view{b.data().data(), kDepth, kColumns, 2 * kColumns, 2};
+    Matrix<float> expected(kColumns, kRows + 1, -1.0F);
+    Matrix<float> actual = expected;
+    AccumulationEvents expected_events, events;
+    arith::gemm_reference(a_view, b_view, spec, scales, {}, {}, expected.view().transposed().rows_range(0, kRows),
+                          expected_events);
+    gemm(a_view, b_view, 4, spec, scales, {}, actual.view().transposed().rows_range(0, kRows), events);
+    EXPECT_EQ(expected, actual) << "seed " << kSeed;
+    EXPECT_EQ(expected_events, events) << "seed " << kSeed;
+    EXPECT_TRUE(events.inner.any());
+  });
+}
+
 TEST(IntGemmTest, WantedEventsAloneAreCounted) {
   std::mt19937_64 random(kSeed + 6);
   const IntAccumulationSpec spec{.inner = {10}, .promote_every = 64, .outer = {.format = numerics::kFp16}};
