@@ -141,6 +141,7 @@ void gemm(MatrixView<const float> a, MatrixView<const float> b, const OperandFor
     run_reference(a, b, spec, scales, options, c, events);
     return;
   }
+  const FloatEnvironment environment;
   const GemmPlan plan(operands, spec, a.cols, options);
   GUARDBIT_CHECK(scales.empty() || (spec.promote_every != 0 && scales.size() == plan.chunks.size()),
                  "there is a scale per promoted chunk");
