@@ -98,11 +98,13 @@ TEST(AcceleratorTest, FullQueueHoldsUpTheSequencer) {
   Accelerator machine("machine", config);
   // Vector executes the first, two wait in its queue, the fourth blocks the sequencer until cycle 10: only then is the
   // rotate command issued.
-  const std::vector<Command> program = {vector_cycles_command(10, 0), vector_cycles_command(10, 1),
-                                        vector_cycles_command(10, 2), vector_cycles_command(10, 3),
-                                        rotate_cycles_command(4, 4)};
-  const CycleReport report = machine.run(program, 1);
+  std::vector<Command> program = {vector_cycles_command(10, 0), vector_cycles_command(10, 1),
+                                  vector_cycles_command(10, 2), vector_cycles_command(10, 3),
+                                  rotate_cycles_command(4, 4)};
+  program[4].op_index = 1;
+  const CycleReport report = machine.run(program, 2);
   EXPECT_EQ(report.total, 40u);
+  EXPECT_EQ(report.ops[1].start, 10u);
   EXPECT_EQ(unit(report, UnitKind::kRotate), (UnitCycles{.busy = 4, .idle = 36}));
 }
 
