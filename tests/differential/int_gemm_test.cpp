@@ -212,6 +212,37 @@ TEST(IntGemmTest, WideSumsEqualReferenceOnEveryTarget) {
   });
 }
 
+/// (1 + 2^-23) +- 2^-24 * (1 - 2^-46): next to a midpoint of binary32 and equal to it in binary64, so that only a sum
+/// to odd stays on the right side. The second factor is (2^23 + 1) * (2^23 - 1), as scale times integer sum.
+TEST(IntGemmTest, SumsNextToMidpointsAreRoundedOnceOnEveryTarget) {
+  test::on_every_vector_target([] {
+    constexpr std::size_t kChunk = 2000;  // 2000 * 2^14 > 2^24 selects the binary64 promotion everywhere
+    constexpr std::size_t kNumLargest = 520;
+    Problem problem{.bits = 8, .spec = {.promote_every = kChunk}};
+    problem.a = Matrix<std::int8_t>(1, 2 * kChunk, 0);
+    problem.b = Matrix<std::int8_t>(2 * kChunk, 1, 0);
+    const auto set = [&](std::size_t k, int a, int b) {
+      problem.a(0, k) = static_cast<std::int8_t>(a);
+      problem.b(k, 0) = static_cast<std::int8_t>(b);
+    };
+    set(0, 1, 1);
+    for (std::size_t k = 0; k < kNumLargest; ++k) set(kChunk + k, 127, 127);
+    set(kChunk + kNumLargest, 12, 127);
+    set(kChunk + kNumLargest + 1, 3, 1);
+    for (const float sign : {1.0F, -1.0F}) {
+      for (const float direction : {1.0F, -1.0F}) {
+        problem.scales = {sign * 0x1.000002p0F, sign * direction * 0x1.000002p-47F};
+        problem.what = "sign " + std::to_string(sign) + " direction " + std::to_string(direction);
+        ASSERT_NO_FATAL_FAILURE(expect_equal(problem));
+        Matrix<float> c(1, 1);
+        AccumulationEvents events;
+        gemm(problem.a.view(), problem.b.view(), 8, problem.spec, problem.scales, {}, c.view(), events);
+        EXPECT_EQ(c(0, 0), sign * 0x1.000002p0F) << problem.what;
+      }
+    }
+  });
+}
+
 /// 2^31 reached exactly by (-128)^2 * 2^17: wraps to -2^31 in an int32 accumulator.
 TEST(IntGemmTest, AnInt32AccumulatorWrapsAndSaturates) {
   constexpr std::size_t kDepth = (std::size_t{1} << 17) + 3;
