@@ -71,7 +71,8 @@ Unrounded decode(double value) {
   const int biased_exponent = static_cast<int>((bits >> kTrailingBits) & 0x7FF);
   const std::uint64_t field = bits & kFieldMask;
   if (biased_exponent == 0x7FF) {
-    return {.number_class = field == 0 ? NumberClass::kInfinity : NumberClass::kNan, .negative = field == 0 && negative};
+    return {.number_class = field == 0 ? NumberClass::kInfinity : NumberClass::kNan,
+            .negative = field == 0 && negative};
   }
   if (biased_exponent == 0 && field == 0) return {.number_class = NumberClass::kZero, .negative = negative};
   return {.number_class = NumberClass::kFinite,

@@ -13,8 +13,8 @@ Unrounded decode(std::uint32_t code, const FloatFormat& format);
 /// The code as a binary32 that has exactly its value ("carrier"); NaNs become the quiet NaN 0x7FC00000.
 float to_carrier(std::uint32_t code, const FloatFormat& format);
 
-/// The code of a carrier. Internal error if `value` is a number or an infinity that the format does not have. A NaN in a
-/// format without NaN gives the largest finite value, -0 in one without it +0 (as round_to_format() delivers them).
+/// The code of a carrier. Internal error if `value` is a number or an infinity that the format does not have. A NaN in
+/// a format without NaN gives the largest finite value, -0 in one without it +0 (as round_to_format() delivers them).
 std::uint32_t from_carrier(float value, const FloatFormat& format);
 
 /// The exact value of a binary32 or binary64.

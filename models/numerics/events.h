@@ -90,10 +90,23 @@ enum class Stage : std::uint8_t {
   kStorage,           ///< conversion of a result into the storage format of tensors between units
 };
 inline constexpr std::size_t kNumStages = 17;
-inline constexpr std::array<std::string_view, kNumStages> kStageNames = {
-    "operand",        "product", "inner_accumulator", "outer_accumulator", "epilogue", "scaled_input",
-    "sum",            "square",  "sum_of_squares",    "statistics",        "rsqrt",    "normalize",
-    "rotate",         "smooth",  "quantizer",         "vector",            "storage"};
+inline constexpr std::array<std::string_view, kNumStages> kStageNames = {"operand",
+                                                                         "product",
+                                                                         "inner_accumulator",
+                                                                         "outer_accumulator",
+                                                                         "epilogue",
+                                                                         "scaled_input",
+                                                                         "sum",
+                                                                         "square",
+                                                                         "sum_of_squares",
+                                                                         "statistics",
+                                                                         "rsqrt",
+                                                                         "normalize",
+                                                                         "rotate",
+                                                                         "smooth",
+                                                                         "quantizer",
+                                                                         "vector",
+                                                                         "storage"};
 
 /// Event counters of one trace op, by stage.
 struct EventLedger {

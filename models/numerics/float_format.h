@@ -29,8 +29,8 @@ struct FloatFormat {
   SpecialCodes specials = SpecialCodes::kIeee;
 
   constexpr int storage_bits() const { return 1 + exponent_bits + trailing_bits; }
-  constexpr int precision_bits() const { return trailing_bits + 1; }  ///< p = t + 1
-  constexpr int emin() const { return 1 - bias; }                     ///< exponent of the smallest normal number
+  constexpr int precision_bits() const { return trailing_bits + 1; }         ///< p = t + 1
+  constexpr int emin() const { return 1 - bias; }                            ///< exponent of the smallest normal number
   constexpr int quantum_exponent() const { return emin() - trailing_bits; }  ///< of the smallest subnormal number
   constexpr bool has_infinity() const { return specials == SpecialCodes::kIeee; }
   constexpr bool has_nan() const { return specials != SpecialCodes::kNone; }
@@ -62,9 +62,7 @@ struct FloatFormat {
     return 0;  // unreachable
   }
   /// Exponent of the largest finite number: its value is significand * 2^max_exponent with 1 <= significand < 2.
-  constexpr int max_exponent() const {
-    return static_cast<int>(max_finite_code() >> trailing_bits) - bias;
-  }
+  constexpr int max_exponent() const { return static_cast<int>(max_finite_code() >> trailing_bits) - bias; }
 
   friend constexpr bool operator==(const FloatFormat&, const FloatFormat&) = default;
 };

@@ -19,7 +19,8 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, st
 }
 
 std::uint32_t RandomStream::row_word(std::uint32_t row, std::uint32_t step) const {
-  return philox4x32({row, step, unit, 0}, {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)})[0];
+  return philox4x32({row, step, unit, 0},
+                    {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)})[0];
 }
 
 std::uint32_t RandomStream::column_word(std::uint32_t column, std::uint32_t step) const {

@@ -8,6 +8,7 @@
 #include "models/arith/accumulator.h"
 #include "models/numerics/codec.h"
 #include "tests/support/rounding_oracle.h"
+#include "tests/support/spec_sweep.h"
 
 namespace guardbit::tests {
 namespace {

@@ -7,6 +7,7 @@
 #include "models/arith/float_ops.h"
 #include "models/numerics/codec.h"
 #include "tests/support/rounding_oracle.h"
+#include "tests/support/spec_sweep.h"
 
 namespace guardbit::tests {
 namespace {

@@ -5,6 +5,7 @@
 #include "models/arith/float_ops.h"
 #include "tests/support/printers.h"
 #include "tests/support/rounding_oracle.h"
+#include "tests/support/spec_sweep.h"
 
 namespace guardbit::tests {
 namespace {

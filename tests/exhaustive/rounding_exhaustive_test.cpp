@@ -10,6 +10,7 @@
 #include "models/numerics/codec.h"
 #include "tests/support/printers.h"
 #include "tests/support/rounding_oracle.h"
+#include "tests/support/spec_sweep.h"
 
 namespace guardbit::tests {
 namespace {

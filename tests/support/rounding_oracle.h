@@ -6,7 +6,6 @@
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "models/numerics/events.h"
@@ -275,43 +274,6 @@ ExactResult<Real> oracle_product(const Exact<Real>& a, const Exact<Real>& b) {
                                       : ExactResult<Real>{{Kind::kInfinity, negative, 0}, false};
   }
   return {{Kind::kNumber, negative, a.magnitude * b.magnitude}, false};
-}
-
-// ---- sweeps ----
-
-/// Every combination of rounding, overflow policy, output flush and tininess.
-inline std::vector<FloatSpec> all_specs(const FloatFormat& format) {
-  std::vector<FloatSpec> specs;
-  for (const RoundingMode mode :
-       {RoundingMode::kTiesToEven, RoundingMode::kTowardZero, RoundingMode::kTowardPositive,
-        RoundingMode::kTowardNegative, RoundingMode::kTiesToAway, RoundingMode::kToOdd, RoundingMode::kStochastic}) {
-    for (const OverflowPolicy overflow : {OverflowPolicy::kInfinity, OverflowPolicy::kNan, OverflowPolicy::kSaturate}) {
-      for (const bool flush : {false, true}) {
-        for (const auto tininess : {numerics::Tininess::kAfterRounding, numerics::Tininess::kBeforeRounding}) {
-          specs.push_back(
-              {.format = format, .rounding = mode, .overflow = overflow, .flush_output = flush, .tininess = tininess});
-        }
-      }
-    }
-  }
-  return specs;
-}
-
-// ---- names for failure messages ----
-
-inline std::string to_string(EventSet events) {
-  std::string text = "{";
-  for (std::size_t i = 0; i < numerics::kNumEvents; ++i) {
-    if (events.has(static_cast<Event>(i))) text += " " + std::string(numerics::kEventNames[i]);
-  }
-  return text + " }";
-}
-
-inline std::string to_string(const FloatSpec& spec) {
-  return numerics::name_of(spec.format) + " " + std::string(numerics::name_of(spec.rounding)) + " " +
-         std::string(numerics::name_of(spec.overflow)) + (spec.flush_input ? " flush_input" : "") +
-         (spec.flush_output ? " flush_output" : "") +
-         (spec.tininess == numerics::Tininess::kBeforeRounding ? " tiny-before" : " tiny-after");
 }
 
 }  // namespace guardbit::tests
