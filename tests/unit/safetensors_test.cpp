@@ -137,6 +137,7 @@ std::vector<MalformedCase> malformed_cases() {
   tensor("ST_21", R"("F32")", "[1152921504606846976]", "[0,8]", 8, "expected a product that fits in 64 bits");
   tensor("ST_22", R"("F4")", "[3]", "[0,2]", 2, "got 12 bits of F4; expected a whole number of bytes");
   tensor("ST_23", R"("F32")", "[9223372036854775808,4,0]", "[0,0]", 0, "expected a product that fits in 64 bits");
+  tensor("ST_23_first", R"("F32")", "[0,9223372036854775808,4]", "[0,0]", 0, "expected a product that fits in 64 bits");
   tensor("ST_24", R"("F32")", "[1,1,1,1,1,1,1,1,2]", "[0,8]", 8,
          ":/a/shape: got an array of 9; expected at most 8 dimensions");
   tensor("ST_25_unknown", R"("F31")", "[2]", "[0,8]", 8, R"(:/a/dtype: got "F31"; expected one of: F64)");
