@@ -71,6 +71,32 @@ HWY_INLINE SingleVector max_magnitude(SingleVector magnitude, SingleVector x) {
 #endif
 }
 
+/// NarrowRounding in vectors, and the largest sum so far.
+struct NarrowLanes {
+  HWY_INLINE explicit NarrowLanes(const NarrowRounding& r)
+      : magic(hn::Set(SingleTag(), r.magic)),
+        min_normal(hn::Set(SingleTag(), r.min_normal)),
+        tiny_threshold(hn::Set(SingleTag(), r.tiny_threshold)),
+        keep_mask(hn::Set(WordTag(), r.keep_mask)),
+        largest(hn::Zero(SingleTag())) {}
+  SingleVector magic, min_normal, tiny_threshold;
+  WordVector keep_mask;
+  SingleVector largest;
+};
+
+/// Nearest multiple of the quantum of s's binade, ties to even: s + binade * magic has an ulp of one quantum, and the
+/// difference is exact. |s| < 2^110 keeps it finite. Where subnormal results are possible (not plain), the binade is at
+/// least min_normal's and zeros keep their sign; else they are exact sums, to which a smaller quantum does nothing.
+template <bool kPlain>
+HWY_INLINE SingleVector round_nearest(SingleVector s, const NarrowLanes& lanes) {
+  const SingleTag d;
+  auto binade = hn::And(s, hn::BitCast(d, hn::Set(WordTag(), 0x7F800000u)));
+  if (!kPlain) binade = hn::Max(binade, lanes.min_normal);
+  const auto rounded = hn::NegMulAdd(binade, lanes.magic, hn::MulAdd(binade, lanes.magic, s));
+  if (kPlain) return rounded;
+  return hn::Or(rounded, hn::And(s, hn::BitCast(d, hn::Set(WordTag(), 0x80000000u))));
+}
+
 #if HWY_TARGET <= HWY_AVX3
 HWY_INLINE SingleVector fused_down(SingleVector a, SingleVector b, SingleVector c) {
   return SingleVector{_mm512_fmadd_round_ps(a.raw, b.raw, c.raw, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};

@@ -65,17 +65,30 @@ bool fits_half(const FloatFormat& format) {
          format.max_exponent() <= kHalf.max_exponent();
 }
 
+/// Every product of two operands is a binary32.
+bool products_fit_single(const OperandFormats& operands) {
+  constexpr FloatFormat kSingle = numerics::kFp32;
+  return operands.a.precision_bits() + operands.b.precision_bits() <= kSingle.precision_bits() &&
+         operands.a.quantum_exponent() + operands.b.quantum_exponent() >= kSingle.quantum_exponent() &&
+         operands.a.max_exponent() + operands.b.max_exponent() + 1 < kSingle.max_exponent();
+}
+
 /// The fast kernel that fits. All need exact products one at a time; flushing would change sums that are exact.
 FastKernel fast_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
   const FloatSpec& inner = spec.inner;
-  if (spec.product || spec.reduce != arith::Reduce::kSequential || inner.flush_output) return FastKernel::kNone;
+  if (spec.product || inner.flush_output) return FastKernel::kNone;
+  const bool is_narrow = inner.format.precision_bits() <= kMaxNarrowPrecision &&
+                         inner.format.quantum_exponent() >= kMinNarrowQuantum &&
+                         inner.format.emin() >= numerics::kFp32.emin();
+  if (spec.reduce == arith::Reduce::kTree) {
+    const bool fits = is_narrow && inner.rounding == RoundingMode::kTiesToEven && inner.format.has_negative_zero() &&
+                      products_fit_single(operands);
+    return fits ? FastKernel::kNarrowTree : FastKernel::kNone;
+  }
   const bool stochastic = inner.rounding == RoundingMode::kStochastic;
   if (inner.format == numerics::kFp32) return stochastic ? FastKernel::kNone : FastKernel::kSingle;
   const bool are_halves = inner.format == numerics::kFp16 && fits_half(operands.a) && fits_half(operands.b);
   if (are_halves && !stochastic && has_native_fp16()) return FastKernel::kHalf;
-  const bool is_narrow = inner.format.precision_bits() <= kMaxNarrowPrecision &&
-                         inner.format.quantum_exponent() >= kMinNarrowQuantum &&
-                         inner.format.emin() >= numerics::kFp32.emin();
   const bool has_random_room =
       !stochastic || inner.random_bits < numerics::kFp32.precision_bits() - inner.format.precision_bits();
   return is_narrow && has_random_room ? FastKernel::kNarrow : FastKernel::kNone;
@@ -160,7 +173,9 @@ GemmPlan::GemmPlan(const OperandFormats& operand_formats, const arith::Accumulat
       product(spec.product.value_or(numerics::FloatSpec{})),
       operands(operand_formats),
       fast(fast_kernel(operand_formats, spec)),
-      narrow(fast == FastKernel::kNarrow ? narrow_rounding(operand_formats, spec.inner) : NarrowRounding{}),
+      narrow(fast == FastKernel::kNarrow || fast == FastKernel::kNarrowTree
+                 ? narrow_rounding(operand_formats, spec.inner)
+                 : NarrowRounding{}),
       num_random_steps(random_steps(spec, length)) {
   const std::size_t per_chunk = spec.promote_every == 0 ? length : static_cast<std::size_t>(spec.promote_every);
   for (std::size_t begin = 0; begin < length; begin += per_chunk) {

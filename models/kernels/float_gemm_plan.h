@@ -49,7 +49,7 @@ struct BlockSummary {
 };
 
 /// The kernel of float_gemm_steps.h that may run blocks of a GEMM.
-enum class FastKernel { kNone, kHalf, kSingle, kNarrow };
+enum class FastKernel { kNone, kHalf, kSingle, kNarrow, kNarrowTree };
 
 /// Half-open range of k.
 struct KBlock {
@@ -82,7 +82,7 @@ struct GemmPlan {
   std::vector<KChunk> chunks;
   OperandFormats operands;
   FastKernel fast;
-  NarrowRounding narrow;             ///< only for kNarrow
+  NarrowRounding narrow;             ///< only for kNarrow and kNarrowTree
   std::size_t num_random_steps = 0;  ///< of the inner stage; 0 unless it rounds stochastically
 };
 

@@ -66,6 +66,12 @@ bool run_single_steps(const StepRange& range, StepCounting counting, StepCounts&
 bool run_narrow_steps(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
                       StepCounts& counts);
 
+/// Chunk [0, length) of an adder tree of `width` products whose nodes and accumulator have p <= 11 bits, rounded to
+/// nearest; products are exact in binary32. kNone or kAll. Rejects sums beyond rounding.sum_limit, and what the target
+/// has no instructions for.
+bool run_narrow_tree(const StepRange& range, std::size_t width, const NarrowRounding& rounding, StepCounting counting,
+                     StepCounts& counts);
+
 /// binary16 codes of carriers that binary16 has; as words with each code twice.
 void pack_half(std::span<const float> values, std::span<std::uint16_t> codes);
 void pack_half_pairs(std::span<const float> values, std::span<std::uint32_t> pairs);

@@ -36,6 +36,7 @@ void run_chunk(const TileJob& job, std::size_t chunk_index, TileState& state) {
   const GemmPlan& plan = *job.plan;
   with_mode(plan.inner.rounding, plan.counts, [&](auto mode, auto counts) {
     if (plan.spec.reduce == arith::Reduce::kTree) {
+      if (run_tree_chunk(job, plan.chunks[chunk_index], state.inner)) return;
       run_exact_tree<mode.value, counts.value>(job, chunk_index, state);
     } else {
       const auto run_exact = [&](KBlock range) { run_exact_sequential<mode.value, counts.value>(job, range, state); };

@@ -122,6 +122,35 @@ TEST(FloatGemmTest, FastKernelsEqualTheReference) {
   }
 }
 
+/// Adder trees with fast kernels, all widths, partial last groups in every chunk.
+TEST(FloatGemmTest, FastTreesEqualTheReference) {
+  unsigned seed = 3000;
+  for (const FloatFormat& inputs : {kFp8E4M3, kFp16, kFp8E5M2}) {
+    for (const FloatFormat& accumulator : {kFp16, kBf16, kFp8E4M3}) {
+      for (const Spread spread : kSpreads) {
+        GemmCase c;
+        c.seed = ++seed;
+        c.spec.reduce = arith::Reduce::kTree;
+        c.spec.width = 2 << seed % 6;
+        c.spec.inner = {.format = accumulator,
+                        .overflow = seed % 2 == 0 ? OverflowPolicy::kInfinity : OverflowPolicy::kSaturate};
+        if (seed % 3 == 0) {
+          c.spec.promote_every = 45;
+          c.spec.outer.format = kFp32;
+        }
+        c.m = 9;
+        c.n = 33;
+        c.k = 101;
+        c.a_format = inputs;
+        c.b_format = inputs;
+        c.spread = spread;
+        expect_equal_everywhere(c);
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
 /// Every counter at the size of a whole matrix unit tile, where 16-bit and 32-bit lane counters are fullest.
 TEST(FloatGemmTest, CountersAreExactOnWideMatrices) {
   for (const FloatFormat& inputs : {kFp8E4M3, kFp16}) {
