@@ -69,19 +69,26 @@ struct LaneProduct {
   HWY_INLINE DoubleMask is_operand_nan() const { return rounded ? is_nan(value) : hn::Or(is_nan(a), is_nan(b)); }
 };
 
+/// The rounding of single products; out of line, since few configurations have it.
+template <bool kCount>
+HWY_NOINLINE DoubleVector round_product(const RoundingConstants& constants, DoubleVector product,
+                                        DoubleMask operand_is_nan, LaneCounts& counts) {
+  const auto random = hn::Zero(DoubleTag());
+  const auto is_operand_nan = [&] { return operand_is_nan; };
+  DoubleMask inexact;
+  if (constants.rounding == numerics::RoundingMode::kTowardZero) {
+    const LaneRounder<numerics::RoundingMode::kTowardZero> rounder(constants);
+    return rounder.round<kCount>(product, random, is_operand_nan, counts, inexact);
+  }
+  const LaneRounder<numerics::RoundingMode::kTiesToEven> rounder(constants);
+  return rounder.round<kCount>(product, random, is_operand_nan, counts, inexact);
+}
+
 template <bool kCount>
 HWY_INLINE LaneProduct multiply(const GemmPlan& plan, DoubleVector a, DoubleVector b, LaneCounts& counts) {
   LaneProduct product{hn::Mul(a, b), a, b, plan.spec.product.has_value()};
-  if (!product.rounded) return product;
-  const auto operand_is_nan = [&] { return hn::Or(is_nan(a), is_nan(b)); };
-  const auto random = hn::Zero(DoubleTag());
-  DoubleMask inexact;
-  if (plan.product.rounding == numerics::RoundingMode::kTowardZero) {
-    const LaneRounder<numerics::RoundingMode::kTowardZero> rounder(plan.product);
-    product.value = rounder.round<kCount>(product.value, random, operand_is_nan, counts, inexact);
-  } else {
-    const LaneRounder<numerics::RoundingMode::kTiesToEven> rounder(plan.product);
-    product.value = rounder.round<kCount>(product.value, random, operand_is_nan, counts, inexact);
+  if (product.rounded) {
+    product.value = round_product<kCount>(plan.product, product.value, hn::Or(is_nan(a), is_nan(b)), counts);
   }
   return product;
 }

@@ -30,10 +30,15 @@ using CountVector = hn::Vec<CountTag>;
 /// Event counters of one stage, 64 bits a lane. Masks are counted in vectors: g++ 12 miscompiles the population count
 /// of a spilled mask register (docs of kernels.md, appendix B).
 struct LaneCounts {
-  CountVector overflow, saturated, underflow, flushed, invalid, inexact, swamped;
+  CountVector underflow, flushed, inexact, swamped;
+  /// Counted out of line, and so apart from the registers of the others.
+  struct Special {
+    CountVector overflow, saturated, invalid, inexact;
+  } special;
 
   HWY_INLINE LaneCounts() {
-    overflow = saturated = underflow = flushed = invalid = inexact = swamped = hn::Zero(CountTag());
+    underflow = flushed = inexact = swamped = hn::Zero(CountTag());
+    special.overflow = special.saturated = special.invalid = special.inexact = hn::Zero(CountTag());
   }
 };
 
@@ -52,12 +57,13 @@ HWY_INLINE void add_counts(const LaneCounts& counts, std::size_t lanes, numerics
     hn::Store(counter, tag, buffer);
     for (std::size_t i = 0; i < lanes; ++i) events[event] += static_cast<std::uint64_t>(buffer[i]);
   };
-  add(numerics::Event::kOverflow, counts.overflow);
-  add(numerics::Event::kSaturated, counts.saturated);
+  add(numerics::Event::kOverflow, counts.special.overflow);
+  add(numerics::Event::kSaturated, counts.special.saturated);
   add(numerics::Event::kUnderflow, counts.underflow);
   add(numerics::Event::kFlushed, counts.flushed);
-  add(numerics::Event::kInvalid, counts.invalid);
+  add(numerics::Event::kInvalid, counts.special.invalid);
   add(numerics::Event::kInexact, counts.inexact);
+  add(numerics::Event::kInexact, counts.special.inexact);
   add(numerics::Event::kSwamped, counts.swamped);
 }
 
@@ -128,11 +134,10 @@ class LaneRounder {
     if (kCount) {
       inexact = hn::And(inexact, is_normal_case);
       count(counts.inexact, inexact);
-      if (constants_.nan_events.empty()) {
-        count(counts.invalid, hn::AndNot(operand_is_nan(), hn::IsNaN(sum)));
-      }
+      count_special(sum, is_normal_case, operand_is_nan(), counts.special);
+      inexact = hn::Or(inexact, hn::AndNot(is_normal_case, is_finite(magnitude)));
     }
-    return deliver_special<kCount>(sum, value, is_normal_case, counts, inexact);
+    return deliver_special(sum, value, is_normal_case);
   }
 
  private:
@@ -175,29 +180,34 @@ class LaneRounder {
     return hn::IfThenZeroElse(hn::Eq(value, hn::Zero(d)), value);
   }
 
-  /// Lanes outside is_normal_case: overflow, infinite sum, NaN.
-  template <bool kCount>
-  HWY_INLINE DoubleVector deliver_special(DoubleVector sum, DoubleVector value, DoubleMask is_normal_case,
-                                          LaneCounts& counts, DoubleMask& inexact) const {
-    const DoubleTag d;
-    const auto infinity = hn::Set(d, std::numeric_limits<double>::infinity());
-    const auto magnitude = hn::Abs(sum);
-    const auto is_nan = hn::IsNaN(sum);
-    const auto is_infinite = hn::Eq(magnitude, infinity);
-    const auto is_overflow = hn::AndNot(is_normal_case, hn::Lt(magnitude, infinity));
-    value = hn::IfThenElse(is_overflow, hn::Set(d, constants_.finite_overflow), value);
-    value = hn::IfThenElse(is_infinite, hn::Set(d, constants_.infinite_overflow), value);
-    value = with_sign_of(sum, value);
-    if (kCount) {
-      count_all(constants_.finite_overflow_events, is_overflow, counts);
-      count_all(constants_.infinite_overflow_events, is_infinite, counts);
-      count_all(constants_.nan_events, is_nan, counts);
-      inexact = hn::Or(inexact, is_overflow);
-    }
-    return hn::IfThenElse(is_nan, hn::Set(d, constants_.nan_result), value);
+  static HWY_INLINE DoubleMask is_finite(DoubleVector magnitude) {
+    return hn::Lt(magnitude, hn::Set(DoubleTag(), std::numeric_limits<double>::infinity()));
   }
 
-  static HWY_INLINE void count_all(numerics::EventSet events, DoubleMask mask, LaneCounts& counts) {
+  /// Lanes outside is_normal_case: overflow, infinite sum, NaN.
+  HWY_NOINLINE DoubleVector deliver_special(DoubleVector sum, DoubleVector value, DoubleMask is_normal_case) const {
+    const DoubleTag d;
+    const auto magnitude = hn::Abs(sum);
+    const auto is_infinite = hn::Eq(magnitude, hn::Set(d, std::numeric_limits<double>::infinity()));
+    const auto is_overflow = hn::AndNot(is_normal_case, is_finite(magnitude));
+    value = hn::IfThenElse(is_overflow, hn::Set(d, constants_.finite_overflow), value);
+    value = hn::IfThenElse(is_infinite, hn::Set(d, constants_.infinite_overflow), value);
+    return hn::IfThenElse(hn::IsNaN(sum), hn::Set(d, constants_.nan_result), with_sign_of(sum, value));
+  }
+
+  /// Events of the same lanes. A format without NaN raises invalid for every NaN sum, others if no operand was one.
+  HWY_NOINLINE void count_special(DoubleVector sum, DoubleMask is_normal_case, DoubleMask operand_is_nan,
+                                  LaneCounts::Special& counts) const {
+    const auto magnitude = hn::Abs(sum);
+    const auto is_nan = hn::IsNaN(sum);
+    const auto infinity = hn::Set(DoubleTag(), std::numeric_limits<double>::infinity());
+    count_all(constants_.finite_overflow_events, hn::AndNot(is_normal_case, is_finite(magnitude)), counts);
+    count_all(constants_.infinite_overflow_events, hn::Eq(magnitude, infinity), counts);
+    count_all(constants_.nan_events, is_nan, counts);
+    if (constants_.nan_events.empty()) count(counts.invalid, hn::AndNot(operand_is_nan, is_nan));
+  }
+
+  static HWY_INLINE void count_all(numerics::EventSet events, DoubleMask mask, LaneCounts::Special& counts) {
     if (events.has(numerics::Event::kOverflow)) count(counts.overflow, mask);
     if (events.has(numerics::Event::kInexact)) count(counts.inexact, mask);
     if (events.has(numerics::Event::kSaturated)) count(counts.saturated, mask);
