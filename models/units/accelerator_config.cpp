@@ -129,6 +129,12 @@ void check_float_accumulator(const ProductSections& s, Problems& problems) {
                  std::to_string(s.accumulator.interleave) + " with array.dataflow = \"ws\"",
                  "1: a sum that flows down a column has one accumulator");
   }
+  if (s.accumulator.reduce == "sequential" && s.array.dot_width > 1 && s.accumulator.interleave != 1) {
+    problems.add(s.accumulator_key("interleave"),
+                 std::to_string(s.accumulator.interleave) + " with sequential reduction of array.dot_width = " +
+                     std::to_string(s.array.dot_width) + " products a step",
+                 "1: the chain of adders has one accumulator; or reduce = \"tree\"");
+  }
 }
 
 void check_buffer(const ProductSections& s, Problems& problems) {

@@ -98,16 +98,4 @@ MatrixMode make_matrix_mode(const ArrayConfig& array, const OperandConfig& opera
   return mode;
 }
 
-int default_latency_cycles(const AccumulatorConfig& accumulator) {
-  constexpr int kIntegerCycles = 1;
-  constexpr int kNarrowCycles = 2;  // at most 8 bits
-  constexpr int kHalfCycles = 3;    // at most 16 bits
-  constexpr int kWideCycles = 4;
-  if (accumulator.latency_cycles > 0) return static_cast<int>(accumulator.latency_cycles);
-  if (numerics::parse_int_format(accumulator.format)) return kIntegerCycles;
-  const int bits = float_format(accumulator.format).storage_bits();
-  if (bits <= 8) return kNarrowCycles;
-  return bits <= 16 ? kHalfCycles : kWideCycles;
-}
-
 }  // namespace guardbit::units

@@ -49,8 +49,4 @@ struct MatrixMode {
 MatrixMode make_matrix_mode(const ArrayConfig& array, const OperandConfig& operands,
                             const AccumulatorConfig& accumulator, int group = 0);
 
-/// Cycles of one addition into the PE's accumulator: latency_cycles, or by format if 0: integer 1, floats of at most
-/// 8 bits 2, at most 16 bits 3, wider 4.
-int default_latency_cycles(const AccumulatorConfig& accumulator);
-
 }  // namespace guardbit::units

@@ -38,6 +38,8 @@ void add_capture(CLI::App& app, Action& action) {
   verb->add_option("--record-tokens", arguments->options.record_tokens,
                    "Positions of the first window whose activations are recorded")
       ->capture_default_str();
+  verb->add_option("--name", arguments->options.name, "Name of the trace (default: the model's)");
+  verb->add_option("--origin", arguments->options.origin, "One line on whose model and text this is, with the licence");
   verb->add_option("--threads", arguments->threads, "Worker threads (0: all processors)")->check(CLI::Range(0, 1024));
   verb->footer("Example: guardbit capture my-gpt2 --tokens windows.json -o out/my-trace");
   verb->final_callback([arguments, &action] { action = [arguments] { return run_capture(*arguments); }; });

@@ -18,9 +18,7 @@ CLI::App* add_file_verb(CLI::App& app, const std::string& name, const std::strin
                         ConfigArguments& arguments) {
   CLI::App* verb = app.add_subcommand(name, summary);
   verb->add_option("file", arguments.file, "Accelerator file")->required();
-  verb->add_option("--set", arguments.overrides, "Override one key: section.key=value")
-      ->expected(1)
-      ->allow_extra_args(false);
+  verb->add_option("--set", arguments.overrides, "Override one key: section.key=value")->allow_extra_args(false);
   return verb;
 }
 

@@ -1,11 +1,14 @@
 // The command line: one binary with verbs. Turns every outcome into the documented exit code.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "models/numerics/check.h"
 #include "sim/base/error.h"
@@ -27,6 +30,17 @@ namespace {
 
 int exit_status(ExitCode code) { return static_cast<int>(code); }
 
+/// A first argument that is no option must be a verb; CLI11 would only say that one is missing.
+void check_verb(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+    verbs.push_back(verb->get_name());
+  if (std::find(verbs.begin(), verbs.end(), argv[1]) != verbs.end()) return;
+  throw UserError(ExitCode::kUsage,
+                  fmt::format("{}: unknown verb; expected one of {}", argv[1], fmt::join(verbs, ", ")));
+}
+
 int run(int argc, char** argv) {
   const auto build = build_provenance();
   CLI::App app{"Guardbit: bit-accurate simulator of a transformer accelerator", "guardbit"};
@@ -41,6 +55,7 @@ int run(int argc, char** argv) {
   add_capture(app, action);
   add_config(app, action);
   add_list(app, action);
+  check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -50,7 +65,8 @@ int run(int argc, char** argv) {
   return action();
 }
 
-int run_guarded(int argc, char** argv) {
+/// `signal` receives the signal that ended the run, if one did.
+int run_guarded(int argc, char** argv, int& signal) {
   const SignalGuard signals;
   const FpEnvironment environment;
   try {
@@ -59,7 +75,8 @@ int run_guarded(int argc, char** argv) {
     fmt::print(stderr, "guardbit: {}\n", printable(error.what()));
     return exit_status(error.code());
   } catch (const Interrupted& interrupted) {
-    return 128 + interrupted.signal();
+    signal = interrupted.signal();
+    return 128 + signal;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "guardbit: out of memory\n");
     return exit_status(ExitCode::kRefused);
@@ -77,8 +94,8 @@ extern "C" int sc_main(int /*argc*/, char** /*argv*/) { return 0; }
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  const int status = guardbit::sim::cli::run_guarded(argc, argv);
-  const int signal = guardbit::sim::interrupting_signal();
-  if (signal != 0 && status == 128 + signal) guardbit::sim::end_by_signal(signal);
+  int signal = 0;
+  const int status = guardbit::sim::cli::run_guarded(argc, argv, signal);
+  if (signal != 0) guardbit::sim::end_by_signal(signal);
   return status;
 }

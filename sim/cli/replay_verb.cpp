@@ -27,28 +27,24 @@ struct ReplayArguments {
   ReplayOptions options;
 };
 
-const Report& report_named(std::string_view name) {
-  for (const Report& report : reports()) {
-    if (report.name == name) return report;
-  }
-  throw InternalError("report " + std::string(name) + " is not registered");
+/// File of a report in an output directory.
+std::string file_name(const Report& report) {
+  return report.name == "table" ? "result.txt" : "result." + std::string(report.name);
 }
 
-/// Every report of a result, under a fixed name each; all or none of them appear.
-void write_results(OutputDirectory& directory, const ReplayResult& result) {
-  for (const Report& report : reports()) {
-    write_file(directory.path() / (std::string("result.") + std::string(report.extension)), report.write(result));
-  }
-  directory.commit();
-}
-
+/// The files of an output directory, the main one first.
 std::vector<std::string> result_names() {
   std::vector<std::string> names = {"result.json"};
   for (const Report& report : reports()) {
-    const std::string name = std::string("result.") + std::string(report.extension);
-    if (name != names.front()) names.push_back(name);
+    if (file_name(report) != names.front()) names.push_back(file_name(report));
   }
   return names;
+}
+
+/// Every report of a result; all or none of them appear.
+void write_results(OutputDirectory& directory, const ReplayResult& result) {
+  for (const Report& report : reports()) write_file(directory.path() / file_name(report), report.write(result));
+  directory.commit();
 }
 
 int run_replay(ReplayArguments& arguments) {
@@ -68,7 +64,7 @@ int run_replay(ReplayArguments& arguments) {
                     });
   }
   if (directory) write_results(*directory, result);
-  print(report_named(arguments.format).write(result));
+  print(find_report(arguments.format)->write(result));
   if (directory && !arguments.quiet) fmt::print(stderr, "results written to {}\n", arguments.output);
   return 0;
 }
@@ -93,7 +89,6 @@ void add_replay(CLI::App& app, Action& action) {
       ->delimiter(',')
       ->capture_default_str();
   verb->add_option("--set", arguments->overrides, "Override one key of the accelerator: section.key=value")
-      ->expected(1)
       ->allow_extra_args(false);
   verb->add_flag("--open-loop", options.open_loop,
                  "Every operation reads the fp32 reference's tensors: errors stay where they arise");

@@ -1,5 +1,7 @@
 #include "sim/replay/replay.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -35,6 +37,10 @@ transformer::Model<float> load_scaled_model(const Trace& trace, const ReplayOpti
   transformer::Model<float> model = load_model(trace);
   verify_trace(trace, model, parallel_for);
   calibration::apply_residual_gain(model, options.residual_gain);
+  if (options.channels > model.shape.hidden_size) {
+    throw UserError(ExitCode::kUsage, fmt::format("--channels: got {}; expected 0..{}, the model's hidden size",
+                                                  options.channels, model.shape.hidden_size));
+  }
   if (options.channels > 0) {
     calibration::apply_channel_gain(model, options.channel_gain, options.channels, options.seed);
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "sim/modules/timing.h"
 #include "sim/schedule/window_scheduler.h"
 
 /// Linear layers. A block of tokens is loaded, rotated, smoothed and quantized once and stays in the scratchpad while
@@ -16,13 +17,15 @@ namespace guardbit::sim {
 MatrixWork WindowScheduler::matrix_work(const units::MatrixMode& mode, const units::OperandConfig& operands,
                                         const units::AccumulatorConfig& accumulator, std::uint64_t m, std::uint64_t n,
                                         std::uint64_t k) const {
+  const PeTiming pe = pe_timing(config_.array, operands, accumulator);
   const auto chunk = static_cast<std::uint64_t>(mode.chunk);
   return {.m = m,
           .n = n,
           .k = k,
-          .cycles_per_mac = static_cast<std::uint32_t>(operands.cycles_per_mac),
-          .latency_cycles = static_cast<std::uint32_t>(units::default_latency_cycles(accumulator)),
-          .interleave = static_cast<std::uint32_t>(accumulator.interleave),
+          .cycles_per_mac = pe.cycles_per_mac,
+          .latency_cycles = pe.latency_cycles,
+          .interleave = pe.interleave,
+          .pipeline_cycles = pe.pipeline_cycles,
           .outer_updates = chunk == 0 ? 0 : (k + chunk - 1) / chunk,
           .first_of_op = true,
           .last_of_op = true};

@@ -17,7 +17,8 @@ namespace {
 using testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
-std::string replay_command(const std::filesystem::path& trace, const std::string& accelerator, const std::string& rest) {
+std::string replay_command(const std::filesystem::path& trace, const std::string& accelerator,
+                           const std::string& rest) {
   return "replay " + trace.string() + " --accelerator " + shipped_accelerator(accelerator) + " " + rest;
 }
 
@@ -99,7 +100,7 @@ TEST_F(ReplayCliTest, OutputDirectoryHoldsEveryReport) {
 TEST_F(ReplayCliTest, InterruptLeavesNothingBehind) {
   const std::filesystem::path out = directory_ / "out";
   std::filesystem::create_directories(out);
-  const std::string command = std::string("timeout --preserve-status --signal=INT 0.4 ") + GUARDBIT_BINARY + " " +
+  const std::string command = std::string("exec timeout --preserve-status --signal=INT 0.4 ") + GUARDBIT_BINARY + " " +
                               replay_command(included_trace(), "edge", "-o " + (out / "result").string()) +
                               " >/dev/null 2>&1";
   const int status = std::system(command.c_str());
@@ -147,13 +148,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadCommand{"TinyScratchpad", replay_command(included_trace(), "edge", "--set scratchpad.bytes=1024"), 78,
                    "needs at least"},
         BadCommand{"UnknownFormat", replay_command(included_trace(), "edge", "--format xml"), 2, "xml"},
-        BadCommand{"GainOutOfRange", replay_command(included_trace(), "edge", "--residual-gain 0"), 2,
-                   "residual-gain"},
-        BadCommand{"TooManyChannels",
-                   replay_command(included_trace(), "edge", "--channel-gain 8 --channels 257"), 2, "channels"},
+        BadCommand{"GainOutOfRange", replay_command(included_trace(), "edge", "--residual-gain 0"), 2, "residual-gain"},
+        BadCommand{"TooManyChannels", replay_command(included_trace(), "edge", "--channel-gain 8 --channels 257"), 2,
+                   "channels"},
         BadCommand{"CaptureMissingModel", "capture /nowhere --tokens /nowhere.json -o /tmp/guardbit-never", 66,
                    "/nowhere"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& row) { return row.param.name; });
 
 TEST(ListCliTest, PrintsFormatsMethodsFamiliesAndReports) {
   EXPECT_THAT(run_guardbit("list formats").out, HasSubstr("fp8_e4m3"));

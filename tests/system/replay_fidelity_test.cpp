@@ -30,9 +30,8 @@ const std::string kWide =
 
 TEST(ReplayFidelityTest, WideFormatsReproduceTheReferenceInEveryVariant) {
   const TemporaryDirectory directory;
-  const Json result =
-      replay(capture_short_trace(directory, 2, 24), "edge",
-             kWide + "--variants none,slanc,slanc_residual,rotate,rs,rrs,slanc+rrs");
+  const Json result = replay(capture_short_trace(directory, 2, 24), "edge",
+                             kWide + "--variants none,slanc,slanc_residual,rotate,rs,rrs,slanc+rrs");
   for (const Json& variant : result["variants"]) {
     EXPECT_NEAR(variant["perplexity"].get<double>(), result["reference"]["perplexity"].get<double>(), 2e-4)
         << variant["name"];
@@ -48,9 +47,9 @@ TEST(ReplayFidelityTest, ResidualAndChannelGainLeaveTheReferenceAlone) {
   const double plain = replay(trace, "edge", "--variants none")["reference"]["perplexity"];
   EXPECT_NEAR(replay(trace, "edge", "--variants none --residual-gain 64")["reference"]["perplexity"].get<double>(),
               plain, 1e-4);
-  EXPECT_NEAR(replay(trace, "edge", "--variants none --channel-gain 16 --channels 4")["reference"]["perplexity"]
-                  .get<double>(),
-              plain, 1e-4);
+  EXPECT_NEAR(
+      replay(trace, "edge", "--variants none --channel-gain 16 --channels 4")["reference"]["perplexity"].get<double>(),
+      plain, 1e-4);
 }
 
 TEST(ReplayFidelityTest, OpenLoopKeepsErrorsWhereTheyArise) {
@@ -103,9 +102,8 @@ TEST(ReplayFidelityTest, LlamaModelReplays) {
   const TemporaryDirectory directory;
   const std::filesystem::path model = shared_path("models/stories260k");
   const std::filesystem::path trace = directory / "trace";
-  const CommandResult captured =
-      run_guardbit("capture " + (model / "stories260K.bin").string() + " --tokens " +
-                   (model / "reference_fp64.json").string() + " -o " + trace.string());
+  const CommandResult captured = run_guardbit("capture " + (model / "stories260K.bin").string() + " --tokens " +
+                                              (model / "reference_fp64.json").string() + " -o " + trace.string());
   ASSERT_EQ(captured.status, 0) << captured.err;
   const Json result = replay(trace, "edge", kWide + "--windows 2 --variants none,slanc+rrs");
   EXPECT_NEAR(replay(trace, "fp16", "--variants none")["reference"]["perplexity"].get<double>(), 3.8219, 5e-4);

@@ -48,6 +48,12 @@ const std::vector<Violation>& violations() {
       {"integer tree",
        [](auto& c) { make_integer(c.linear, c.accumulator), c.accumulator.reduce = "tree", c.array.dot_width = 4; },
        "accumulator.reduce", "got \"tree\" with an integer accumulator"},
+      {"interleaved chain of adders",
+       [](auto& c) {
+         c.array.dot_width = 4;
+         c.attention_accumulator.interleave = 2;
+       },
+       "attention.accumulator.interleave", "got 2 with sequential reduction of array.dot_width = 4"},
       {"interleaved integers", [](auto& c) { make_integer(c.linear, c.accumulator), c.accumulator.interleave = 2; },
        "accumulator.interleave", "got 2 with an integer accumulator"},
       {"odd dot_width", [](auto& c) { c.array.dot_width = 6; }, "array.dot_width", "got 6; expected a power of two"},

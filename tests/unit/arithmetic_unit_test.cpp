@@ -127,21 +127,5 @@ TEST(MatrixModeTest, OperandMaximaDefaultToTheFormats) {
   EXPECT_EQ(described.mode().operand_max_weight, 16.0F);
 }
 
-TEST(LatencyTest, FollowsTheFormat) {
-  const auto latency = [](const char* format, int configured) {
-    AccumulatorConfig accumulator;
-    accumulator.format = format;
-    accumulator.latency_cycles = configured;
-    return default_latency_cycles(accumulator);
-  };
-  EXPECT_EQ(latency("int32", 0), 1);
-  EXPECT_EQ(latency("fp8_e5m2", 0), 2);
-  EXPECT_EQ(latency("fp16", 0), 3);
-  EXPECT_EQ(latency("e6m9", 0), 3);
-  EXPECT_EQ(latency("e6m10", 0), 4);
-  EXPECT_EQ(latency("fp32", 0), 4);
-  EXPECT_EQ(latency("fp32", 7), 7);
-}
-
 }  // namespace
 }  // namespace guardbit::units
