@@ -110,7 +110,7 @@ TEST(FloatGemmTest, FastKernelsEqualTheReference) {
           }
           c.m = 9;
           c.n = 33;
-          c.k = 110;
+          c.k = 80;
           c.a_format = inputs.a;
           c.b_format = inputs.b;
           c.spread = spread;
