@@ -26,22 +26,15 @@ std::uint64_t CommandBuilder::address_of(const std::string& tensor) const {
 
 TokenId CommandBuilder::load(const std::string& tensor, std::uint64_t offset, std::uint64_t bytes, Tokens waits,
                              std::uint64_t allocate_bytes) {
-  Command command;
-  command.unit = UnitKind::kLoad;
-  command.work = DmaWork{address_of(tensor) + offset, bytes};
-  command.waits = std::move(waits);
-  command.allocate_bytes = allocate_bytes;
-  return append(std::move(command));
+  const TokenId token =
+      compute(UnitKind::kLoad, DmaWork{address_of(tensor) + offset, bytes}, std::move(waits), {}, /*free_bytes=*/0);
+  commands_.back().allocate_bytes = allocate_bytes;
+  return token;
 }
 
 TokenId CommandBuilder::store(const std::string& tensor, std::uint64_t offset, std::uint64_t bytes, Tokens waits,
                               std::uint64_t free_bytes) {
-  Command command;
-  command.unit = UnitKind::kStore;
-  command.work = DmaWork{address_of(tensor) + offset, bytes};
-  command.waits = std::move(waits);
-  if (free_bytes > 0) command.frees.push_back(free_bytes);
-  return append(std::move(command));
+  return compute(UnitKind::kStore, DmaWork{address_of(tensor) + offset, bytes}, std::move(waits), {}, free_bytes);
 }
 
 TokenId CommandBuilder::compute(UnitKind unit, Work work, Tokens waits, std::function<void()> values,

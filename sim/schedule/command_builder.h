@@ -36,10 +36,6 @@ class CommandBuilder {
   Tokens tokens_for(const std::string& tensor, Range rows) const;
 
   std::vector<Command> take() { return std::move(commands_); }
-  /// The newest command, to amend it.
-  Command& last() { return commands_.back(); }
-  std::size_t size() const { return commands_.size(); }
-  Command& at(std::size_t index) { return commands_[index]; }
 
  private:
   struct ReadyRows {
