@@ -53,7 +53,8 @@ std::size_t random_steps(const arith::AccumulationSpec& spec, std::size_t length
   if (spec.inner.rounding != RoundingMode::kStochastic) return 0;
   if (spec.reduce == arith::Reduce::kSequential) return length;
   const auto width = static_cast<std::size_t>(spec.width);
-  const std::size_t per_chunk = spec.promote_every == 0 ? length : static_cast<std::size_t>(spec.promote_every);
+  const std::size_t per_chunk =
+      spec.promote_every == 0 ? length : std::min(length, static_cast<std::size_t>(spec.promote_every));
   const std::size_t num_chunks = per_chunk == 0 ? 0 : (length + per_chunk - 1) / per_chunk;
   return num_chunks * ((per_chunk + width - 1) / width) * width;
 }
@@ -177,7 +178,8 @@ GemmPlan::GemmPlan(const OperandFormats& operand_formats, const arith::Accumulat
                  ? narrow_rounding(operand_formats, spec.inner)
                  : NarrowRounding{}),
       num_random_steps(random_steps(spec, length)) {
-  const std::size_t per_chunk = spec.promote_every == 0 ? length : static_cast<std::size_t>(spec.promote_every);
+  const std::size_t per_chunk =
+      spec.promote_every == 0 ? length : std::min(length, static_cast<std::size_t>(spec.promote_every));
   for (std::size_t begin = 0; begin < length; begin += per_chunk) {
     KChunk chunk{.range = {begin, std::min(begin + per_chunk, length)}, .first_block = blocks.size(), .end_block = 0};
     for (std::size_t k = begin; k < chunk.range.end; k += kBlockLength) {

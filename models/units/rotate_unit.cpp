@@ -65,15 +65,11 @@ void rotate(MatrixView<const float> x, int size, int stride, const RotateConfig&
     Matrix<float> work(transforms * (end - begin), layout.size);
     for (std::size_t t = 0; t < work.rows(); ++t) {
       for (std::size_t i = 0; i < layout.size; ++i) {
-        work(t, i) = x(begin + t / transforms, layout.column(t % transforms, i));
+        work(t, i) = round({x(begin + t / transforms, layout.column(t % transforms, i))}, counts);
       }
     }
-    if (size == 1) {
-      for (float& value : work.data()) value = round({value}, counts);
-    } else {
-      const MatrixView<float> runs{work.data().data(), work.data().size() / run, run, run, 1};
-      kernels::hadamard_rows(runs, spec, dense ? 1.0F : scale, {}, counts);
-    }
+    const MatrixView<float> runs{work.data().data(), work.data().size() / run, run, run, 1};
+    kernels::hadamard_rows(runs, spec, dense ? 1.0F : scale, {}, counts);
     if (dense) {
       multiply_factor(factor, spec, work, counts);
       for (float& value : work.data()) value = round.multiply(value, scale, counts);

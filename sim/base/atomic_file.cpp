@@ -107,6 +107,7 @@ void write_file(const fs::path& target, std::string_view content, Existing exist
 OutputDirectory::OutputDirectory(const fs::path& target, std::vector<std::string> result_names)
     : target_(normalized(target)), result_names_(std::move(result_names)) {
   check_replaceable();
+  make_parents();
   const fs::path temporary = temporary_beside(target_);
   constexpr mode_t kMode = 0777;  // less the umask
   if (mkdir(temporary.c_str(), kMode) != 0)
@@ -114,9 +115,26 @@ OutputDirectory::OutputDirectory(const fs::path& target, std::vector<std::string
   temporary_ = temporary;
 }
 
+/// Creates the directories above the target that do not exist and remembers them, innermost first.
+void OutputDirectory::make_parents() {
+  std::vector<fs::path> missing;
+  for (fs::path parent = target_.parent_path(); !parent.empty() && !fs::exists(parent); parent = parent.parent_path()) {
+    missing.push_back(parent);
+  }
+  for (auto parent = missing.rbegin(); parent != missing.rend(); ++parent) {
+    constexpr mode_t kMode = 0777;  // less the umask
+    if (mkdir(parent->c_str(), kMode) != 0 && errno != EEXIST) {
+      fail(ExitCode::kCannotCreate, *parent, "create the directory", errno);
+    }
+    created_parents_.insert(created_parents_.begin(), *parent);
+  }
+}
+
 OutputDirectory::~OutputDirectory() {
   std::error_code ignored;
-  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
+  if (temporary_.empty()) return;
+  fs::remove_all(temporary_, ignored);
+  for (const fs::path& parent : created_parents_) fs::remove(parent, ignored);  // only while they are empty
 }
 
 void OutputDirectory::check_replaceable() const {

@@ -39,7 +39,8 @@ class AtomicFile {
 
 void write_file(const std::filesystem::path& target, std::string_view content, Existing existing = Existing::kReplace);
 
-/// A result directory in the making: files go to path(), a temporary sibling of the target.
+/// A result directory in the making: files go to path(), a temporary sibling of the target. Missing directories above
+/// the target are created, and removed again if nothing is committed.
 ///
 /// An existing target is replaced as a whole only if it is an empty directory or a previous result: a directory that
 /// holds nothing but names of `result_names`, the first of them (the result's main file) among them. Anything else is
@@ -58,10 +59,12 @@ class OutputDirectory {
 
  private:
   void check_replaceable() const;
+  void make_parents();
 
   std::filesystem::path target_;
   std::filesystem::path temporary_;
   std::vector<std::string> result_names_;
+  std::vector<std::filesystem::path> created_parents_;
 };
 
 }  // namespace guardbit::sim

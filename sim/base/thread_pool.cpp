@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "sim/base/error.h"
 #include "sim/base/fp_environment.h"
 #include "sim/base/signal_guard.h"
 
@@ -78,10 +81,19 @@ struct ThreadPool::State {
 };
 
 ThreadPool::ThreadPool(std::size_t num_threads) : state_(std::make_unique<State>()) {
-  for (std::size_t i = 1; i < num_threads; ++i) state_->workers.emplace_back([this] { state_->worker(); });
+  try {
+    for (std::size_t i = 1; i < num_threads; ++i) state_->workers.emplace_back([this] { state_->worker(); });
+  } catch (const std::system_error&) {
+    const std::size_t num_started = state_->workers.size() + 1;
+    stop();
+    throw UserError(ExitCode::kRefused, "threads: got " + std::to_string(num_threads) + "; this system allows about " +
+                                            std::to_string(num_started));
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   {
     const std::lock_guard lock(state_->mutex);
     state_->stopping = true;

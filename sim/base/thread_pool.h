@@ -16,6 +16,7 @@ namespace guardbit::sim {
 /// does not depend on the threads. Between indices throw_if_interrupted() is called.
 class ThreadPool {
  public:
+  /// UserError kRefused if the system does not allow that many threads.
   explicit ThreadPool(std::size_t num_threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -28,6 +29,7 @@ class ThreadPool {
 
  private:
   struct State;
+  void stop();
   std::unique_ptr<State> state_;
 };
 

@@ -31,7 +31,7 @@ void add_config(CLI::App& app, Action& action) {
   add_file_verb(*config, "check", "Report every problem of a file", *arguments)->final_callback([arguments, &action] {
     action = [arguments] {
       const LoadedAccelerator accelerator = load_accelerator(arguments->file, arguments->overrides);
-      fmt::print(stderr, "{}: no problems\n", arguments->file);
+      say(fmt::format("{}: no problems\n", arguments->file));
       return 0;
     };
   });

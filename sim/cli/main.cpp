@@ -6,7 +6,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <new>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -20,15 +22,29 @@
 namespace guardbit::sim::cli {
 
 void print(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  if (std::fflush(stdout) == 0) return;
+  errno = 0;
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (written && std::fflush(stdout) == 0) return;
   if (errno == EPIPE) return;  // the reader is gone and wants no more
-  throw UserError(ExitCode::kIo, "standard output: cannot be written; expected room for the result");
+  throw UserError(ExitCode::kIo, std::string("standard output: cannot be written: ") + std::strerror(errno));
 }
+
+void say(std::string_view text) { (void)std::fwrite(text.data(), 1, text.size(), stderr); }
 
 namespace {
 
 int exit_status(ExitCode code) { return static_cast<int>(code); }
+
+/// "guardbit: " and the message, whose lines are one problem each; everything else that is not printable is escaped.
+void complain(std::string_view what, std::string_view message) {
+  std::string text = fmt::format("guardbit: {}", what);
+  for (std::size_t begin = 0; begin <= message.size();) {
+    const std::size_t end = std::min(message.find('\n', begin), message.size());
+    text += printable(message.substr(begin, end - begin)) + "\n";
+    begin = end + 1;
+  }
+  say(text);
+}
 
 /// A first argument that is no option must be a verb; CLI11 would only say that one is missing.
 void check_verb(const CLI::App& app, int argc, char** argv) {
@@ -59,7 +75,11 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int status = app.exit(error);
+    std::ostringstream out;
+    std::ostringstream err;
+    const int status = app.exit(error, out, err);
+    print(out.str());
+    say(err.str());
     return status == 0 ? 0 : exit_status(ExitCode::kUsage);
   }
   return action();
@@ -72,16 +92,16 @@ int run_guarded(int argc, char** argv, int& signal) {
   try {
     return run(argc, argv);
   } catch (const UserError& error) {
-    fmt::print(stderr, "guardbit: {}\n", printable(error.what()));
+    complain("", error.what());
     return exit_status(error.code());
   } catch (const Interrupted& interrupted) {
     signal = interrupted.signal();
     return 128 + signal;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "guardbit: out of memory\n");
+    complain("", "out of memory");
     return exit_status(ExitCode::kRefused);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "guardbit: internal error, please report it: {}\n", printable(error.what()));
+    complain("internal error, please report it: ", error.what());
     return exit_status(ExitCode::kInternal);
   }
 }
@@ -94,6 +114,7 @@ extern "C" int sc_main(int /*argc*/, char** /*argv*/) { return 0; }
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit shows as a failed write
   int signal = 0;
   const int status = guardbit::sim::cli::run_guarded(argc, argv, signal);
   if (signal != 0) guardbit::sim::end_by_signal(signal);

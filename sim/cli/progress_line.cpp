@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include "sim/cli/verbs.h"
 
 namespace guardbit::sim::cli {
 
@@ -11,7 +11,7 @@ ProgressLine::ProgressLine(bool quiet)
     : enabled_(!quiet && isatty(STDERR_FILENO) != 0), start_(std::chrono::steady_clock::now()) {}
 
 ProgressLine::~ProgressLine() {
-  if (shown_) fmt::print(stderr, "\r\x1b[K");
+  if (shown_) say("\r\x1b[K");
 }
 
 void ProgressLine::update(std::size_t done, std::size_t total, const std::string& what) {
@@ -20,9 +20,8 @@ void ProgressLine::update(std::size_t done, std::size_t total, const std::string
   const double left_s = elapsed_s / static_cast<double>(done) * static_cast<double>(total - done);
   constexpr std::size_t kWidth = 30;
   const std::size_t filled = kWidth * done / total;
-  fmt::print(stderr, "\r\x1b[K[{}{}] {}/{} windows, {} ({:.0f} s left)", std::string(filled, '#'),
-             std::string(kWidth - filled, '.'), done, total, what, left_s);
-  std::fflush(stderr);
+  say(fmt::format("\r\x1b[K[{}{}] {}/{} windows, {} ({:.0f} s left)", std::string(filled, '#'),
+                  std::string(kWidth - filled, '.'), done, total, what, left_s));
   shown_ = true;
 }
 

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cstdlib>
+#include <limits>
 #include <memory>
 #include <span>
 
@@ -15,6 +17,16 @@
 namespace guardbit::sim::cli {
 namespace {
 
+constexpr std::int64_t kLargestCount = std::numeric_limits<std::int64_t>::max();
+
+/// CLI::Range lets NaN through.
+std::string check_gain(const std::string& text) {
+  const double value = std::strtod(text.c_str(), nullptr);
+  return value >= 1e-6 && value <= 1e6 ? "" : "got " + text + "; expected a number in 1e-6..1e6";
+}
+
+std::string check_not_empty(const std::string& text) { return text.empty() ? "expected a path" : ""; }
+
 struct ReplayArguments {
   std::string trace;
   std::string accelerator;
@@ -22,7 +34,9 @@ struct ReplayArguments {
   std::string format = "table";
   std::string output;
   std::string vector_target;
-  std::size_t threads = 0;
+  std::int64_t threads = 0;
+  std::int64_t windows = 0;
+  std::int64_t seed = 1;
   bool quiet = false;
   ReplayOptions options;
 };
@@ -54,7 +68,9 @@ int run_replay(ReplayArguments& arguments) {
   std::unique_ptr<OutputDirectory> directory;
   if (!arguments.output.empty()) directory = std::make_unique<OutputDirectory>(arguments.output, result_names());
 
-  ThreadPool pool(arguments.threads == 0 ? available_processors() : arguments.threads);
+  arguments.options.max_windows = static_cast<std::size_t>(arguments.windows);
+  arguments.options.seed = static_cast<std::uint64_t>(arguments.seed);
+  ThreadPool pool(arguments.threads == 0 ? available_processors() : static_cast<std::size_t>(arguments.threads));
   ReplayResult result;
   {
     ProgressLine progress(arguments.quiet);
@@ -65,7 +81,7 @@ int run_replay(ReplayArguments& arguments) {
   }
   if (directory) write_results(*directory, result);
   print(find_report(arguments.format)->write(result));
-  if (directory && !arguments.quiet) fmt::print(stderr, "results written to {}\n", arguments.output);
+  if (directory && !arguments.quiet) say(fmt::format("results written to {}\n", arguments.output));
   return 0;
 }
 
@@ -94,21 +110,24 @@ void add_replay(CLI::App& app, Action& action) {
                  "Every operation reads the fp32 reference's tensors: errors stay where they arise");
   verb->add_option("--residual-gain", options.residual_gain,
                    "Scale the residual stream to a large model's range; the function stays the same")
-      ->check(CLI::Range(1e-6, 1e6));
+      ->check(check_gain);
   verb->add_option("--channel-gain", options.channel_gain, "Scale outlier channels at the norms' outputs")
-      ->check(CLI::Range(1e-6, 1e6));
+      ->check(check_gain);
   verb->add_option("--channels", options.channels, "Number of outlier channels")->check(CLI::Range(0, 1 << 20));
-  verb->add_option("--windows", options.max_windows, "Replay only the first windows of the trace (0: all)");
-  verb->add_option("--seed", options.seed, "Rotation signs, outlier channels, stochastic rounding")
+  verb->add_option("--windows", arguments->windows, "Replay only the first windows of the trace (0: all)")
+      ->check(CLI::Range(std::int64_t{0}, kLargestCount));
+  verb->add_option("--seed", arguments->seed, "Rotation signs, outlier channels, stochastic rounding")
+      ->check(CLI::Range(std::int64_t{0}, kLargestCount))
       ->capture_default_str();
   verb->add_option("--slanc-target", options.calibration.target_norm, "Norm that SLaNC scales rows to")
-      ->check(CLI::Range(1e-6, 1e6))
+      ->check(check_gain)
       ->capture_default_str();
   verb->add_flag("--smooth-qkv", options.calibration.smooth_qkv, "Runtime smoothing on q, k and v as well");
   verb->add_option("--format", arguments->format, "Report on standard output")
       ->check(CLI::IsMember(report_names()))
       ->capture_default_str();
-  verb->add_option("-o,--output", arguments->output, "Directory for all reports; appears whole or not at all");
+  verb->add_option("-o,--output", arguments->output, "Directory for all reports; appears whole or not at all")
+      ->check(check_not_empty);
   verb->add_option("--threads", arguments->threads, "Worker threads (0: all processors); never changes results")
       ->check(CLI::Range(0, 1024));
   verb->add_option("--vector-target", arguments->vector_target,

@@ -14,7 +14,9 @@ void add_capture(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
 
-/// Writes to stdout and throws UserError kIo if that fails (full disk); a closed pipe ends quietly.
+/// Writes to stdout and throws UserError kIo if that fails (full disk, closed); a reader that is gone ends quietly.
 void print(std::string_view text);
+/// Writes to stderr; what cannot be said is not said, so that it never changes the exit status.
+void say(std::string_view text);
 
 }  // namespace guardbit::sim::cli

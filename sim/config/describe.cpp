@@ -29,7 +29,7 @@ no `2.0`.
 A *float format* is one of {formats} or `eXmY`: an IEEE-style format with X = 2..8 exponent bits and Y = 1..23 trailing
 significand bits. *intN* is a two's-complement integer of N = 2..32 bits.
 
-This page is generated: `GUARDBIT_UPDATE_GOLDEN=1 ctest -R ConfigReferenceTest` rewrites it.
+This page is generated: `GUARDBIT_UPDATE_GOLDEN=1 ctest --test-dir build/release -R ConfigReferenceTest` rewrites it.
 )";
 
 /// "`a`, `b`"

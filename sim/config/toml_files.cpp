@@ -28,7 +28,25 @@ fs::path canonical_path(const fs::path& path) {
   return error ? absolute.lexically_normal() : canonical;
 }
 
+/// Refuses what the parser would follow by recursion: keys of many parts and deep nesting, which no key here needs.
+void check_depth(std::string_view text, const std::string& shown_path) {
+  constexpr std::size_t kMaxDepth = 64;
+  std::size_t line = 1;
+  std::size_t depth = 0;  // dots and opening brackets of the line: an upper bound of how deep its keys reach
+  for (const char c : text) {
+    if (c == '\n') {
+      ++line;
+      depth = 0;
+    } else if ((c == '.' || c == '[' || c == '{') && ++depth > kMaxDepth) {
+      throw UserError(ExitCode::kConfiguration,
+                      fmt::format("{}:{}: got a line with more than {} dots and brackets; expected section.key = value",
+                                  shown_path, line, kMaxDepth));
+    }
+  }
+}
+
 toml::table parse_text(std::string_view text, const std::string& shown_path) {
+  check_depth(text, shown_path);
   try {
     return toml::parse(text);
   } catch (const toml::parse_error& error) {
@@ -191,7 +209,7 @@ ConfigEntry parse_override(std::string_view text, std::string& problem) {
   const bool word = std::all_of(value.begin(), value.end(), [](char c) {
     return c == '.' || c == '+' || is_bare_key({&c, 1});
   });
-  if (value.empty()) return entry;
+  if (value.empty() || value == "nan" || value == "inf") return entry;  // words: no key takes such a number
   if (value.find_first_of("\n\r") != std::string::npos) return malformed(" on one line");
   try {
     const toml::table table = toml::parse("value = " + value);

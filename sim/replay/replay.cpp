@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "models/kernels/vector_target.h"
@@ -90,14 +91,25 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
   return statistics.finish(static_cast<double>(array.rows * array.cols * array.dot_width));
 }
 
-double reference_perplexity(const transformer::Model<float>& model, std::span<const Trace::Window> windows,
-                            const numerics::ParallelFor& parallel_for) {
+/// The fp32 forward's perplexity. Each window's likelihood must be the recorded one: gains leave the function alone, so
+/// another value means that tokens, weights or record were altered.
+double reference_perplexity(const Trace& trace, const transformer::Model<float>& model,
+                            std::span<const Trace::Window> windows, const numerics::ParallelFor& parallel_for) {
+  constexpr double kTolerance = 1e-4;  // fp32 sums in another order differ by far less
   double likelihood = 0;
   std::uint64_t num_tokens = 0;
-  for (const Trace::Window& window : windows) {
-    const WindowTokens tokens = split(window);
+  for (std::size_t index = 0; index < windows.size(); ++index) {
+    const WindowTokens tokens = split(windows[index]);
     const auto activations = transformer::run_reference(model, tokens.inputs, parallel_for);
-    likelihood += transformer::negative_log_likelihood(activations.at(model.ops.back().output), tokens.targets);
+    const double sum = transformer::negative_log_likelihood(activations.at(model.ops.back().output), tokens.targets);
+    const double recorded = windows[index].reference_nll;
+    if (!(std::abs(sum - recorded) <= kTolerance * std::max(1.0, std::abs(recorded)))) {
+      throw UserError(
+          ExitCode::kMalformedInput,
+          fmt::format("{}: /windows/{}/reference_nll: got {}; expected {:.6g}, what the weights and tokens give",
+                      (trace.directory / kTraceFile).string(), index, recorded, sum));
+    }
+    likelihood += sum;
     num_tokens += tokens.targets.size();
   }
   return perplexity(likelihood, num_tokens);
@@ -143,7 +155,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   result.accelerator_name = accelerator.name;
   result.accelerator_keys = accelerator.keys;
   result.clock_mhz = accelerator.config.clock.mhz;
-  result.reference_perplexity = reference_perplexity(model, windows, parallel_for);
+  result.reference_perplexity = reference_perplexity(trace, model, windows, parallel_for);
 
   Accelerator machine("accelerator", accelerator.config);
   std::size_t done = 0;

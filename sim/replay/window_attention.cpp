@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "models/numerics/check.h"
@@ -43,10 +44,28 @@ void WindowValues::scores(std::size_t scores_op, std::size_t head, Range rows) {
                               /*is_weight=*/false, ledgers_[scores_op], options_.parallel_for);
   Matrix<float>& accumulators = state.accumulators[{head, rows.begin}];
   accumulators = Matrix<float>(rows.size(), rows.end);
-  units::MatrixProductOptions options = product_options(scores_op, head, num_heads);
+  causal_scores(product_options(scores_op, head, num_heads), state.queries[{head, rows.begin}],
+                state.keys.at(kv_head_of(head)), rows, accumulators.view(), ledgers_[scores_op]);
+}
+
+/// Row t of the block gets the products with keys 0 .. t; what the mask hides is neither computed nor counted, so that
+/// events do not depend on the size of blocks.
+void WindowValues::causal_scores(units::MatrixProductOptions options, const units::Operand& queries,
+                                 const units::Operand& keys, Range rows, MatrixView<float> accumulators,
+                                 numerics::EventLedger& ledger) const {
+  constexpr std::size_t kRowsTogether = 16;  // their common keys are one product, the rest a triangle row by row
   options.origin = {static_cast<std::uint32_t>(rows.begin), 0};
-  units::matrix_product(state.queries[{head, rows.begin}], state.keys.at(kv_head_of(head)), {0, rows.size()},
-                        {0, rows.end}, variant_.attention, {}, options, accumulators.view(), ledgers_[scores_op]);
+  const auto multiply = [&](units::IndexRange some, units::IndexRange cols) {
+    if (cols.size() == 0) return;
+    units::matrix_product(queries, keys, some, cols, variant_.attention, {}, options,
+                          accumulators.rows_range(some.begin, some.end).cols_range(cols.begin, cols.end), ledger);
+  };
+  for (std::size_t first = 0; first < rows.size(); first += kRowsTogether) {
+    const std::size_t last = std::min(first + kRowsTogether, rows.size());
+    const std::size_t common = rows.begin + first + 1;
+    multiply({first, last}, {0, common});
+    for (std::size_t row = first + 1; row < last; ++row) multiply({row, row + 1}, {common, rows.begin + row + 1});
+  }
 }
 
 void WindowValues::scores_epilogue(std::size_t scores_op, std::size_t head, Range rows) {
@@ -60,15 +79,15 @@ void WindowValues::scores_epilogue(std::size_t scores_op, std::size_t head, Rang
   const std::size_t first = head * num_tokens_ + rows.begin;
   const MatrixView<float> block = y.view().rows_range(first, first + rows.size()).cols_range(0, rows.end);
   const float factor = 1.0F / std::sqrt(static_cast<float>(variant_.model.shape.head_size));
-  units::epilogue(state.accumulators.at(key).view(),
-                  {.row_scales = state.queries.at(key).scales,
-                   .col_scales = key_scales.empty() ? key_scales : key_scales.first(rows.end),
-                   .factor = factor,
-                   .bias = {}},
-                  variant_.activation, block, ledgers_[scores_op], options_.parallel_for);
-  // A block computes keys up to its last query; what a query must not see is masked, as the reference has it.
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    for (std::size_t col = rows.begin + row + 1; col < rows.end; ++col) block(row, col) = 0;
+    const std::size_t count = rows.begin + row + 1;  // causal: the rest stays 0, as the reference has it
+    const std::span<const float> query_scales = state.queries.at(key).scales;
+    units::epilogue(state.accumulators.at(key).view().rows_range(row, row + 1).cols_range(0, count),
+                    {.row_scales = query_scales.empty() ? query_scales : query_scales.subspan(row, 1),
+                     .col_scales = key_scales.empty() ? key_scales : key_scales.first(count),
+                     .factor = factor,
+                     .bias = {}},
+                    variant_.activation, block.rows_range(row, row + 1).cols_range(0, count), ledgers_[scores_op]);
   }
   state.accumulators.erase(key);
   state.queries.erase(key);
@@ -93,13 +112,34 @@ void WindowValues::values(std::size_t values_op, std::size_t head, Range rows) {
   state.queries[key] = units::quantize_operand(
       input(op.inputs[0]).view().rows_range(first, first + rows.size()).cols_range(0, rows.end), variant_.attention,
       /*is_weight=*/false, ledgers_[values_op], options_.parallel_for);
-  const units::Operand values = first_columns(state.values.at(kv_head_of(head)), rows.end);
+  const units::Operand& values = state.values.at(kv_head_of(head));
   Matrix<float>& accumulators = state.accumulators[key];
   accumulators = Matrix<float>(rows.size(), values.rows());
-  units::MatrixProductOptions options = product_options(values_op, head, num_heads);
-  options.origin = {static_cast<std::uint32_t>(rows.begin), 0};
-  units::matrix_product(state.queries[key], values, {0, rows.size()}, {0, values.rows()}, variant_.attention, {},
-                        options, accumulators.view(), ledgers_[values_op]);
+  causal_values(product_options(values_op, head, num_heads), state.queries[key], values, rows, accumulators.view(),
+                ledgers_[values_op]);
+}
+
+/// Row t sums over keys 0 .. t only. A product of the whole block adds zeros for the keys that the mask hides, which
+/// changes nothing and raises nothing unless a value is not finite (0 * inf) or the sum is a zero (its sign): then the
+/// rows, or those rows' bits, come from products of their own.
+void WindowValues::causal_values(units::MatrixProductOptions options, const units::Operand& probabilities,
+                                 const units::Operand& values, Range rows, MatrixView<float> accumulators,
+                                 numerics::EventLedger& ledger) const {
+  const auto multiply = [&](units::IndexRange some, std::size_t num_keys, numerics::EventLedger& events) {
+    options.origin = {static_cast<std::uint32_t>(rows.begin + some.begin), 0};
+    units::matrix_product(part_of(probabilities, some, num_keys), part_of(values, {0, values.rows()}, num_keys),
+                          {0, some.size()}, {0, values.rows()}, variant_.attention, {}, options,
+                          accumulators.rows_range(some.begin, some.end), events);
+  };
+  const bool finite = values.integer || std::all_of(values.values.data().begin(), values.values.data().end(),
+                                                    [](float value) { return std::isfinite(value); });
+  if (finite) multiply({0, rows.size()}, rows.end, ledger);
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const float* sums = accumulators.row(row);
+    const bool has_zero = std::any_of(sums, sums + accumulators.cols, [](float sum) { return sum == 0; });
+    numerics::EventLedger counted_already;
+    if (!finite || has_zero) multiply({row, row + 1}, rows.begin + row + 1, finite ? counted_already : ledger);
+  }
 }
 
 void WindowValues::values_epilogue(std::size_t values_op, std::size_t head, Range rows) {
@@ -121,14 +161,17 @@ void WindowValues::values_epilogue(std::size_t values_op, std::size_t head, Rang
   state.queries.erase(key);
 }
 
-/// The operand restricted to its first `count` columns: causal products end at the last key that takes part.
-units::Operand WindowValues::first_columns(const units::Operand& operand, std::size_t count) {
+/// Some rows and the first `num_cols` columns of an operand.
+units::Operand WindowValues::part_of(const units::Operand& operand, units::IndexRange rows, std::size_t num_cols) {
   units::Operand part;
   part.integer = operand.integer;
-  part.scales = operand.scales;
-  const auto copy = [count](const auto& from, auto& to) {
-    to = std::remove_cvref_t<decltype(to)>(from.rows(), count);
-    for (std::size_t row = 0; row < from.rows(); ++row) std::copy_n(from.row(row), count, to.row(row));
+  if (!operand.scales.empty()) {
+    part.scales.assign(operand.scales.begin() + static_cast<std::ptrdiff_t>(rows.begin),
+                       operand.scales.begin() + static_cast<std::ptrdiff_t>(rows.end));
+  }
+  const auto copy = [rows, num_cols](const auto& from, auto& to) {
+    to = std::remove_cvref_t<decltype(to)>(rows.size(), num_cols);
+    for (std::size_t row = 0; row < rows.size(); ++row) std::copy_n(from.row(rows.begin + row), num_cols, to.row(row));
   };
   if (operand.integer) {
     copy(operand.codes, part.codes);

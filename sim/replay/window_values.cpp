@@ -144,8 +144,10 @@ void WindowValues::rotate(std::size_t index, Range range) {
   const MatrixView<const float> x = input(op.inputs[0]).view();
   LinearState& state = linears_[index];
   if (state.rotated.rows() == 0) state.rotated = Matrix<float>(x.rows, x.cols);
+  const MatrixView<float> rotated = state.rotated.view().rows_range(range.begin, range.end);
   units::rotate(x.rows_range(range.begin, range.end), op.rotation.size, op.rotation.stride, variant_.config.rotate,
-                state.rotated.view().rows_range(range.begin, range.end), ledgers_[index], options_.parallel_for);
+                rotated, ledgers_[index], options_.parallel_for);
+  units::convert_rows(rotated, variant_.activation, Stage::kStorage, rotated, ledgers_[index], options_.parallel_for);
 }
 
 void WindowValues::smooth_statistics(std::size_t index) {

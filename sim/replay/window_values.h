@@ -68,7 +68,12 @@ class WindowValues final : public ValueEngine {
   units::MatrixProductOptions product_options(std::size_t op, std::size_t head, std::size_t num_heads) const;
   void embed(std::size_t op, Range rows);
   std::size_t kv_head_of(std::size_t head) const;
-  static units::Operand first_columns(const units::Operand& operand, std::size_t count);
+  static units::Operand part_of(const units::Operand& operand, units::IndexRange rows, std::size_t num_cols);
+  void causal_scores(units::MatrixProductOptions options, const units::Operand& queries, const units::Operand& keys,
+                     Range rows, numerics::MatrixView<float> accumulators, numerics::EventLedger& ledger) const;
+  void causal_values(units::MatrixProductOptions options, const units::Operand& probabilities,
+                     const units::Operand& values, Range rows, numerics::MatrixView<float> accumulators,
+                     numerics::EventLedger& ledger) const;
 
   const PreparedVariant& variant_;
   const WindowOptions options_;

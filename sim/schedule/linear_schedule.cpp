@@ -42,7 +42,8 @@ WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
   linear.bytes = {.input_row = row_bytes(linear.input),
                   .operand_row = packed_bytes(linear.depth, activation_bits(linear.mode)),
                   .weight_col = packed_bytes(linear.depth, weight_bits(linear.mode)),
-                  .output_element = packed_bytes(1, storage_bits(linear.op->output))};
+                  .output_element = packed_bytes(1, storage_bits(linear.op->output)),
+                  .depth = linear.depth};
   linear.tile = tile_linear(linear.op->name, num_tokens_, linear.columns, linear.bytes, config_);
   const bool scaled = linear.mode.integer || linear.mode.dynamic_scale;
   const bool converted = activation_bits(linear.mode) != storage_bits(linear.input);

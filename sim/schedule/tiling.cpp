@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "sim/base/error.h"
 
@@ -15,6 +16,10 @@ constexpr std::uint64_t kMaxRowsPerBlock = 64;  ///< more rows per command would
   throw UserError(ExitCode::kConfiguration,
                   fmt::format("scratchpad.bytes: got {}; {} needs at least {}", config.scratchpad.bytes, op, needed));
 }
+
+constexpr std::uint64_t kMaxColumnFolds = 4;  ///< larger weight blocks would only delay the first product
+
+constexpr std::uint64_t divide_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit; }
 
 /// The largest multiple of `unit` not above `value`, or `value` itself if it is smaller than `unit`.
 std::uint64_t round_down(std::uint64_t value, std::uint64_t unit) { return value < unit ? value : value / unit * unit; }
@@ -30,15 +35,27 @@ LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint6
   const std::uint64_t smallest = row_bytes + bytes.weight_col + bytes.output_element;
   if (smallest > capacity) refuse(op, smallest, config);
 
-  const std::uint64_t wanted_cols = std::min(array_cols, num_cols);
-  std::uint64_t rows = std::clamp<std::uint64_t>(capacity / 2 / row_bytes, 1, num_rows);
-  rows = rows < num_rows ? round_down(rows, array_rows) : rows;
-  for (;; rows = rows > array_rows ? round_down(rows / 2, array_rows) : rows / 2) {
+  // More rows mean fewer passes over the weights, fewer columns mean array columns without work: both cost time.
+  const auto cost = [&](const LinearTile& tile) {
+    const std::uint64_t row_blocks = divide_up(num_rows, tile.rows);
+    const std::uint64_t folds = divide_up(tile.rows, array_rows) * divide_up(tile.cols, array_cols);
+    const std::uint64_t array_steps = row_blocks * divide_up(num_cols, tile.cols) * folds * bytes.depth;
+    const std::uint64_t weight_bytes = row_blocks * num_cols * bytes.weight_col;
+    return std::max(static_cast<double>(array_steps),
+                    static_cast<double>(weight_bytes) / config.dram.bandwidth_bytes_per_cycle);
+  };
+  // Two blocks of rows at least, so that one is loaded and quantized while the other is multiplied.
+  const std::uint64_t most_rows = std::min(num_rows, divide_up(divide_up(num_rows, 2), array_rows) * array_rows);
+  std::optional<LinearTile> best;
+  for (std::uint64_t rows = most_rows;; rows = rows > array_rows ? round_down(rows - 1, array_rows) : rows - 1) {
     const std::uint64_t rest = capacity - std::min(capacity, rows * row_bytes);
     const std::uint64_t col_bytes = bytes.weight_col + rows * bytes.output_element;
-    const std::uint64_t double_buffered = std::min(rest / (2 * col_bytes), num_cols);
-    if (double_buffered >= wanted_cols) return {rows, round_down(double_buffered, array_cols)};
-    if (rows == 1) return {1, std::clamp<std::uint64_t>(rest / col_bytes, 1, num_cols)};
+    std::uint64_t cols = std::min(rest / (2 * col_bytes), num_cols);  // double buffered
+    if (cols == 0 && rows == 1 && !best) cols = 1;                    // one at a time, if nothing else fits
+    cols = std::min(round_down(cols, array_cols), kMaxColumnFolds * array_cols);
+    const LinearTile tile{rows, cols};
+    if (cols > 0 && (!best || cost(tile) < cost(*best))) best = tile;
+    if (rows == 1) return *best;
   }
 }
 

@@ -14,6 +14,7 @@ struct LinearBytes {
   std::uint64_t operand_row = 0;  ///< K elements in the operand format
   std::uint64_t weight_col = 0;   ///< K weights of one output channel
   std::uint64_t output_element = 0;
+  std::uint64_t depth = 0;  ///< K, in elements
 };
 
 /// A linear layer's block sizes: `rows` tokens are kept with their operands while `cols` output channels at a time
@@ -27,8 +28,8 @@ struct LinearTile {
   }
 };
 
-/// Picks the largest tile of whole array rows and columns that leaves room for two weight blocks; falls back to smaller
-/// ones. Throws UserError kConfiguration if one row and one column do not fit.
+/// Of the tiles that leave room for two weight blocks, the one that needs the least time of array and DRAM for passing
+/// the weights; the largest of those. Throws UserError kConfiguration if one row and one column do not fit.
 LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint64_t num_cols, const LinearBytes& bytes,
                        const units::AcceleratorConfig& config);
 

@@ -28,7 +28,8 @@ class ValueEngine {
   virtual void product(std::size_t op, Range rows, Range cols) = 0;
   virtual void epilogue(std::size_t op, Range rows, Range cols) = 0;
 
-  /// Attention of one query head; keys 0 .. rows.end - 1 take part (causal). `scores_op`, `softmax_op`, `values_op` are
+  /// Attention of one query head; query t sees keys 0 .. t (the array spends time on a whole block of keys, but values
+  /// and events are those of the causal part). `scores_op`, `softmax_op`, `values_op` are
   /// the three ops of the layer. keys_values() comes first, once per (layer, key/value head).
   virtual void keys_values(std::size_t scores_op, std::size_t values_op, std::size_t kv_head) = 0;
   virtual void scores(std::size_t scores_op, std::size_t head, Range rows) = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <vector>
 
 #include "sim/base/atomic_file.h"
@@ -92,6 +93,20 @@ ModelShape read_gpt2_shape(const JsonCursor& config) {
   return shape;
 }
 
+/// Refuses a checkpoint with layers that n_layer leaves out: it would silently become another model.
+void check_layers(const SafetensorsFile& weights, const ModelShape& shape) {
+  constexpr std::string_view kPrefix = "transformer.h.";
+  for (const auto& [name, info] : weights.tensors()) {
+    const std::size_t begin = name.find(kPrefix);
+    if (begin == std::string::npos) continue;
+    const int layer = std::atoi(name.c_str() + begin + kPrefix.size());
+    if (layer < shape.num_layers) continue;
+    throw UserError(ExitCode::kMalformedInput,
+                    fmt::format("{}: got tensor {}; expected layers 0..{}, by n_layer in config.json",
+                                weights.path().string(), name, shape.num_layers - 1));
+  }
+}
+
 void copy_bytes(const fs::path& from, const fs::path& to) {
   constexpr std::uint64_t kPieceBytes = 1 << 20;
   const InputFile input(from);
@@ -123,7 +138,7 @@ ImportedModel import_hugging_face(const fs::path& directory) {
   problems.throw_if_any();
   imported.name = fs::absolute(config_file).lexically_normal().parent_path().filename().string();
   const fs::path weights = directory / "model.safetensors";
-  const SafetensorsFile checked(weights);  // a malformed file is reported before anything is written
+  check_layers(SafetensorsFile(weights), imported.shape);  // reported before anything is written
   imported.sources = {config_file, weights};
   imported.write_weights = [weights](const fs::path& file) { copy_bytes(weights, file); };
   return imported;

@@ -34,6 +34,16 @@ std::string result_json(const std::string& command) {
   return without_provenance(run_guardbit(command + " --format json"));
 }
 
+/// Sizes of scratchpad that give blocks of different shapes, and what must not depend on them.
+std::string outputs_and_events(const std::string& command) {
+  std::string text;
+  for (const Json& op : Json::parse(result_json(command))["variants"][0]["ops"]) {
+    text +=
+        op["name"].get<std::string>() + " " + op["output_sha256"].get<std::string>() + " " + op["stages"].dump() + "\n";
+  }
+  return text;
+}
+
 class ReplayCliTest : public testing::Test {
  protected:
   TemporaryDirectory directory_;
@@ -75,21 +85,33 @@ TEST_F(ReplayCliTest, StochasticRoundingDependsOnTheSeedOnly) {
   EXPECT_NE(result_json(command + "--seed 8 --threads 1"), expected);
 }
 
-TEST_F(ReplayCliTest, ScratchpadSizeChangesCyclesAndNoValues) {
+TEST_F(ReplayCliTest, BlockSizesChangeCyclesOnly) {
   const std::filesystem::path trace = capture_small_model(directory_, 40);
-  const auto outputs = [&](const std::string& set) {
-    std::vector<std::string> digests;
-    const Json json = Json::parse(result_json(replay_command(trace, "edge", "--variants rrs " + set)));
-    for (const Json& op : json["variants"][0]["ops"]) digests.push_back(op["output_sha256"]);
-    return digests;
-  };
-  EXPECT_EQ(outputs("--set scratchpad.bytes=8192"), outputs(""));
+  for (const std::string& arithmetic :
+       {std::string("--variants rrs"), std::string("--variants none --residual-gain 30000"),
+        std::string(
+            "--variants none --set attention.accumulator.format=e4m5 --set attention.accumulator.rounding=rdn")}) {
+    const std::string command = replay_command(trace, "edge", arithmetic);
+    const std::string expected = outputs_and_events(command);
+    EXPECT_EQ(outputs_and_events(command + " --set scratchpad.bytes=9216"), expected) << arithmetic;
+    EXPECT_EQ(outputs_and_events(command + " --set scratchpad.bytes=9216 --set array.rows=8"), expected) << arithmetic;
+  }
+}
+
+TEST_F(ReplayCliTest, NarrowRotationFormatsGiveTheSameResultOnEveryTarget) {
+  const std::filesystem::path trace = capture_small_model(directory_, 12);
+  for (const char* format : {"fp8_e4m3", "fp8_e5m2", "tf32", "fp16"}) {
+    const std::string command = replay_command(trace, "fp16",
+                                               std::string("--variants rotate --set storage.activation=fp32 "
+                                                           "--set rotate.format=") +
+                                                   format);
+    EXPECT_EQ(result_json(command), result_json(command + " --vector-target scalar")) << format;
+  }
 }
 
 TEST_F(ReplayCliTest, OutputDirectoryHoldsEveryReport) {
   const std::filesystem::path trace = capture_short_trace(directory_, 1, 4);
-  const std::filesystem::path output = directory_ / "out/result";
-  std::filesystem::create_directories(directory_ / "out");
+  const std::filesystem::path output = directory_ / "new/deep/result";
   const std::string command = replay_command(trace, "edge", "--variants none -o " + output.string());
   ASSERT_EQ(run_guardbit(command).status, 0);
   for (const char* name : {"result.json", "result.jsonl", "result.csv", "result.txt"}) {
@@ -116,11 +138,50 @@ TEST_F(ReplayCliTest, InterruptLeavesNothingBehind) {
   EXPECT_TRUE(std::filesystem::is_empty(out));
 }
 
-TEST_F(ReplayCliTest, FullStandardOutputIsAnError) {
+TEST_F(ReplayCliTest, StandardOutputThatCannotBeWrittenIsAnError) {
   const std::filesystem::path trace = capture_short_trace(directory_, 1, 2);
-  const CommandResult result = run_guardbit(replay_command(trace, "edge", "--variants none >/dev/full"));
-  EXPECT_EQ(result.status, 74);
-  EXPECT_THAT(result.err, HasSubstr("standard output"));
+  for (const std::string& sink :
+       {std::string("--format json >/dev/full"), std::string(">/dev/full"), std::string(">&-")}) {
+    const CommandResult result = run_guardbit(replay_command(trace, "edge", "--variants none " + sink));
+    EXPECT_EQ(result.status, 74) << sink;
+    EXPECT_THAT(result.err, HasSubstr("standard output"));
+  }
+  EXPECT_EQ(run_guardbit("--help >/dev/full").status, 74);
+}
+
+TEST(ErrorCliTest, UnwritableStandardErrorKeepsTheStatus) {
+  EXPECT_EQ(
+      std::system((std::string("exec ") + GUARDBIT_BINARY + " config check /nowhere.toml 2>/dev/full").c_str()) >> 8,
+      66);
+}
+
+TEST(ErrorCliTest, EveryProblemHasALineOfItsOwn) {
+  const TemporaryDirectory directory;
+  const auto file = directory.write("bad.toml", "[array]\nrows = 0\ncolls = 3\n");
+  const CommandResult result = run_guardbit("config check " + file.string());
+  EXPECT_EQ(result.status, 78);
+  EXPECT_THAT(result.err, HasSubstr("bad.toml:2: array.rows: got 0"));
+  EXPECT_THAT(result.err, HasSubstr("\n" + directory.path().string() + "/bad.toml:3: array.colls"));
+}
+
+TEST(ErrorCliTest, DeepKeysAreRefusedBeforeTheyAreParsed) {
+  const TemporaryDirectory directory;
+  std::string key = "a";
+  for (int i = 0; i < 30000; ++i) key += ".a";
+  const CommandResult result = run_guardbit("config check " + directory.write("deep.toml", key + " = 1\n").string());
+  EXPECT_EQ(result.status, 78) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("deep.toml:1: got a line with more than 64"));
+}
+
+TEST_F(ReplayCliTest, AlteredTokensAreRefused) {
+  const std::filesystem::path trace = capture_small_model(directory_, 12);
+  std::ifstream stream(trace / "trace.json");
+  Json json = Json::parse(stream);
+  json["windows"][0]["tokens"][12] = 1;
+  directory_.write("trace/trace.json", json.dump());
+  const CommandResult result = run_guardbit(replay_command(trace, "edge", ""));
+  EXPECT_EQ(result.status, 65);
+  EXPECT_THAT(result.err, HasSubstr("/windows/0/reference_nll"));
 }
 
 struct BadCommand {
@@ -156,6 +217,10 @@ INSTANTIATE_TEST_SUITE_P(
                    "needs at least"},
         BadCommand{"UnknownFormat", replay_command(included_trace(), "edge", "--format xml"), 2, "xml"},
         BadCommand{"GainOutOfRange", replay_command(included_trace(), "edge", "--residual-gain 0"), 2, "residual-gain"},
+        BadCommand{"GainIsNotANumber", replay_command(included_trace(), "edge", "--residual-gain nan"), 2,
+                   "residual-gain"},
+        BadCommand{"NegativeWindows", replay_command(included_trace(), "edge", "--windows -1"), 2, "windows"},
+        BadCommand{"EmptyOutput", replay_command(included_trace(), "edge", "-o ''"), 2, "expected a path"},
         BadCommand{"TooManyChannels", replay_command(included_trace(), "edge", "--channel-gain 8 --channels 257"), 2,
                    "channels"},
         BadCommand{"CaptureMissingModel", "capture /nowhere --tokens /nowhere.json -o /tmp/guardbit-never", 66,

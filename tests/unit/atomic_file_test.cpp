@@ -199,10 +199,22 @@ TEST(OutputDirectoryTest, ContentThatAppearsMeanwhileIsNotReplaced) {
   EXPECT_EQ(directory.num_entries(), 1u);
 }
 
-TEST(OutputDirectoryTest, MissingParentCannotBeCreatedIn) {
+TEST(OutputDirectoryTest, MissingParentsAreCreatedAndGoAgainWithoutACommit) {
   const tests::TemporaryDirectory directory;
-  EXPECT_TRUE(refuses([&] { OutputDirectory(directory / "none" / "out", kNames); }, ExitCode::kCannotCreate,
-                      "none/out: cannot create a directory beside it: No such file"));
+  {
+    const OutputDirectory discarded(directory / "a/b/out", kNames);
+    EXPECT_TRUE(fs::is_directory(directory / "a/b"));
+  }
+  EXPECT_FALSE(fs::exists(directory / "a"));
+  OutputDirectory kept(directory / "a/b/out", kNames);
+  kept.commit();
+  EXPECT_TRUE(fs::is_directory(directory / "a/b/out"));
+}
+
+TEST(OutputDirectoryTest, ParentThatIsAFileIsAnError) {
+  const tests::TemporaryDirectory directory;
+  directory.write("file", "text");
+  EXPECT_TRUE(refuses([&] { OutputDirectory(directory / "file/x/out", kNames); }, ExitCode::kCannotCreate, "file/x"));
 }
 
 }  // namespace

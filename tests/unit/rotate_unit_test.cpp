@@ -27,6 +27,7 @@ void reference_transform(std::vector<float>& t, const ReferenceSteps& round, Eve
   const std::size_t odd = t.size() >> std::countr_zero(t.size());
   const std::size_t m = odd == 1 ? 1 : 4 * odd;
   const std::size_t run = t.size() / m;
+  for (float& value : t) value = round.convert(value, events);
   for (std::size_t h = 1; h < run; h *= 2) {
     for (std::size_t i = 0; i < t.size(); ++i) {
       if ((i % run & h) != 0) continue;
@@ -47,7 +48,7 @@ void reference_transform(std::vector<float>& t, const ReferenceSteps& round, Eve
     }
   }
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(size)));
-  for (float& value : t) value = size == 1 ? round.convert(value, events) : round.multiply(value, scale, events);
+  for (float& value : t) value = round.multiply(value, scale, events);
 }
 
 TEST(RotateUnitTest, EqualsTheStepsInReferenceOperations) {

@@ -137,7 +137,7 @@ TEST(ScheduleTest, CountsMultiplyAccumulatesOfLinearLayers) {
 TEST(TilingTest, NamesTheSmallestScratchpadThatWouldDo) {
   units::AcceleratorConfig config = small_config();
   config.scratchpad.bytes = 1024;
-  const LinearBytes bytes{.input_row = 1000, .operand_row = 250, .weight_col = 250, .output_element = 2};
+  const LinearBytes bytes{.input_row = 1000, .operand_row = 250, .weight_col = 250, .output_element = 2, .depth = 256};
   try {
     (void)tile_linear("layers.0.mlp.down", 16, 16, bytes, config);
     FAIL() << "1502 bytes do not fit 1024";
@@ -153,10 +153,21 @@ TEST(TilingTest, NamesTheSmallestScratchpadThatWouldDo) {
 TEST(TilingTest, PrefersWholeArrayRowsAndColumns) {
   units::AcceleratorConfig config = small_config();
   config.scratchpad.bytes = 65536;
-  const LinearBytes bytes{.input_row = 512, .operand_row = 128, .weight_col = 128, .output_element = 2};
+  const LinearBytes bytes{.input_row = 512, .operand_row = 128, .weight_col = 128, .output_element = 2, .depth = 256};
   const LinearTile tile = tile_linear("op", 1000, 1000, bytes, config);
   EXPECT_EQ(tile.rows % 4, 0);
   EXPECT_EQ(tile.cols % 8, 0);
+  EXPECT_LE(tile.held_bytes(bytes) + 2 * tile.block_bytes(bytes, tile.rows, tile.cols), 65536);
+}
+
+TEST(TilingTest, ASmallScratchpadKeepsManyRowsAndFewColumns) {
+  units::AcceleratorConfig config = small_config();
+  config.array.rows = config.array.cols = 32;
+  config.scratchpad.bytes = 65536;
+  // 32 columns of 1024 fp32 weights do not fit twice beside anything; one row at a time would load them 64 times.
+  const LinearBytes bytes{.input_row = 4096, .operand_row = 0, .weight_col = 4096, .output_element = 4, .depth = 1024};
+  const LinearTile tile = tile_linear("op", 64, 1024, bytes, config);
+  EXPECT_GE(tile.rows, 4);
   EXPECT_LE(tile.held_bytes(bytes) + 2 * tile.block_bytes(bytes, tile.rows, tile.cols), 65536);
 }
 

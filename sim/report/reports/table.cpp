@@ -80,8 +80,16 @@ std::string cycles_by_unit(const ReplayResult& result) {
                    {"output stall %"},
                    {"token wait %"},
                    {"idle %"}});
-  for (const VariantResult& variant : result.variants) {
+  for (auto variant_at = result.variants.begin(); variant_at != result.variants.end(); ++variant_at) {
+    const VariantResult& variant = *variant_at;
     std::string name = variant.name;
+    const auto same = std::find_if(result.variants.begin(), variant_at, [&](const VariantResult& earlier) {
+      return earlier.cycles.units == variant.cycles.units;
+    });
+    if (same != variant_at) {
+      table.add_row({name, "as " + same->name, "", "", "", "", "", ""});
+      continue;
+    }
     for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
       const UnitCycles& cycles = variant.cycles.units[unit];
       if (cycles.idle == cycles.total()) continue;
