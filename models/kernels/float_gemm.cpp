@@ -127,6 +127,7 @@ void run_reference(MatrixView<const float> a, MatrixView<const float> b, const a
 
 bool is_vectorized(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
   static_cast<void>(operands);
+  if (spec.reduce != arith::Reduce::kSequential && spec.reduce != arith::Reduce::kTree) return false;
   if (spec.interleave != 1 || !has_lane_rounder(spec.inner)) return false;
   if (spec.promote_every != 0 && !has_lane_rounder(spec.outer)) return false;
   if (!spec.product) return true;
