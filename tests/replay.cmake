@@ -1,6 +1,6 @@
 # Tests of replay and of the command line; included by tests/CMakeLists.txt.
 foreach(test cli_test replay_fidelity_test)
-  guardbit_test(system/${test}.cpp LINK nlohmann_json::nlohmann_json LABELS system)
+  guardbit_test(system/${test}.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS system)
   add_dependencies(${test} guardbit)
   target_compile_definitions(${test} PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
 endforeach()

@@ -22,70 +22,63 @@ bool has_lane_rounder(const FloatSpec& spec) {
   return spec.rounding == RoundingMode::kTiesToEven || spec.rounding == RoundingMode::kTowardZero;
 }
 
-/// Packed B panels or A row blocks with their random words.
-struct PackedOperand {
-  std::vector<PackedPanel> panels;
+constexpr std::size_t tiles(std::size_t length, std::size_t width) { return (length + width - 1) / width; }
 
-  PackedOperand(MatrixView<const float> lines, std::size_t width, const GemmPlan& plan, std::uint32_t first_index,
-                bool is_row, const numerics::ParallelFor& parallel_for)
-      : panels((lines.rows + width - 1) / width) {
-    numerics::run_parallel(parallel_for, panels.size(), [&](std::size_t i) {
-      const FloatEnvironment environment;
-      const std::size_t begin = i * width;
-      pack_panel(lines.rows_range(begin, std::min(begin + width, lines.rows)), width, plan, panels[i]);
-      if (plan.fast == FastKernel::kHalf) add_half_codes(is_row, panels[i]);
-      add_random_words(first_index + static_cast<std::uint32_t>(begin), width, plan, is_row, panels[i]);
-    });
-  }
-
- private:
-  static void add_half_codes(bool is_row, PackedPanel& panel) {
-    if (is_row) {
-      panel.half_pairs.resize(panel.values.size());
-      pack_half_pairs(panel.values, panel.half_pairs);
-    } else {
-      panel.half_codes.resize(panel.values.size());
-      pack_half(panel.values, panel.half_codes);
+/// Random words of a panel's rows or columns for every step of the inner stage.
+void add_random_words(std::uint32_t first_index, std::size_t width, const GemmPlan& plan, bool is_row,
+                      PackedPanel& panel) {
+  const numerics::RandomStream stream = arith::stage_stream(plan.stream, arith::RandomStage::kInner);
+  panel.random_words.resize(plan.num_random_steps * width);
+  for (std::size_t step = 0; step < plan.num_random_steps; ++step) {
+    for (std::size_t i = 0; i < width; ++i) {
+      const auto index = first_index + static_cast<std::uint32_t>(i);
+      const auto random_step = static_cast<std::uint32_t>(step);
+      panel.random_words[step * width + i] =
+          is_row ? stream.row_word(index, random_step) : stream.column_word(index, random_step);
     }
   }
-  static void add_random_words(std::uint32_t first_index, std::size_t width, const GemmPlan& plan, bool is_row,
-                               PackedPanel& panel) {
-    const numerics::RandomStream stream = arith::stage_stream(plan.stream, arith::RandomStage::kInner);
-    panel.random_words.resize(plan.num_random_steps * width);
-    for (std::size_t step = 0; step < plan.num_random_steps; ++step) {
-      for (std::size_t i = 0; i < width; ++i) {
-        const auto index = first_index + static_cast<std::uint32_t>(i);
-        const auto random_step = static_cast<std::uint32_t>(step);
-        panel.random_words[step * width + i] =
-            is_row ? stream.row_word(index, random_step) : stream.column_word(index, random_step);
-      }
-    }
-  }
-};
+}
 
-/// All tiles of one row block.
-void run_row_block(const GemmPlan& plan, const PackedPanel& rows, const PackedOperand& columns, std::size_t first_row,
-                   std::span<const float> scales, arith::OutputIndex first, MatrixView<float> c,
-                   AccumulationEvents& events) {
-  const FloatEnvironment environment;
+/// Rows [block * kTileRows, ...) of a (M, K).
+PackedPanel pack_row_block(MatrixView<const float> a, std::size_t block, const GemmPlan& plan,
+                           arith::OutputIndex first) {
+  const std::size_t begin = block * kTileRows;
+  PackedPanel panel;
+  pack_panel(a.rows_range(begin, std::min(begin + kTileRows, a.rows)), kTileRows, plan, panel);
+  if (plan.fast == FastKernel::kHalf) {
+    panel.half_pairs.resize(panel.values.size());
+    pack_half_pairs(panel.values, panel.half_pairs);
+  }
+  add_random_words(first.row + static_cast<std::uint32_t>(begin), kTileRows, plan, /*is_row=*/true, panel);
+  return panel;
+}
+
+/// Columns [index * kTileCols, ...) of b (K, N).
+PackedPanel pack_column_panel(MatrixView<const float> b, std::size_t index, const GemmPlan& plan,
+                              arith::OutputIndex first) {
+  const std::size_t begin = index * kTileCols;
+  PackedPanel panel;
+  pack_panel(b.cols_range(begin, std::min(begin + kTileCols, b.cols)).transposed(), kTileCols, plan, panel);
+  if (plan.fast == FastKernel::kHalf) {
+    panel.half_codes.resize(panel.values.size());
+    pack_half(panel.values, panel.half_codes);
+  }
+  add_random_words(first.column + static_cast<std::uint32_t>(begin), kTileCols, plan, /*is_row=*/false, panel);
+  return panel;
+}
+
+/// One tile: job's operands are set; its place in c and the results are set here.
+void run_tile_of(TileJob job, std::size_t first_row, std::size_t first_col, arith::OutputIndex first,
+                 MatrixView<float> c) {
   alignas(64) float result[kTileRows * kTileCols];
-  for (std::size_t panel = 0; panel < columns.panels.size(); ++panel) {
-    const std::size_t first_col = panel * kTileCols;
-    TileJob job{.plan = &plan,
-                .a = &rows,
-                .b = &columns.panels[panel],
-                .scales = scales,
-                .rows = std::min(kTileRows, c.rows - first_row),
-                .cols = std::min(kTileCols, c.cols - first_col),
-                .first = {first.row + static_cast<std::uint32_t>(first_row),
-                          first.column + static_cast<std::uint32_t>(first_col)},
-                .result = result,
-                .events = &events};
-    run_tile(job);
-    for (std::size_t row = 0; row < job.rows; ++row) {
-      for (std::size_t col = 0; col < job.cols; ++col) {
-        c(first_row + row, first_col + col) = result[row * kTileCols + col];
-      }
+  job.rows = std::min(kTileRows, c.rows - first_row);
+  job.cols = std::min(kTileCols, c.cols - first_col);
+  job.first = {first.row + static_cast<std::uint32_t>(first_row), first.column + static_cast<std::uint32_t>(first_col)};
+  job.result = result;
+  run_tile(job);
+  for (std::size_t row = 0; row < job.rows; ++row) {
+    for (std::size_t col = 0; col < job.cols; ++col) {
+      c(first_row + row, first_col + col) = result[row * kTileCols + col];
     }
   }
 }
@@ -97,14 +90,15 @@ numerics::EventCounts only_wanted(numerics::EventCounts counts, numerics::EventS
   return counts;
 }
 
-/// Runs body(row block, its events) for each block of kTileRows rows and merges the wanted events in order.
+/// Runs body(task, its events) for each task and merges the wanted events in order.
 template <class Body>
-void for_each_row_block(const GemmOptions& options, std::size_t num_rows, AccumulationEvents& events,
-                        const Body& body) {
-  std::vector<AccumulationEvents> block_events((num_rows + kTileRows - 1) / kTileRows);
-  numerics::run_parallel(options.parallel_for, block_events.size(),
-                         [&](std::size_t block) { body(block, block_events[block]); });
-  for (const AccumulationEvents& added : block_events) {
+void for_each_task(const GemmOptions& options, std::size_t num_tasks, AccumulationEvents& events, const Body& body) {
+  std::vector<AccumulationEvents> task_events(num_tasks);
+  numerics::run_parallel(options.parallel_for, num_tasks, [&](std::size_t task) {
+    const FloatEnvironment environment;
+    body(task, task_events[task]);
+  });
+  for (const AccumulationEvents& added : task_events) {
     events.product += only_wanted(added.product, options.wanted);
     events.inner += only_wanted(added.inner, options.wanted);
     events.outer += only_wanted(added.outer, options.wanted);
@@ -114,7 +108,7 @@ void for_each_row_block(const GemmOptions& options, std::size_t num_rows, Accumu
 void run_reference(MatrixView<const float> a, MatrixView<const float> b, const arith::AccumulationSpec& spec,
                    std::span<const float> scales, const GemmOptions& options, MatrixView<float> c,
                    AccumulationEvents& events) {
-  for_each_row_block(options, c.rows, events, [&](std::size_t block, AccumulationEvents& added) {
+  for_each_task(options, tiles(c.rows, kTileRows), events, [&](std::size_t block, AccumulationEvents& added) {
     const std::size_t begin = block * kTileRows;
     const std::size_t end = std::min(begin + kTileRows, c.rows);
     const arith::OutputIndex first{options.first.row + static_cast<std::uint32_t>(begin), options.first.column};
@@ -146,11 +140,29 @@ void gemm(MatrixView<const float> a, MatrixView<const float> b, const OperandFor
   const GemmPlan plan(operands, spec, a.cols, options);
   GUARDBIT_CHECK(scales.empty() || (spec.promote_every != 0 && scales.size() == plan.chunks.size()),
                  "there is a scale per promoted chunk");
-  const PackedOperand rows(a, kTileRows, plan, options.first.row, /*is_row=*/true, options.parallel_for);
-  const PackedOperand columns(b.transposed(), kTileCols, plan, options.first.column, /*is_row=*/false,
-                              options.parallel_for);
-  for_each_row_block(options, c.rows, events, [&](std::size_t block, AccumulationEvents& added) {
-    run_row_block(plan, rows.panels[block], columns, block * kTileRows, scales, options.first, c, added);
+  std::vector<PackedPanel> row_blocks(tiles(c.rows, kTileRows));
+  numerics::run_parallel(options.parallel_for, row_blocks.size(), [&](std::size_t block) {
+    const FloatEnvironment worker_environment;
+    row_blocks[block] = pack_row_block(a, block, plan, options.first);
+  });
+  // A task is one packed panel of b, which stays in the cache, times a group of row blocks: many rows, so that packing
+  // costs little, but not all, so that narrow matrices keep several threads busy.
+  constexpr std::size_t kGroup = 64;
+  const std::size_t num_panels = tiles(c.cols, kTileCols);
+  const std::size_t num_groups = tiles(row_blocks.size(), kGroup);
+  for_each_task(options, num_panels * num_groups, events, [&](std::size_t task, AccumulationEvents& added) {
+    const std::size_t panel_index = task % num_panels;
+    const std::size_t first_block = task / num_panels * kGroup;
+    const PackedPanel panel = pack_column_panel(b, panel_index, plan, options.first);
+    TileJob job;
+    job.plan = &plan;
+    job.b = &panel;
+    job.scales = scales;
+    job.events = &added;
+    for (std::size_t block = first_block; block < std::min(first_block + kGroup, row_blocks.size()); ++block) {
+      job.a = &row_blocks[block];
+      run_tile_of(job, block * kTileRows, panel_index * kTileCols, options.first, c);
+    }
   });
 }
 

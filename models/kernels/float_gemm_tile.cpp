@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <type_traits>
 
 #include "models/kernels/float_gemm_chunk.h"
 
@@ -17,27 +16,12 @@ namespace guardbit::kernels::HWY_NAMESPACE {
 
 using numerics::RoundingMode;
 
-/// Calls body with the rounding mode and whether events are counted as types' constants.
-template <class Body>
-void with_mode(RoundingMode mode, bool counts, const Body& body) {
-  const auto with_counts = [&](auto constant) {
-    counts ? body(constant, std::true_type()) : body(constant, std::false_type());
-  };
-  if (mode == RoundingMode::kTowardZero) {
-    with_counts(std::integral_constant<RoundingMode, RoundingMode::kTowardZero>());
-  } else if (mode == RoundingMode::kStochastic) {
-    with_counts(std::integral_constant<RoundingMode, RoundingMode::kStochastic>());
-  } else {
-    with_counts(std::integral_constant<RoundingMode, RoundingMode::kTiesToEven>());
-  }
-}
-
 void run_chunk(const TileJob& job, std::size_t chunk_index, TileState& state) {
   const GemmPlan& plan = *job.plan;
   with_mode(plan.inner.rounding, plan.counts, [&](auto mode, auto counts) {
     if (plan.spec.reduce == arith::Reduce::kTree) {
       if (run_tree_chunk(job, plan.chunks[chunk_index], state.inner)) return;
-      run_exact_tree<mode.value, counts.value>(job, chunk_index, state);
+      run_exact_tree(job, chunk_index, state.inner);
     } else {
       const auto run_exact = [&](KBlock range) { run_exact_sequential<mode.value, counts.value>(job, range, state); };
       run_sequential_chunk(job, plan.chunks[chunk_index], run_exact, state.inner);

@@ -19,8 +19,8 @@ struct OperandFormats {
 struct GemmOptions {
   numerics::EventSet wanted = numerics::EventSet::all();  ///< counters to keep; others stay 0. Never changes bits.
   numerics::RandomStream stream;
-  arith::OutputIndex first;               ///< index of output (0, 0), as in gemm_reference
-  numerics::ParallelFor parallel_for;     ///< empty: one thread
+  arith::OutputIndex first;            ///< index of output (0, 0), as in gemm_reference
+  numerics::ParallelFor parallel_for;  ///< empty: one thread
 };
 
 /// c = a * b after `spec`; arguments as arith::gemm_reference. Specs without a vector kernel run the reference (the

@@ -4,8 +4,25 @@
 #include <string>
 
 #include "tests/support/run_guardbit.h"
+#include "tests/support/small_trace.h"
 
 namespace guardbit::tests {
+
+/// Captures one window of `num_tokens` inputs from a small random llama-type model (grouped-query attention, sizes that
+/// are no powers of two) into `directory`/trace.
+inline std::filesystem::path capture_small_model(const TemporaryDirectory& directory, int num_tokens) {
+  const Llama2cSizes sizes{
+      .dim = 48, .hidden_dim = 172, .n_layers = 2, .n_heads = 4, .n_kv_heads = 2, .vocab_size = 37, .seq_len = 64};
+  const auto model = directory.write("small.bin", llama2c_checkpoint(sizes));
+  std::string ids;
+  for (int token = 0; token <= num_tokens; ++token) ids += (token > 0 ? "," : "") + std::to_string(token * 11 % 37);
+  const auto tokens = directory.write("tokens.json", "{\"windows\":[[" + ids + "]]}");
+  const std::filesystem::path trace = directory / "trace";
+  const CommandResult captured =
+      run_guardbit("capture " + model.string() + " --tokens " + tokens.string() + " -o " + trace.string());
+  if (captured.status != 0) throw std::runtime_error("capture failed: " + captured.err);
+  return trace;
+}
 
 /// Captures `num_windows` windows of `num_tokens` inputs each from the model of traces/kjv-gpt2 into `directory`/trace.
 inline std::filesystem::path capture_short_trace(const TemporaryDirectory& directory, int num_windows, int num_tokens) {
