@@ -14,4 +14,5 @@ guardbit_test(differential/multiply_add_test.cpp LINK guardbit_arith LABELS diff
 guardbit_test(differential/mpfr_test.cpp LINK guardbit_arith mpfr gmp LABELS differential)
 guardbit_test(differential/accumulator_rational_test.cpp LINK guardbit_arith LABELS differential)
 guardbit_test(unit/accumulator_test.cpp LINK guardbit_arith LABELS unit)
+guardbit_test(unit/presets_test.cpp LINK guardbit_arith LABELS unit)
 guardbit_test(conformance/accumulator_conformance_test.cpp LINK guardbit_arith LABELS unit)

@@ -46,7 +46,7 @@ WideInteger round_to_fraction(const Unrounded& value, int fraction_bits, Roundin
   if (shift >= 0) return {value.significand, shift, value.negative};
   const Uint128 kept =
       round_significand(value.significand, -shift, value.sticky, value.negative, rounding, random_bits, random);
-  const bool exact = !value.sticky && -shift < 128 && (kept << -shift) == value.significand && kept != 0;
+  const bool exact = !value.sticky && -shift < 128 && (kept << -shift) == value.significand;
   if (!exact) *inexact = true;
   return {kept, 0, value.negative};
 }
