@@ -27,16 +27,21 @@ constexpr std::size_t tiles(std::size_t length, std::size_t width) { return (len
 /// Random words of a panel's rows or columns for every step of the inner stage.
 void add_random_words(std::uint32_t first_index, std::size_t width, const GemmPlan& plan, bool is_row,
                       PackedPanel& panel) {
-  const numerics::RandomStream stream = arith::stage_stream(plan.stream, arith::RandomStage::kInner);
   panel.random_words.resize(plan.num_random_steps * width);
-  for (std::size_t step = 0; step < plan.num_random_steps; ++step) {
-    for (std::size_t i = 0; i < width; ++i) {
-      const auto index = first_index + static_cast<std::uint32_t>(i);
-      const auto random_step = static_cast<std::uint32_t>(step);
-      panel.random_words[step * width + i] =
-          is_row ? stream.row_word(index, random_step) : stream.column_word(index, random_step);
-    }
-  }
+  const RandomWords which{.stream = arith::stage_stream(plan.stream, arith::RandomStage::kInner),
+                          .first_index = first_index,
+                          .width = width,
+                          .is_row = is_row,
+                          .mask = plan.inner.random_mask,
+                          .shift = plan.narrow.random_shift};
+  random_words(which, plan.num_random_steps, panel.random_words.data());
+}
+
+void add_scaled_values(float scale, PackedPanel& panel) {
+  if (scale == 0) return;
+  panel.scaled_values.resize(panel.values.size());
+  std::transform(panel.values.begin(), panel.values.end(), panel.scaled_values.begin(),
+                 [scale](float value) { return value * scale; });
 }
 
 /// Rows [block * kTileRows, ...) of a (M, K).
@@ -49,6 +54,7 @@ PackedPanel pack_row_block(MatrixView<const float> a, std::size_t block, const G
     panel.half_pairs.resize(panel.values.size());
     pack_half_pairs(panel.values, panel.half_pairs);
   }
+  add_scaled_values(plan.narrow.a_scale, panel);
   add_random_words(first.row + static_cast<std::uint32_t>(begin), kTileRows, plan, /*is_row=*/true, panel);
   return panel;
 }
@@ -63,6 +69,7 @@ PackedPanel pack_column_panel(MatrixView<const float> b, std::size_t index, cons
     panel.half_codes.resize(panel.values.size());
     pack_half(panel.values, panel.half_codes);
   }
+  add_scaled_values(plan.narrow.b_scale, panel);
   add_random_words(first.column + static_cast<std::uint32_t>(begin), kTileCols, plan, /*is_row=*/false, panel);
   return panel;
 }

@@ -174,6 +174,11 @@ void run_narrow_chunk(const TileJob& job, const KChunk& chunk, const RunExact& r
     const bool can_underflow = !cannot_underflow(plan, products);
     StepRange range = step_range(job, plan.blocks[block], acc);
     range.plain = !can_underflow && !(nearest && may_have_negative_zero);
+    if (!range.plain && fits_scaled_domain(plan, products)) {
+      range.scaled = true;
+      range.a = job.a->scaled_values.data() + plan.blocks[block].begin * kTileRows;
+      range.b = job.b->scaled_values.data() + plan.blocks[block].begin * kTileCols;
+    }
     range.bounded = products.all_finite && bound.advance(products, range.length, limit);
     const StepCounting counting = !counts_steps ? StepCounting::kNone
                                   : range.plain ? StepCounting::kInexact

@@ -138,6 +138,13 @@ NarrowRounding narrow_rounding(const OperandFormats& operands, const FloatSpec& 
   rounding.tiny_threshold = static_cast<float>(tiny_threshold_of(spec));  // p + 1 bits: exact
   rounding.sum_limit = std::min(largest_safe_sum(spec), kLargestSum);
   rounding.keep_mask = ~((1u << drop_bits) - 1);
+  if (rounding.mode != NarrowRounding::Mode::kNearest && format.emin() <= 0) {
+    const int exponent = numerics::kFp32.emin() - format.emin();
+    rounding.a_scale_exponent = exponent / 2;
+    rounding.b_scale_exponent = exponent - exponent / 2;
+    rounding.a_scale = std::ldexp(1.0F, rounding.a_scale_exponent);
+    rounding.b_scale = std::ldexp(1.0F, rounding.b_scale_exponent);
+  }
   return rounding;
 }
 

@@ -82,17 +82,19 @@ struct GemmPlan {
   std::vector<KChunk> chunks;
   OperandFormats operands;
   FastKernel fast;
-  NarrowRounding narrow;             ///< only for kNarrow and kNarrowTree
+  NarrowRounding narrow;             ///< only for kNarrow and kNarrowTree, else of default values
   std::size_t num_random_steps = 0;  ///< of the inner stage; 0 unless it rounds stochastically
 };
 
 /// One row block or column panel of an operand: k-major, padded with +0.
 struct PackedPanel {
-  std::vector<float> values;                // (K, kTileRows or kTileCols)
-  std::vector<BlockSummary> summaries;      // (blocks)
-  std::vector<std::uint32_t> random_words;  // (random steps, kTileRows or kTileCols), stochastic only
-  std::vector<std::uint16_t> half_codes;    // (K, kTileCols), B if plan.fast is kHalf
-  std::vector<std::uint32_t> half_pairs;    // (K, kTileRows), A if plan.fast is kHalf
+  std::vector<float> values;            // (K, kTileRows or kTileCols)
+  std::vector<float> scaled_values;     // values times the scale of plan.narrow, if there is one
+  std::vector<BlockSummary> summaries;  // (blocks)
+  /// (random steps, kTileRows or kTileCols): n bits from plan.narrow.random_shift up; stochastic only
+  std::vector<std::uint32_t> random_words;
+  std::vector<std::uint16_t> half_codes;  // (K, kTileCols), B if plan.fast is kHalf
+  std::vector<std::uint32_t> half_pairs;  // (K, kTileRows), A if plan.fast is kHalf
 };
 
 /// One tile's work.

@@ -27,9 +27,10 @@ BlockProducts::BlockProducts(const TileJob& job, std::size_t block) {
   const BlockSummary& b = job.b->summaries[block];
   all_finite = std::max(a.max_code, b.max_code) < kInfinityCode;
   max_magnitude = value_of(a.max_code) * value_of(b.max_code);
-  quantum_exponent = max_magnitude == 0
-                         ? std::max(job.plan->inner_quantum_exponent(), 0)
-                         : lowest_bit(a.min_code, job.plan->operands.a) + lowest_bit(b.min_code, job.plan->operands.b);
+  a_quantum_exponent = lowest_bit(a.min_code, job.plan->operands.a);
+  b_quantum_exponent = lowest_bit(b.min_code, job.plan->operands.b);
+  quantum_exponent =
+      max_magnitude == 0 ? std::max(job.plan->inner_quantum_exponent(), 0) : a_quantum_exponent + b_quantum_exponent;
 }
 
 double bound_after(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length) {
@@ -41,6 +42,12 @@ double bound_after(const RoundingConstants& inner, double max_acc, const BlockPr
                        : inner.rounding == numerics::RoundingMode::kTiesToEven ? inner.quantum / 2
                                                                                : inner.quantum;
   return (max_acc + steps * (products.max_magnitude + inner.min_normal)) * std::exp(steps * error) * kSlack;
+}
+
+bool fits_scaled_domain(const GemmPlan& plan, const BlockProducts& products) {
+  const int floor = numerics::kFp32.quantum_exponent();
+  return plan.narrow.a_scale != 0 && products.a_quantum_exponent + plan.narrow.a_scale_exponent >= floor &&
+         products.b_quantum_exponent + plan.narrow.b_scale_exponent >= floor;
 }
 
 bool cannot_underflow(const GemmPlan& plan, const BlockProducts& products) {

@@ -37,6 +37,12 @@ struct NarrowRounding {
   std::uint32_t keep_mask = 0;    ///< the p leading significand bits of a binary32 code, and what is above
   std::uint32_t random_mask = 0;  ///< kStochastic: n ones
   int random_shift = 0;           ///< kStochastic: of the random bits, to just below the kept ones
+  /// Multiplying operands with these (and accumulators with their product) makes 2^emin binary32's smallest normal
+  /// number: dropping low bits of a code then rounds subnormals too. Operands may not fit; 0: there is no such domain.
+  float a_scale = 0;
+  float b_scale = 0;
+  int a_scale_exponent = 0;
+  int b_scale_exponent = 0;
 };
 
 /// Steps [0, length) on one tile; finite operands unless counting is kNone and reject_infinities is false.
@@ -45,12 +51,13 @@ struct StepRange {
   const float* b = nullptr;                 ///< (length, 32) carriers
   const std::uint32_t* a_halves = nullptr;  ///< (length, 8) binary16 codes, each twice in a word; half kernel only
   const std::uint16_t* b_halves = nullptr;  ///< (length, 32) binary16 codes; half kernel only
-  const std::uint32_t* a_random = nullptr;  ///< (length, 8) random words, kStochastic only
+  const std::uint32_t* a_random = nullptr;  ///< (length, 8) random bits shifted by random_shift, kStochastic only
   const std::uint32_t* b_random = nullptr;  ///< (length, 32)
   std::size_t length = 0;
   bool truncate = false;           ///< rtz instead of rne; half and single kernels
   bool reject_infinities = false;  ///< give up if an accumulator ends infinite or NaN; half and single kernels
   bool plain = false;              ///< narrow kernel: no sum underflows and no accumulator is -0
+  bool scaled = false;             ///< narrow kernel, not kNearest: operands are scaled; sums may underflow
   bool bounded = false;            ///< narrow kernel: no sum exceeds rounding.sum_limit
   float* acc = nullptr;            ///< (8, 32) carriers
 };
