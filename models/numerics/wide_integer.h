@@ -31,6 +31,8 @@ class WideInteger {
   bool fits(int bits) const { return wrapped(bits) == *this; }
   /// The low `bits` bits, read as a two's-complement number.
   WideInteger wrapped(int bits) const;
+  /// The low 64 bits as a two's-complement number.
+  std::int64_t low_bits() const { return static_cast<std::int64_t>(limbs_[0]); }
   /// Bit `index` of the two's-complement representation.
   bool bit(int index) const;
   /// The value times 2^exponent, exact up to 110 significant bits, then with the rest in the sticky bit. Zero is +0.
