@@ -16,8 +16,9 @@ constexpr std::uint8_t kE8M0Nan = 0xFF;
 constexpr int kInt8FractionBits = 6;
 constexpr std::int64_t kInt8Max = 127;
 
-/// value / divisor, both finite and not zero: 73 quotient bits or more, the rest in the sticky bit. Dividing by a power
-/// of two is exact.
+/// value / divisor, both finite and not zero: 73 quotient bits or more, the rest in the sticky bit (never decisive:
+/// with divisors of 28 bits a quotient that is no short number shows within 60 bits). Dividing by a power of two is
+/// exact.
 Unrounded quotient(const Unrounded& value, const Unrounded& divisor) {
   constexpr int kDividendBits = 126;
   const int shift = kDividendBits - bit_width(value.significand);

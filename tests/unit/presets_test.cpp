@@ -110,6 +110,9 @@ TEST(VoltaTest, HalfPrecisionOutputIsRoundedToNearestEvenPerStep) {
 TEST(HopperTest, FourteenBitsSurvive) {
   EXPECT_EQ(sum("hopper_fp8", {16, 0x1p-9F}).value, 16.0F + 0x1p-9F);  // F = 13: 2^4 * 2^-13
   EXPECT_EQ(sum("hopper_fp8", {32, 0x1p-9F}).value, 32.0F);
+  // Two halves of 2^-9 are cut off before they could meet in the adder.
+  EXPECT_EQ(dot("hopper_fp8", {16, 0x1p-5F, 0x1p-5F}, {1, 0x1p-5F, 0x1p-5F}).value, 16.0F);
+  EXPECT_EQ(dot("hopper_fp8_promote128", {16, 0x1p-5F, 0x1p-5F}, {1, 0x1p-5F, 0x1p-5F}).value, 16.0F);
   // 8 + 2^-9 has 13 fraction bits; 31 more of 2^-9 are 2^-4 in one step.
   EXPECT_EQ(sum("hopper_fp8", one_then(8, 32, 0x1p-9F)).value, 8.0F + 0x1p-4F);
   const Dot swamped = sum("hopper_fp8", one_then(256, 64, 0x1p-9F));
@@ -150,7 +153,7 @@ double relative_rms_error(std::string_view name, std::size_t length, int num_dot
   return std::sqrt(squared_error / squared_exact);
 }
 
-// The published order of magnitude at K = 4096; a wrong F changes it by 2.
+// The published order of magnitude at K = 4096; an output of one bit more or less changes it by 2.
 TEST(HopperTest, ErrorAtDepth4096IsThePublishedOne) {
   const double plain = relative_rms_error("hopper_fp8", 4096, 400);
   const double promoted = relative_rms_error("hopper_fp8_promote128", 4096, 400);
