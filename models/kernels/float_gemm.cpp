@@ -50,7 +50,7 @@ PackedPanel pack_row_block(MatrixView<const float> a, std::size_t block, const G
   const std::size_t begin = block * kTileRows;
   PackedPanel panel;
   pack_panel(a.rows_range(begin, std::min(begin + kTileRows, a.rows)), kTileRows, plan, panel);
-  if (plan.fast == FastKernel::kHalf) {
+  if (plan.uses_halves()) {
     panel.half_pairs.resize(panel.values.size());
     pack_half_pairs(panel.values, panel.half_pairs);
   }
@@ -65,7 +65,7 @@ PackedPanel pack_column_panel(MatrixView<const float> b, std::size_t index, cons
   const std::size_t begin = index * kTileCols;
   PackedPanel panel;
   pack_panel(b.cols_range(begin, std::min(begin + kTileCols, b.cols)).transposed(), kTileCols, plan, panel);
-  if (plan.fast == FastKernel::kHalf) {
+  if (plan.uses_halves()) {
     panel.half_codes.resize(panel.values.size());
     pack_half(panel.values, panel.half_codes);
   }
@@ -84,8 +84,11 @@ void run_tile_of(TileJob job, std::size_t first_row, std::size_t first_col, arit
   job.result = result;
   run_tile(job);
   for (std::size_t row = 0; row < job.rows; ++row) {
-    for (std::size_t col = 0; col < job.cols; ++col) {
-      c(first_row + row, first_col + col) = result[row * kTileCols + col];
+    const float* const values = result + row * kTileCols;
+    if (c.col_stride == 1) {
+      std::copy_n(values, job.cols, c.row(first_row + row) + first_col);
+    } else {
+      for (std::size_t col = 0; col < job.cols; ++col) c(first_row + row, first_col + col) = values[col];
     }
   }
 }

@@ -201,7 +201,8 @@ void run_narrow_chunk(const TileJob& job, const KChunk& chunk, const RunExact& r
 void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc) {
   switch (job.plan->fast) {
     case FastKernel::kNone:
-    case FastKernel::kNarrowTree: run_exact(chunk.range); return;
+    case FastKernel::kNarrowTree:
+    case FastKernel::kHalfTree: run_exact(chunk.range); return;
     case FastKernel::kHalf:
     case FastKernel::kSingle: run_native_chunk(job, chunk, run_exact, acc); return;
     case FastKernel::kNarrow: run_narrow_chunk(job, chunk, run_exact, acc); return;
@@ -210,14 +211,22 @@ void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExac
 
 bool run_tree_chunk(const TileJob& job, const KChunk& chunk, float* acc) {
   const GemmPlan& plan = *job.plan;
-  if (plan.fast != FastKernel::kNarrowTree) return false;
+  if (plan.fast != FastKernel::kNarrowTree && plan.fast != FastKernel::kHalfTree) return false;
+  bool exact_products = true;
   for (std::size_t block = chunk.first_block; block < chunk.end_block; ++block) {
-    if (!BlockProducts(job, block).all_finite) return false;
+    const BlockProducts products(job, block);
+    if (!products.all_finite) return false;
+    exact_products = exact_products && products_fit_half(plan, products);
   }
   const StepCounting counting = NativePolicy(plan).counts_steps ? StepCounting::kAll : StepCounting::kNone;
   StepCounts counts;
   const auto width = static_cast<std::size_t>(plan.spec.width);
-  if (!run_narrow_tree(step_range(job, chunk.range, acc), width, plan.narrow, counting, counts)) return false;
+  const StepRange range = step_range(job, chunk.range, acc);
+  if (plan.fast == FastKernel::kHalfTree && counting == StepCounting::kNone &&
+      run_half_tree(range, width, exact_products)) {
+    return true;
+  }
+  if (!run_narrow_tree(range, width, plan.narrow, counting, counts)) return false;
   add_events(job, counts);
   return true;
 }

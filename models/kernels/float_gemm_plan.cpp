@@ -33,6 +33,15 @@ double tiny_threshold_of(const FloatSpec& spec) {
   return rounds_up_to_min_normal ? min_normal * (1 - std::ldexp(1.0, -spec.format.precision_bits() - 1)) : min_normal;
 }
 
+/// (1 + e)^kBlockLength <= exp(kBlockLength * e), e = half an ulp to nearest, an ulp by chance, 0 truncated.
+double growth_of(const FloatSpec& spec) {
+  const double ulp = std::ldexp(1.0, 1 - spec.format.precision_bits());
+  const double error = spec.rounding == RoundingMode::kTowardZero   ? 0
+                       : spec.rounding == RoundingMode::kTiesToEven ? ulp / 2
+                                                                    : ulp;
+  return std::exp(static_cast<double>(kBlockLength) * error);
+}
+
 /// What rounding.cpp delivers for an overflow: the magnitude, and the events.
 double overflow_result(const FloatSpec& spec, bool finite, EventSet* events) {
   const FloatFormat& format = spec.format;
@@ -80,14 +89,15 @@ FastKernel fast_kernel(const OperandFormats& operands, const arith::Accumulation
   const bool is_narrow = inner.format.precision_bits() <= kMaxNarrowPrecision &&
                          inner.format.quantum_exponent() >= kMinNarrowQuantum &&
                          inner.format.emin() >= numerics::kFp32.emin();
+  const bool are_halves = inner.format == numerics::kFp16 && fits_half(operands.a) && fits_half(operands.b);
   if (spec.reduce == arith::Reduce::kTree) {
     const bool fits = is_narrow && inner.rounding == RoundingMode::kTiesToEven && inner.format.has_negative_zero() &&
                       products_fit_single(operands);
-    return fits ? FastKernel::kNarrowTree : FastKernel::kNone;
+    if (!fits) return FastKernel::kNone;
+    return are_halves && has_native_fp16() ? FastKernel::kHalfTree : FastKernel::kNarrowTree;
   }
   const bool stochastic = inner.rounding == RoundingMode::kStochastic;
   if (inner.format == numerics::kFp32) return stochastic ? FastKernel::kNone : FastKernel::kSingle;
-  const bool are_halves = inner.format == numerics::kFp16 && fits_half(operands.a) && fits_half(operands.b);
   if (are_halves && !stochastic && has_native_fp16()) return FastKernel::kHalf;
   const bool has_random_room =
       !stochastic || inner.random_bits < numerics::kFp32.precision_bits() - inner.format.precision_bits();
@@ -155,6 +165,7 @@ RoundingConstants::RoundingConstants(const FloatSpec& spec)
       min_normal(std::ldexp(1.0, spec.format.emin())),
       magic(std::ldexp(1.5, kDoublePrecision - spec.format.precision_bits())),
       quantum(std::ldexp(1.0, 1 - spec.format.precision_bits())),
+      growth(growth_of(spec)),
       tiny_threshold(tiny_threshold_of(spec)),
       max_finite(numerics::max_finite(spec.format)),
       finite_overflow(overflow_result(spec, /*finite=*/true, &finite_overflow_events)),
@@ -180,7 +191,7 @@ GemmPlan::GemmPlan(const OperandFormats& operand_formats, const arith::Accumulat
       product(spec.product.value_or(numerics::FloatSpec{})),
       operands(operand_formats),
       fast(fast_kernel(operand_formats, spec)),
-      narrow(fast == FastKernel::kNarrow || fast == FastKernel::kNarrowTree
+      narrow(fast == FastKernel::kNarrow || fast == FastKernel::kNarrowTree || fast == FastKernel::kHalfTree
                  ? narrow_rounding(operand_formats, spec.inner)
                  : NarrowRounding{}),
       num_random_steps(random_steps(spec, length)) {

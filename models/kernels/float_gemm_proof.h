@@ -16,12 +16,15 @@ struct BlockProducts {
   int quantum_exponent;  ///< every product is a multiple of 2^this
 };
 
-/// Upper bound of |acc| at every step of the block if it is at most `max_acc` before, while nothing overflows:
-/// |acc| after a step <= (|acc| + max product) * (1 + relative rounding error) + quantum.
+/// Upper bound of |acc| at every step of a block of `length` if it is at most `max_acc` before, while nothing
+/// overflows: |acc| after a step <= (|acc| + max product) * (1 + relative rounding error) + quantum.
 double bound_after(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length);
 
 /// The operands' values in the scaled domain of plan.narrow are exact.
 bool fits_scaled_domain(const GemmPlan& plan, const BlockProducts& products);
+
+/// Every product is a value of fp16.
+bool products_fit_half(const GemmPlan& plan, const BlockProducts& products);
 
 /// Every sum below the smallest normal number is exact: it is a multiple of the accumulator's quantum, as the
 /// accumulator is. No underflow, and nothing becomes zero by rounding.

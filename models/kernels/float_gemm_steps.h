@@ -79,6 +79,12 @@ bool run_narrow_steps(const StepRange& range, const NarrowRounding& rounding, St
 bool run_narrow_tree(const StepRange& range, std::size_t width, const NarrowRounding& rounding, StepCounting counting,
                      StepCounts& counts);
 
+/// Chunk [0, length) of an adder tree of `width` products whose nodes and accumulator are fp16, rounded to nearest, on
+/// AVX512-FP16: a node is a native addition. `exact_products`: every product is a binary16 (then a node of the first
+/// level is a native fused multiply-add); else products are exact in binary32. No step events. Rejects accumulators
+/// that end infinite or NaN, which every overflow of finite operands leads to.
+bool run_half_tree(const StepRange& range, std::size_t width, bool exact_products);
+
 /// binary16 codes of carriers that binary16 has; as words with each code twice.
 void pack_half(std::span<const float> values, std::span<std::uint16_t> codes);
 void pack_half_pairs(std::span<const float> values, std::span<std::uint32_t> pairs);
