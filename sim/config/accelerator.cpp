@@ -135,8 +135,8 @@ std::vector<ConfigEntry> parse_overrides(std::span<const std::string> texts, std
 
 LoadedAccelerator load_accelerator(const std::filesystem::path& path, std::span<const std::string> overrides) {
   LoadedAccelerator loaded;
-  loaded.name = printable(path.stem().string());
-  ConfigEntries files = read_config_files(path);
+  loaded.name = path.empty() ? "default" : printable(path.stem().string());
+  ConfigEntries files = path.empty() ? ConfigEntries{} : read_config_files(path);
   std::vector<PlacedProblem> problems = std::move(files.problems);
   std::vector<ConfigEntry> entries = std::move(files.entries);
   for (ConfigEntry& entry : parse_overrides(overrides, files.num_files, problems)) entries.push_back(std::move(entry));
@@ -151,7 +151,7 @@ LoadedAccelerator load_accelerator(const std::filesystem::path& path, std::span<
   for (const units::ConfigProblem& problem : loaded.config.cross_field_problems()) {
     const auto origin = loaded.origins.find(problem.key);
     const bool set = origin != loaded.origins.end() && origin->second != "default";
-    const std::string place = set ? origin->second : printable(path.string());
+    const std::string place = set ? origin->second : path.empty() ? "defaults" : printable(path.string());
     problems.push_back({0, 0, fmt::format("{}: {}: {}", place, problem.key, problem.message)});
   }
   if (!problems.empty()) refuse(std::move(problems));
