@@ -1,6 +1,8 @@
 /// Speed of the integer GEMM and the Hadamard kernel. Ratios to OpenBLAS are taken in the same run (float_bench.cpp).
 #include <benchmark/benchmark.h>
 
+#include <bit>
+#include <cmath>
 #include <random>
 #include <string>
 #include <vector>
@@ -65,17 +67,17 @@ void run_gemm(benchmark::State& state, const GemmCase& which) {
   state.counters["GMAC/s"] = benchmark::Counter(macs * 1e-9, benchmark::Counter::kIsRate);
 }
 
-void run_hadamard(benchmark::State& state, const numerics::FloatFormat& format, std::size_t rows, std::size_t cols) {
-  const Matrix<float> input = normal_matrix(rows, cols, format);
-  Matrix<float> x = input;
-  const float scale = 1.0F / static_cast<float>(cols);  // keeps repeated transforms within range
+void run_hadamard(benchmark::State& state, const numerics::FloatFormat& format, std::size_t rows, std::size_t cols,
+                  numerics::EventSet wanted) {
+  Matrix<float> x = normal_matrix(rows, cols, format);
+  // Two transforms, scaled by powers of two whose product is 1 / cols, give the input back.
+  const int exponent = std::countr_zero(cols);
+  const float scales[] = {std::ldexp(1.0F, -exponent / 2), std::ldexp(1.0F, exponent / 2 - exponent)};
+  std::size_t turn = 0;
   for (auto _ : state) {
     numerics::EventCounts events;
-    hadamard_rows(x.view(), {.format = format}, scale, {}, events);
+    hadamard_rows(x.view(), {.format = format}, scales[turn++ % 2], {}, events, wanted);
     benchmark::DoNotOptimize(events);
-    state.PauseTiming();
-    x = input;
-    state.ResumeTiming();
   }
   const double bytes = static_cast<double>(2 * sizeof(float) * rows * cols) * static_cast<double>(state.iterations());
   state.counters["GB/s"] = benchmark::Counter(bytes * 1e-9, benchmark::Counter::kIsRate);
@@ -148,9 +150,12 @@ const bool registered = [] {
   for (const std::size_t cols : {128, 512, 4096}) {
     for (const auto& [name, format] :
          {std::pair{"fp32", numerics::kFp32}, {"fp16", numerics::kFp16}, {"bf16", numerics::kBf16}}) {
-      const std::string label =
-          std::string("Hadamard/") + name + "/" + std::to_string(65536 / cols) + "x" + std::to_string(cols);
-      benchmark::RegisterBenchmark(label.c_str(), run_hadamard, format, 65536 / cols, cols)->MinTime(0.2);
+      const std::string shape = std::to_string(65536 / cols) + "x" + std::to_string(cols);
+      for (const auto& [counters, wanted] :
+           {std::pair{"none", numerics::EventSet{}}, {"all", numerics::EventSet::all()}}) {
+        const std::string label = std::string("Hadamard/") + name + "/" + counters + "/" + shape;
+        benchmark::RegisterBenchmark(label.c_str(), run_hadamard, format, 65536 / cols, cols, wanted)->MinTime(0.2);
+      }
     }
   }
   benchmark::RegisterBenchmark("QuantizeRow/int4/4096", run_quantize);
