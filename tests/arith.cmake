@@ -8,6 +8,7 @@ target_compile_definitions(guardbit_golden_vectors PRIVATE GUARDBIT_SOURCE_DIR="
 guardbit_test(golden/operation_vectors_test.cpp LINK guardbit_golden_vectors guardbit_arith LABELS golden)
 guardbit_test(golden/gemm_vectors_test.cpp LINK guardbit_golden_vectors guardbit_arith LABELS golden)
 guardbit_test(exhaustive/float_ops_exhaustive_test.cpp LINK guardbit_arith LABELS exhaustive)
+guardbit_test(exhaustive/convert_exhaustive_test.cpp LINK guardbit_arith LABELS exhaustive)
 guardbit_test(exhaustive/multiply_add_full_test.cpp LINK guardbit_arith LABELS full)
 guardbit_test(unit/float_ops_test.cpp LINK guardbit_arith LABELS unit)
 guardbit_test(exhaustive/fp16_compiler_test.cpp LINK guardbit_arith LABELS exhaustive)
