@@ -112,11 +112,11 @@ void run_scalar_rounder(benchmark::State& state, const FloatSpec& spec) {
                                                      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
-void register_gemm(const std::string& accumulator, const std::string& outer, const GemmCase& which) {
-  const std::string name = "GemmInt/" + accumulator + "/" + outer + "/" + std::to_string(which.rows) + "x" +
+void register_gemm(const std::string& accumulator, const std::string& inputs, const GemmCase& which) {
+  const std::string name = "Gemm/" + accumulator + "/" + inputs + "/" + std::to_string(which.rows) + "x" +
                            std::to_string(which.cols) + "x" + std::to_string(which.depth) +
-                           (which.transposed ? "/transposed" : "") + (which.counted ? "" : "/uncounted");
-  benchmark::RegisterBenchmark(name.c_str(), run_gemm, which)->MinTime(0.3);
+                           (which.transposed ? "/transposed" : "") + (which.counted ? "/all" : "");
+  benchmark::RegisterBenchmark(name.c_str(), run_gemm, which);
 }
 
 const bool registered = [] {
@@ -126,12 +126,12 @@ const bool registered = [] {
   for (const bool counted : {false, true}) {
     for (const auto& [name, outer] : {std::pair{"fp32", fp32}, {"fp16", fp16}, {"bf16", bf16}}) {
       const arith::IntAccumulationSpec grouped{.promote_every = 128, .outer = outer};
-      register_gemm("int4_int32_g128", name, {512, 512, 512, 4, grouped, counted, false});
-      register_gemm("int4_int32_g128", name, {128, 768, 768, 4, grouped, counted, false});
-      register_gemm("int8_int32_g128", name, {512, 512, 512, 8, grouped, counted, false});
+      register_gemm(std::string("int32_g128_") + name, "int4", {512, 512, 512, 4, grouped, counted, false});
+      register_gemm(std::string("int32_g128_") + name, "int4", {128, 768, 768, 4, grouped, counted, false});
+      register_gemm(std::string("int32_g128_") + name, "int8", {512, 512, 512, 8, grouped, counted, false});
     }
-    register_gemm("int8_int32", "fp32", {512, 512, 512, 8, {.outer = fp32}, counted, false});
-    register_gemm("int8_int32", "fp32", {512, 512, 512, 8, {.outer = fp32}, counted, true});
+    register_gemm("int32", "int8", {512, 512, 512, 8, {.outer = fp32}, counted, false});
+    register_gemm("int32", "int8", {512, 512, 512, 8, {.outer = fp32}, counted, true});
   }
   // Codes of 8 bits leave 16-bit sums at nearly every step, so that no block goes unchecked.
   for (const bool counted : {false, true}) {
@@ -148,7 +148,7 @@ const bool registered = [] {
         {512, 512, 512, 8, {.inner = {16}, .overflow = numerics::IntOverflow::kWrap, .outer = fp32}, counted, false});
   }
   register_gemm(
-      "int4_int32_g128", "fp16_stochastic",
+      "int32_g128_fp16_stochastic", "int4",
       {64,
        512,
        512,
@@ -161,9 +161,9 @@ const bool registered = [] {
          {std::pair{"fp32", numerics::kFp32}, {"fp16", numerics::kFp16}, {"bf16", numerics::kBf16}}) {
       const std::string shape = std::to_string(65536 / cols) + "x" + std::to_string(cols);
       for (const auto& [counters, wanted] :
-           {std::pair{"none", numerics::EventSet{}}, {"all", numerics::EventSet::all()}}) {
-        const std::string label = std::string("Hadamard/") + name + "/" + counters + "/" + shape;
-        benchmark::RegisterBenchmark(label.c_str(), run_hadamard, format, 65536 / cols, cols, wanted)->MinTime(0.2);
+           {std::pair{"", numerics::EventSet{}}, {"/all", numerics::EventSet::all()}}) {
+        const std::string label = std::string("Hadamard/") + name + "/" + shape + counters;
+        benchmark::RegisterBenchmark(label.c_str(), run_hadamard, format, 65536 / cols, cols, wanted);
       }
     }
   }
