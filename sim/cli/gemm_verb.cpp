@@ -53,13 +53,27 @@ numerics::EventSet parse_events(const std::string& text) {
   return wanted;
 }
 
+/// The described hardware. Weight-stationary sums need a buffer: without a file that describes one it is fp32.
+LoadedAccelerator load_hardware(const GemmArguments& arguments) {
+  std::vector<std::string> overrides = arguments.overrides;
+  const auto any_begins = [&](std::string_view text) {
+    return std::any_of(overrides.begin(), overrides.end(),
+                       [&](const std::string& set) { return set.starts_with(text); });
+  };
+  const bool weight_stationary = any_begins("array.dataflow=ws") || any_begins("array.dataflow=\"ws\"");
+  if (arguments.accelerator.empty() && weight_stationary && !any_begins("accumulator.buffer.format=")) {
+    overrides.emplace_back("accumulator.buffer.format=fp32");
+  }
+  return load_accelerator(arguments.accelerator, overrides, ConfigScope::kLinear);
+}
+
 void add_source(const OperandSource& source, const std::string& key, std::map<std::string, std::string>& provenance) {
   if (!source.file.empty()) provenance[key] = sha256_of_file(source.file);
 }
 
 int run_gemm(const GemmArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
-  const LoadedAccelerator accelerator = load_accelerator(arguments.accelerator, arguments.overrides);
+  const LoadedAccelerator accelerator = load_hardware(arguments);
   GemmOptions options = arguments.options;
   options.m = arguments.m;
   options.n = arguments.n;
@@ -104,6 +118,8 @@ void add_gemm(CLI::App& app, Action& action) {
   verb->add_flag("--transpose-b", options.transpose_b, "B's file holds (N, K), as PyTorch stores weights");
   verb->add_option("--accelerator", arguments->accelerator, "Accelerator file; without one every key has its default");
   verb->add_option("--set", arguments->overrides, "Override one key: section.key=value")->allow_extra_args(false);
+  verb->add_option("--preset", options.preset,
+                   "Published accumulator in place of [accumulator] (guardbit list presets)");
   verb->add_option("--events", arguments->events, "Events to count: all, none, or names joined by commas")
       ->capture_default_str();
   verb->add_option("--seed", options.seed, "Generated operands, stochastic rounding")->capture_default_str();

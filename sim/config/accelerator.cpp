@@ -133,7 +133,8 @@ std::vector<ConfigEntry> parse_overrides(std::span<const std::string> texts, std
 
 }  // namespace
 
-LoadedAccelerator load_accelerator(const std::filesystem::path& path, std::span<const std::string> overrides) {
+LoadedAccelerator load_accelerator(const std::filesystem::path& path, std::span<const std::string> overrides,
+                                   ConfigScope scope) {
   LoadedAccelerator loaded;
   loaded.name = path.empty() ? "default" : printable(path.stem().string());
   ConfigEntries files = path.empty() ? ConfigEntries{} : read_config_files(path);
@@ -149,6 +150,8 @@ LoadedAccelerator load_accelerator(const std::filesystem::path& path, std::span<
   loaded.origins = binder.origins();
   // Rules between keys speak of resolved values, so they are checked only when every single value is good.
   for (const units::ConfigProblem& problem : loaded.config.cross_field_problems()) {
+    const bool of_linear = problem.key.starts_with("array.") || problem.key.starts_with("accumulator.");
+    if (scope == ConfigScope::kLinear && !of_linear) continue;
     const auto origin = loaded.origins.find(problem.key);
     const bool set = origin != loaded.origins.end() && origin->second != "default";
     const std::string place = set ? origin->second : path.empty() ? "defaults" : printable(path.string());

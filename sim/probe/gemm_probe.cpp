@@ -11,8 +11,8 @@
 #include "sim/base/error.h"
 #include "sim/base/memory.h"
 #include "sim/base/sha256.h"
-#include "sim/modules/timing.h"
 #include "sim/probe/exact_dot.h"
+#include "sim/probe/product_mode.h"
 #include "sim/probe/value_statistics.h"
 #include "sim/trace/npy.h"
 
@@ -37,10 +37,10 @@ double bytes_needed(const GemmOptions& options) {
   return sizeof(float) * (kCopiesOfOperands * operands + copies_of_results * results);
 }
 
-GemmTiming timing_of(const units::AcceleratorConfig& config, const units::MatrixMode& mode,
-                     const GemmOptions& options) {
-  const PeTiming pe = pe_timing(config.array, config.linear, config.accumulator);
-  const auto chunk = static_cast<std::uint64_t>(mode.chunk);
+GemmTiming timing_of(const ProductMode& product, const GemmOptions& options) {
+  const units::ArrayConfig& array = product.array;
+  const PeTiming& pe = product.pe;
+  const auto chunk = static_cast<std::uint64_t>(product.mode.chunk);
   const MatrixWork work{.m = options.m,
                         .n = options.n,
                         .k = options.k,
@@ -50,18 +50,17 @@ GemmTiming timing_of(const units::AcceleratorConfig& config, const units::Matrix
                         .pipeline_cycles = pe.pipeline_cycles,
                         .outer_updates = chunk == 0 ? 0 : (options.k + chunk - 1) / chunk};
   const MatrixWork plain_work{.m = options.m, .n = options.n, .k = options.k};
-  const MatrixTiming plain = matrix_timing(plain_work, config.array);
+  const MatrixTiming plain = matrix_timing(plain_work, array);
   GemmTiming timing;
-  timing.policy = config.array.policy;
-  timing.edge = config.array.edge;
-  timing.dataflow = config.array.dataflow;
+  timing.policy = array.policy;
+  timing.edge = array.edge;
+  timing.dataflow = array.dataflow;
   timing.folds = plain.folds;
   timing.cycles_per_fold = plain.cycles_per_fold;
   timing.cycles = plain.cycles;
-  timing.pe_cycles = matrix_timing(work, config.array).cycles - plain.cycles;
+  timing.pe_cycles = matrix_timing(work, array).cycles - plain.cycles;
   timing.macs = options.m * options.n * options.k;
-  timing.mac_slots_per_cycle =
-      static_cast<std::uint64_t>(config.array.rows * config.array.cols * config.array.dot_width);
+  timing.mac_slots_per_cycle = static_cast<std::uint64_t>(array.rows * array.cols * array.dot_width);
   return timing;
 }
 
@@ -205,24 +204,22 @@ GemmResult gemm_probe(const LoadedAccelerator& accelerator, const GemmOptions& o
   check_size("M", options.m);
   check_size("N", options.n);
   check_size("K", options.k);
-  const units::AcceleratorConfig& config = accelerator.config;
-  const units::MatrixMode mode = units::make_matrix_mode(config.array, config.linear, config.accumulator);
+  const ProductMode product = product_mode(accelerator, options.preset);
   GemmResult result;
   result.m = options.m;
   result.n = options.n;
   result.k = options.k;
   result.accelerator_name = accelerator.name;
-  for (const auto& [key, value] : accelerator.keys) {
-    if (key.starts_with("array.") || key.starts_with("accumulator.")) result.accelerator_keys[key] = value;
-  }
+  result.accelerator_keys = product.keys;
+  result.preset = options.preset;
   for (std::size_t i = 0; i < numerics::kNumEvents; ++i) {
     const auto event = static_cast<numerics::Event>(i);
     if (options.wanted.has(event)) result.wanted.push_back(event);
   }
-  result.timing = timing_of(config, mode, options);
+  result.timing = timing_of(product, options);
   if (!options.values) return result;
   require_memory(bytes_needed(options), fmt::format("a product of {} x {} x {}", options.m, options.n, options.k));
-  result.values = values_of(mode, options);
+  result.values = values_of(product.mode, options);
   return result;
 }
 

@@ -17,6 +17,7 @@ struct GemmOptions {
   bool transpose_b = false;  ///< b's file holds (N, K)
   std::uint64_t seed = 0;    ///< of generated operands and of stochastic rounding
   numerics::EventSet wanted = numerics::EventSet::all();
+  std::string preset;            ///< published accumulator (product_mode.h); empty: as configured
   bool values = true;            ///< false: cycles alone
   bool error = true;             ///< compare with the exact sums
   bool reference = false;        ///< run models/arith as well and compare bits and events

@@ -133,8 +133,10 @@ std::string values_text(const GemmValues& values, const std::vector<numerics::Ev
 }  // namespace
 
 std::string gemm_table(const GemmResult& result) {
-  std::string text = fmt::format("{} x {} x {} on {}, A {}, B {}\n", result.m, result.n, result.k,
-                                 printable(result.accelerator_name), printable(result.a), printable(result.b));
+  std::string text =
+      fmt::format("{} x {} x {} on {}, A {}, B {}\n", result.m, result.n, result.k,
+                  printable(result.accelerator_name) + (result.preset.empty() ? "" : " with " + result.preset),
+                  printable(result.a), printable(result.b));
   if (result.values) text += values_text(*result.values, result.wanted);
   const GemmTiming& timing = result.timing;
   text += fmt::format(
@@ -147,26 +149,28 @@ std::string gemm_table(const GemmResult& result) {
 
 std::string gemm_json(const GemmResult& result) {
   const GemmTiming& timing = result.timing;
-  const Json json = {{"schema", "guardbit-gemm/1"},
-                     {"provenance", result.provenance},
-                     {"gemm", {{"m", result.m}, {"n", result.n}, {"k", result.k}, {"a", result.a}, {"b", result.b}}},
-                     {"accelerator", {{"name", result.accelerator_name}, {"keys", result.accelerator_keys}}},
-                     {"result", result.values ? values_json(*result.values, result.wanted) : Json(nullptr)},
-                     {"timing",
-                      {{"policy", timing.policy},
-                       {"edge", timing.edge},
-                       {"dataflow", timing.dataflow},
-                       {"memory", "unlimited"},
-                       {"folds", timing.folds},
-                       {"cycles_per_fold", timing.cycles_per_fold},
-                       {"cycles", timing.cycles},
-                       {"pe_cycles", timing.pe_cycles},
-                       {"total_cycles", timing.total_cycles()},
-                       {"utilisation",
-                        {{"macs", timing.macs},
-                         {"mac_slots_per_cycle", timing.mac_slots_per_cycle},
-                         {"of_cycles", json_real(utilisation(timing, timing.cycles))},
-                         {"of_total_cycles", json_real(utilisation(timing, timing.total_cycles()))}}}}}};
+  const Json json = {
+      {"schema", "guardbit-gemm/1"},
+      {"provenance", result.provenance},
+      {"gemm", {{"m", result.m}, {"n", result.n}, {"k", result.k}, {"a", result.a}, {"b", result.b}}},
+      {"accelerator",
+       {{"name", result.accelerator_name}, {"preset", result.preset}, {"keys", result.accelerator_keys}}},
+      {"result", result.values ? values_json(*result.values, result.wanted) : Json(nullptr)},
+      {"timing",
+       {{"policy", timing.policy},
+        {"edge", timing.edge},
+        {"dataflow", timing.dataflow},
+        {"memory", "unlimited"},
+        {"folds", timing.folds},
+        {"cycles_per_fold", timing.cycles_per_fold},
+        {"cycles", timing.cycles},
+        {"pe_cycles", timing.pe_cycles},
+        {"total_cycles", timing.total_cycles()},
+        {"utilisation",
+         {{"macs", timing.macs},
+          {"mac_slots_per_cycle", timing.mac_slots_per_cycle},
+          {"of_cycles", json_real(utilisation(timing, timing.cycles))},
+          {"of_total_cycles", json_real(utilisation(timing, timing.total_cycles()))}}}}}};
   return dump(json, 2) + "\n";
 }
 

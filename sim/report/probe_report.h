@@ -7,10 +7,10 @@
 namespace guardbit::sim {
 
 [[nodiscard]] std::string gemm_table(const GemmResult& result);
-/// {"schema": "guardbit-gemm/1", "provenance", "gemm": {"m", "n", "k", "a", "b"}, "accelerator": {"name", "keys"},
-/// "result": null or {"digest", "format", "events": {stage: {event: count}}, "error": null or {"against", "compared",
-/// "left_out", "exact", "max_abs", "rms", "max_relative", "relative_rms"}, "exponent_histogram": {"exponents": {e:
-/// count}, "zeros", "infinities", "nans"}, "headroom_bits", "footroom_bits", "equals_reference"},
+/// {"schema": "guardbit-gemm/1", "provenance", "gemm": {"m", "n", "k", "a", "b"}, "accelerator": {"name", "preset",
+/// "keys"}, "result": null or {"digest", "format", "events": {stage: {event: count}}, "error": null or {"against",
+/// "compared", "left_out", "exact", "max_abs", "rms", "max_relative", "relative_rms"}, "exponent_histogram":
+/// {"exponents": {e: count}, "zeros", "infinities", "nans"}, "headroom_bits", "footroom_bits", "equals_reference"},
 /// "timing": {"policy", "edge", "dataflow", "memory": "unlimited", "folds", "cycles_per_fold", "cycles", "pe_cycles",
 /// "total_cycles", "utilisation": {"macs", "mac_slots_per_cycle", "of_cycles", "of_total_cycles"}}}: utilisations are
 /// macs / (mac_slots_per_cycle * cycles) and the same of total_cycles.

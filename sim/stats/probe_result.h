@@ -64,6 +64,7 @@ struct GemmResult {
   std::string a;  ///< where the operands came from: "normal:1", "a.npy"
   std::string b;
   std::string accelerator_name;
+  std::string preset;  ///< published accumulator in place of the configured one, or empty
   std::map<std::string, std::string> accelerator_keys;  ///< [array] and [accumulator], resolved
   std::vector<numerics::Event> wanted;                  ///< events that were counted
   std::optional<GemmValues> values;                     ///< none: timing alone
