@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "models/kernels/float_environment.h"
+#include "models/kernels/float_gemm_chunk.h"
 #include "models/kernels/float_gemm_tile.h"
 
 namespace guardbit::kernels {
@@ -74,6 +75,15 @@ PackedPanel pack_column_panel(MatrixView<const float> b, std::size_t index, cons
   return panel;
 }
 
+/// The reference on a tile's packed operands.
+void run_reference_tile(const TileJob& job) {
+  const std::size_t length = job.a->values.size() / kTileRows;
+  const MatrixView<const float> a{job.a->values.data(), job.rows, length, 1, kTileRows};
+  const MatrixView<const float> b{job.b->values.data(), length, job.cols, kTileCols, 1};
+  const MatrixView<float> c{job.result, job.rows, job.cols, kTileCols, 1};
+  arith::gemm_reference(a, b, job.plan->spec, job.scales, job.plan->stream, job.first, c, *job.events);
+}
+
 /// One tile: job's operands are set; its place in c and the results are set here.
 void run_tile_of(TileJob job, std::size_t first_row, std::size_t first_col, arith::OutputIndex first,
                  MatrixView<float> c) {
@@ -82,7 +92,11 @@ void run_tile_of(TileJob job, std::size_t first_row, std::size_t first_col, arit
   job.cols = std::min(kTileCols, c.cols - first_col);
   job.first = {first.row + static_cast<std::uint32_t>(first_row), first.column + static_cast<std::uint32_t>(first_col)};
   job.result = result;
-  run_tile(job);
+  if (job.plan->fast == FastKernel::kAligned && !can_run_aligned(job)) {
+    run_reference_tile(job);
+  } else {
+    run_tile(job);
+  }
   for (std::size_t row = 0; row < job.rows; ++row) {
     const float* const values = result + row * kTileCols;
     if (c.col_stride == 1) {
@@ -130,8 +144,8 @@ void run_reference(MatrixView<const float> a, MatrixView<const float> b, const a
 }  // namespace
 
 bool is_vectorized(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
-  static_cast<void>(operands);
-  if (spec.reduce != arith::Reduce::kSequential && spec.reduce != arith::Reduce::kTree) return false;
+  if (spec.reduce == arith::Reduce::kFixed) return false;
+  if (spec.reduce == arith::Reduce::kAligned && !has_aligned_kernel(operands, spec)) return false;
   if (spec.interleave != 1 || !has_lane_rounder(spec.inner)) return false;
   if (spec.promote_every != 0 && !has_lane_rounder(spec.outer)) return false;
   if (!spec.product) return true;

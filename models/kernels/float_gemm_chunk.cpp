@@ -202,6 +202,7 @@ void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExac
   switch (job.plan->fast) {
     case FastKernel::kNone:
     case FastKernel::kNarrowTree:
+    case FastKernel::kAligned:
     case FastKernel::kHalfTree: run_exact(chunk.range); return;
     case FastKernel::kHalf:
     case FastKernel::kSingle: run_native_chunk(job, chunk, run_exact, acc); return;
@@ -229,6 +230,19 @@ bool run_tree_chunk(const TileJob& job, const KChunk& chunk, float* acc) {
   if (!run_narrow_tree(range, width, plan.narrow, counting, counts)) return false;
   add_events(job, counts);
   return true;
+}
+
+bool can_run_aligned(const TileJob& job) {
+  if (NativePolicy(*job.plan).counts_steps || !run_aligned_steps({}, 1, job.plan->aligned)) return false;
+  for (std::size_t block = 0; block < job.plan->blocks.size(); ++block) {
+    if (!BlockProducts(job, block).all_finite) return false;
+  }
+  return true;
+}
+
+void run_aligned_chunk(const TileJob& job, const KChunk& chunk, float* acc) {
+  run_aligned_steps(step_range(job, chunk.range, acc), static_cast<std::size_t>(job.plan->spec.width),
+                    job.plan->aligned);
 }
 
 }  // namespace guardbit::kernels

@@ -56,8 +56,12 @@ enum class FastKernel {
   kSingle,
   kNarrow,
   kNarrowTree,
+  kAligned,
   kHalfTree,  ///< kNarrowTree where it rejects
 };
+
+/// Whether there is a vector kernel for the aligned accumulation; where it cannot run a tile, the reference does.
+bool has_aligned_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec);
 
 /// Half-open range of k.
 struct KBlock {
@@ -92,6 +96,7 @@ struct GemmPlan {
   OperandFormats operands;
   FastKernel fast;
   NarrowRounding narrow;             ///< for kNarrow and the trees, else of default values
+  AlignedRounding aligned;           ///< only for kAligned
   std::size_t num_random_steps = 0;  ///< of the inner stage; 0 unless it rounds stochastically
 };
 

@@ -151,6 +151,41 @@ TEST(FloatGemmTest, FastTreesEqualTheReference) {
   }
 }
 
+/// Tensor-core-like accumulation: all spreads, partial last steps, promotion, truncated short accumulators; infinities
+/// and NaN go to the reference.
+TEST(FloatGemmTest, AlignedKernelsEqualTheReference) {
+  constexpr FloatFormat kTruncated14 = {8, 13, 127, numerics::SpecialCodes::kIeee};
+  unsigned seed = 5000;
+  for (const FloatFormat& inputs : {kFp8E4M3, kFp16, kFp8E5M2}) {
+    for (const auto& [width, fraction_bits] : {std::pair{4, 24}, {8, 23}, {16, 25}, {32, 13}, {31, 24}}) {
+      for (const Spread spread : kSpreads) {
+        GemmCase c;
+        c.seed = ++seed;
+        c.spec.reduce = arith::Reduce::kAligned;
+        c.spec.width = width;
+        c.spec.alignment = {.fraction_bits = fraction_bits, .emin_a = inputs.emin(), .emin_b = inputs.emin()};
+        if (seed % 4 == 0) c.spec.alignment.emin_a = kFp32.emin();
+        c.spec.inner = {.format = seed % 3 == 0 ? kTruncated14 : kFp32, .rounding = RoundingMode::kTowardZero};
+        if (seed % 3 == 1) c.spec.inner.rounding = RoundingMode::kTiesToEven;
+        if (seed % 5 == 0) {
+          c.spec.promote_every = 45;
+          c.spec.outer.format = kFp32;
+          c.with_scales = true;
+        }
+        c.m = 9;
+        c.n = 33;
+        c.k = 101;
+        c.a_format = inputs;
+        c.b_format = inputs;
+        c.spread = spread;
+        EXPECT_EQ(is_vectorized({inputs, inputs}, c.spec), width != 16) << describe(c);  // 16 at F = 25: too wide a sum
+        expect_equal_everywhere(c);
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
 /// Every counter at the size of a whole matrix unit tile, where 16-bit and 32-bit lane counters are fullest.
 TEST(FloatGemmTest, CountersAreExactOnWideMatrices) {
   for (const FloatFormat& inputs : {kFp8E4M3, kFp16}) {
