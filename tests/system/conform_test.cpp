@@ -62,6 +62,8 @@ TEST(SharedVectorsTest, EveryLineOfEveryFileConforms) {
 struct Damage {
   const char* file;
   std::size_t field;
+  /// Keeps gtest from printing a byte dump as the parameter of every test.
+  friend void PrintTo(const Damage& damage, std::ostream* out) { *out << damage.file << " field " << damage.field; }
 };
 
 class DamagedVectorsTest : public testing::TestWithParam<Damage> {};
