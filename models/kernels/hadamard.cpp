@@ -109,6 +109,13 @@ HWY_INLINE std::uint64_t num_inexact(hn::Vec<IntTag> exact, std::size_t n) {
   return num_roundings;
 }
 
+HWY_INLINE std::uint32_t max_of_lanes(hn::Vec<hn::RebindToUnsigned<FloatTag>> values) {
+  const hn::RebindToUnsigned<FloatTag> du;
+  HWY_ALIGN std::uint32_t lanes[HWY_MAX_BYTES / sizeof(std::uint32_t)];
+  hn::Store(values, du, lanes);
+  return *std::max_element(lanes, lanes + hn::Lanes(du));
+}
+
 /// Largest magnitude as a binary32 code; an infinity or NaN has a code beyond every finite one's.
 HWY_INLINE std::uint32_t largest_code(const float* HWY_RESTRICT x, std::size_t n) {
   const FloatTag d;
@@ -117,9 +124,7 @@ HWY_INLINE std::uint32_t largest_code(const float* HWY_RESTRICT x, std::size_t n
   for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
     largest = hn::Max(largest, hn::And(hn::BitCast(du, hn::Load(d, x + i)), hn::Set(du, 0x7FFFFFFFu)));
   }
-  HWY_ALIGN std::uint32_t lanes[HWY_MAX_BYTES / sizeof(std::uint32_t)];
-  hn::Store(largest, du, lanes);
-  return *std::max_element(lanes, lanes + hn::Lanes(du));
+  return max_of_lanes(largest);
 }
 
 /// The binary32 sum s of a and b is exact: sums rounded down and up agree or, without such instructions, TwoSum has no
@@ -247,6 +252,8 @@ HWY_NOINLINE std::uint32_t scale_row_single(float* HWY_RESTRICT x, std::size_t n
   const auto exponent_field = hn::BitCast(d, hn::Set(di, 0x7F800000));
   const auto min_normal = hn::Set(d, plan.min_normal);
   const auto magic = hn::Set(d, std::ldexp(1.5F, 24 - plan.precision_bits));
+  const hn::RebindToUnsigned<FloatTag> du;
+  auto largest = hn::Zero(du);
   const bool rounds = plan.method != HadamardMethod::kFp32;
   for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
     auto value = hn::Mul(hn::Load(d, x + i), factor);
@@ -255,8 +262,9 @@ HWY_NOINLINE std::uint32_t scale_row_single(float* HWY_RESTRICT x, std::size_t n
       value = hn::CopySign(hn::NegMulAdd(binade, magic, hn::MulAdd(binade, magic, value)), value);
     }
     hn::Store(value, d, x + i);
+    largest = hn::Max(largest, hn::And(hn::BitCast(du, value), hn::Set(du, 0x7FFFFFFFu)));
   }
-  return largest_code(x, n);
+  return max_of_lanes(largest);
 }
 
 /// Transforms one row (aligned, n >= the lanes, a power of two) or returns false, x then being undefined: the row has
