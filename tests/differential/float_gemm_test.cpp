@@ -229,6 +229,28 @@ TEST(FloatGemmTest, Fp16ProductsAreNotRoundedTwice) {
   expect_sum(kFp16, kFp16, 0x1.2fp-14F, -0x1.40cp+2F, -0x1.93cp+0F, 0x1.f9cp+2F);
 }
 
+/// 683/512 * 3/4 = 1 + 2^-11 is a midpoint of fp16, and 2^-30 above it is beyond binary32's last place: a first level
+/// that loses it ties to 1.
+TEST(FloatGemmTest, TreeLeavesAreRoundedOnce) {
+  AccumulationSpec spec;
+  spec.reduce = arith::Reduce::kTree;
+  spec.width = 2;
+  spec.inner.format = kFp16;
+  for (const bool tiny_first : {false, true}) {
+    const Matrix<float> a(1, 2, tiny_first ? std::vector{0x1p-15F, 0x1.558p+0F} : std::vector{0x1.558p+0F, 0x1p-15F});
+    const Matrix<float> b(2, 1, tiny_first ? std::vector{0x1p-15F, 0x1.8p-1F} : std::vector{0x1.8p-1F, 0x1p-15F});
+    for (const std::string& target : vector_targets()) {
+      limit_vector_target(target);
+      Matrix<float> result(1, 1);
+      AccumulationEvents events;
+      gemm(a.view(), b.view(), {kFp16, kFp16}, spec, {}, {.wanted = {}, .stream = {}, .first = {}, .parallel_for = {}},
+           result.view(), events);
+      EXPECT_EQ(result(0, 0), 0x1.004p+0F) << hex(result(0, 0)) << " on " << target;
+    }
+  }
+  limit_vector_target("best");
+}
+
 /// The product is a midpoint of e5m2 and the accumulator lies 2^-24 below it: binary32 loses it and gets 0x1p+8.
 TEST(FloatGemmTest, E5M2AccumulatorSeesTinyAddends) {
   expect_sum(kFp8E5M2, kFp8E5M2, 0x1p-16F, 1.5F, 0x1.8p+7F, 0x1.4p+8F);
