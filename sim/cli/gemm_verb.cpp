@@ -64,7 +64,8 @@ LoadedAccelerator load_hardware(const GemmArguments& arguments) {
   if (arguments.accelerator.empty() && weight_stationary && !any_begins("accumulator.buffer.format=")) {
     overrides.emplace_back("accumulator.buffer.format=fp32");
   }
-  return load_accelerator(arguments.accelerator, overrides, ConfigScope::kLinear);
+  return arguments.accelerator.empty() ? default_accelerator(overrides, ConfigScope::kLinear)
+                                       : load_accelerator(arguments.accelerator, overrides, ConfigScope::kLinear);
 }
 
 void add_source(const OperandSource& source, const std::string& key, std::map<std::string, std::string>& provenance) {
