@@ -24,6 +24,21 @@ void check_scales(std::span<const float> scales, std::size_t length, std::size_t
   GUARDBIT_CHECK(scales.empty() || scales.size() == (length + per_chunk - 1) / per_chunk, "there is a scale per chunk");
 }
 
+void check_alignment(const AccumulationSpec& spec) {
+  const Alignment& alignment = spec.alignment;
+  GUARDBIT_CHECK(spec.width >= 1 && spec.width <= 256, "an aligned step has 1..256 products");
+  GUARDBIT_CHECK(alignment.fraction_bits >= 1 && alignment.fraction_bits <= 64, "alignment keeps 1..64 fraction bits");
+  GUARDBIT_CHECK(alignment.rounding != numerics::RoundingMode::kStochastic, "alignment does not round stochastically");
+  GUARDBIT_CHECK(alignment.emin_a >= numerics::kFp32.emin() && alignment.emin_b >= numerics::kFp32.emin(),
+                 "operands are carriers");
+}
+
+void check_fixed(const FixedAccumulator& fixed) {
+  GUARDBIT_CHECK(numerics::parse_fixed_format(numerics::name_of(fixed.format)).has_value(),
+                 "a fixed-point format has 1..320 integer and 0..320 fraction bits");
+  GUARDBIT_CHECK(fixed.rounding != numerics::RoundingMode::kStochastic, "alignment does not round stochastically");
+}
+
 void check_spec(const AccumulationSpec& spec) {
   GUARDBIT_CHECK(!spec.inner.flush_input && !spec.outer.flush_input, "accumulators do not flush inputs");
   GUARDBIT_CHECK(!spec.product || !spec.product->flush_input, "products do not flush inputs");
@@ -32,6 +47,8 @@ void check_spec(const AccumulationSpec& spec) {
   GUARDBIT_CHECK(spec.reduce != Reduce::kTree ||
                      (spec.width >= 2 && spec.width <= 64 && std::has_single_bit(static_cast<unsigned>(spec.width))),
                  "a tree's width is a power of two, 2..64");
+  if (spec.reduce == Reduce::kAligned) check_alignment(spec);
+  if (spec.reduce == Reduce::kFixed) check_fixed(spec.fixed);
 }
 
 void check_spec(const IntAccumulationSpec& spec) {

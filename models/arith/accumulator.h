@@ -16,7 +16,8 @@ struct OutputIndex {
 /// Sum of a[k]*b[k] after `spec`. Operands and result are carriers (codec.h); `scales` has one carrier per chunk, or is
 /// empty (all 1). Events are added to `events`. K = 0 gives +0.
 /// swamped is counted at the inner stage for accumulations and merges (not for tree nodes), where accumulator and
-/// addend are non-zero and finite and the rounded sum equals the accumulator; at the outer stage likewise.
+/// addend are non-zero and finite and the rounded sum equals the accumulator; at the outer stage likewise;
+/// aligned steps and fixed-point sums as accumulation_spec.h says.
 float dot_reference(std::span<const float> a, std::span<const float> b, const AccumulationSpec& spec,
                     std::span<const float> scales, const numerics::RandomStream& stream, OutputIndex index,
                     AccumulationEvents& events);

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "models/kernels/float_environment.h"
+#include "models/kernels/float_gemm_chunk.h"
 #include "models/kernels/float_gemm_tile.h"
 
 namespace guardbit::kernels {
@@ -27,16 +28,21 @@ constexpr std::size_t tiles(std::size_t length, std::size_t width) { return (len
 /// Random words of a panel's rows or columns for every step of the inner stage.
 void add_random_words(std::uint32_t first_index, std::size_t width, const GemmPlan& plan, bool is_row,
                       PackedPanel& panel) {
-  const numerics::RandomStream stream = arith::stage_stream(plan.stream, arith::RandomStage::kInner);
   panel.random_words.resize(plan.num_random_steps * width);
-  for (std::size_t step = 0; step < plan.num_random_steps; ++step) {
-    for (std::size_t i = 0; i < width; ++i) {
-      const auto index = first_index + static_cast<std::uint32_t>(i);
-      const auto random_step = static_cast<std::uint32_t>(step);
-      panel.random_words[step * width + i] =
-          is_row ? stream.row_word(index, random_step) : stream.column_word(index, random_step);
-    }
-  }
+  const RandomWords which{.stream = arith::stage_stream(plan.stream, arith::RandomStage::kInner),
+                          .first_index = first_index,
+                          .width = width,
+                          .is_row = is_row,
+                          .mask = plan.inner.random_mask,
+                          .shift = plan.narrow.random_shift};
+  random_words(which, plan.num_random_steps, panel.random_words.data());
+}
+
+void add_scaled_values(float scale, PackedPanel& panel) {
+  if (scale == 0) return;
+  panel.scaled_values.resize(panel.values.size());
+  std::transform(panel.values.begin(), panel.values.end(), panel.scaled_values.begin(),
+                 [scale](float value) { return value * scale; });
 }
 
 /// Rows [block * kTileRows, ...) of a (M, K).
@@ -45,10 +51,11 @@ PackedPanel pack_row_block(MatrixView<const float> a, std::size_t block, const G
   const std::size_t begin = block * kTileRows;
   PackedPanel panel;
   pack_panel(a.rows_range(begin, std::min(begin + kTileRows, a.rows)), kTileRows, plan, panel);
-  if (plan.fast == FastKernel::kHalf) {
+  if (plan.uses_halves()) {
     panel.half_pairs.resize(panel.values.size());
     pack_half_pairs(panel.values, panel.half_pairs);
   }
+  add_scaled_values(plan.narrow.a_scale, panel);
   add_random_words(first.row + static_cast<std::uint32_t>(begin), kTileRows, plan, /*is_row=*/true, panel);
   return panel;
 }
@@ -59,12 +66,22 @@ PackedPanel pack_column_panel(MatrixView<const float> b, std::size_t index, cons
   const std::size_t begin = index * kTileCols;
   PackedPanel panel;
   pack_panel(b.cols_range(begin, std::min(begin + kTileCols, b.cols)).transposed(), kTileCols, plan, panel);
-  if (plan.fast == FastKernel::kHalf) {
+  if (plan.uses_halves()) {
     panel.half_codes.resize(panel.values.size());
     pack_half(panel.values, panel.half_codes);
   }
+  add_scaled_values(plan.narrow.b_scale, panel);
   add_random_words(first.column + static_cast<std::uint32_t>(begin), kTileCols, plan, /*is_row=*/false, panel);
   return panel;
+}
+
+/// The reference on a tile's packed operands.
+void run_reference_tile(const TileJob& job) {
+  const std::size_t length = job.a->values.size() / kTileRows;
+  const MatrixView<const float> a{job.a->values.data(), job.rows, length, 1, kTileRows};
+  const MatrixView<const float> b{job.b->values.data(), length, job.cols, kTileCols, 1};
+  const MatrixView<float> c{job.result, job.rows, job.cols, kTileCols, 1};
+  arith::gemm_reference(a, b, job.plan->spec, job.scales, job.plan->stream, job.first, c, *job.events);
 }
 
 /// One tile: job's operands are set; its place in c and the results are set here.
@@ -75,10 +92,17 @@ void run_tile_of(TileJob job, std::size_t first_row, std::size_t first_col, arit
   job.cols = std::min(kTileCols, c.cols - first_col);
   job.first = {first.row + static_cast<std::uint32_t>(first_row), first.column + static_cast<std::uint32_t>(first_col)};
   job.result = result;
-  run_tile(job);
+  if (job.plan->fast == FastKernel::kAligned && !can_run_aligned(job)) {
+    run_reference_tile(job);
+  } else {
+    run_tile(job);
+  }
   for (std::size_t row = 0; row < job.rows; ++row) {
-    for (std::size_t col = 0; col < job.cols; ++col) {
-      c(first_row + row, first_col + col) = result[row * kTileCols + col];
+    const float* const values = result + row * kTileCols;
+    if (c.col_stride == 1) {
+      std::copy_n(values, job.cols, c.row(first_row + row) + first_col);
+    } else {
+      for (std::size_t col = 0; col < job.cols; ++col) c(first_row + row, first_col + col) = values[col];
     }
   }
 }
@@ -120,7 +144,8 @@ void run_reference(MatrixView<const float> a, MatrixView<const float> b, const a
 }  // namespace
 
 bool is_vectorized(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
-  static_cast<void>(operands);
+  if (spec.reduce == arith::Reduce::kFixed) return false;
+  if (spec.reduce == arith::Reduce::kAligned && !has_aligned_kernel(operands, spec)) return false;
   if (spec.interleave != 1 || !has_lane_rounder(spec.inner)) return false;
   if (spec.promote_every != 0 && !has_lane_rounder(spec.outer)) return false;
   if (!spec.product) return true;

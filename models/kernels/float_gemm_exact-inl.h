@@ -55,11 +55,13 @@ HWY_INLINE void store_lanes(DoubleVector value, float* values) {
 
 HWY_INLINE DoubleMask is_nan(DoubleVector x) { return hn::IsNaN(x); }
 
-/// The low n bits of row word XOR column words, as numbers.
-HWY_INLINE DoubleVector random_lanes(std::uint32_t row_word, const std::uint32_t* column_words, std::uint32_t mask) {
+/// The n bits from `shift` up of row word XOR column words, as numbers.
+HWY_INLINE DoubleVector random_lanes(std::uint32_t row_word, const std::uint32_t* column_words, std::uint32_t mask,
+                                     int shift) {
   const NarrowWordTag tag;
   const auto columns = hn::LoadU(tag, reinterpret_cast<const std::int32_t*>(column_words));
-  const auto bits = hn::Xor(columns, hn::Set(tag, static_cast<std::int32_t>(row_word)));
+  const auto words = hn::Xor(columns, hn::Set(tag, static_cast<std::int32_t>(row_word)));
+  const auto bits = hn::ShiftRightSame(words, shift);
   return hn::PromoteTo(DoubleTag(), hn::And(bits, hn::Set(tag, static_cast<std::int32_t>(mask))));
 }
 
@@ -123,8 +125,9 @@ HWY_INLINE void run_sequential_rows(const TileJob& job, KBlock range, std::size_
     for (std::size_t i = 0; i < kRows; ++i) {
       const auto a = hn::Set(DoubleTag(), static_cast<double>(job.a->values[k * kTileRows + row + i]));
       if constexpr (kMode == numerics::RoundingMode::kStochastic) {
-        random = random_lanes(job.a->random_words[k * kTileRows + row + i],
-                              job.b->random_words.data() + k * kTileCols + col, plan.inner.random_mask);
+        random =
+            random_lanes(job.a->random_words[k * kTileRows + row + i], job.b->random_words.data() + k * kTileCols + col,
+                         plan.inner.random_mask, plan.narrow.random_shift);
       }
       const LaneProduct product = multiply<kCount>(plan, a, b, product_counts);
       const auto operand_is_nan = [&] { return hn::Or(is_nan(acc[i]), product.is_operand_nan()); };
@@ -180,7 +183,7 @@ HWY_NOINLINE void promote(const TileJob& job, std::size_t chunk_index, TileState
     for (std::size_t row = 0; row < job.rows; ++row) {
       if constexpr (kMode == numerics::RoundingMode::kStochastic) {
         random = random_lanes(stream.row_word(job.first.row + static_cast<std::uint32_t>(row), step),
-                              column_words + col, plan.outer.random_mask);
+                              column_words + col, plan.outer.random_mask, /*shift=*/0);
       }
       const auto inner = load_lanes(state.inner + row * kTileCols + col);
       const auto outer = load_lanes(state.outer + row * kTileCols + col);

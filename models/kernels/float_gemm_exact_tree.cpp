@@ -53,7 +53,8 @@ class LaneTree {
   HWY_INLINE DoubleVector random(std::size_t step) const {
     if constexpr (kMode != numerics::RoundingMode::kStochastic) return hn::Zero(DoubleTag());
     return random_lanes(job_.a->random_words[step * kTileRows + row_],
-                        job_.b->random_words.data() + step * kTileCols + col_, job_.plan->inner.random_mask);
+                        job_.b->random_words.data() + step * kTileCols + col_, job_.plan->inner.random_mask,
+                        /*shift=*/0);
   }
 
   static constexpr std::size_t kMaxNodes = 32;  // first level of a tree of 64

@@ -73,10 +73,10 @@ HWY_INLINE SingleVector max_magnitude(SingleVector magnitude, SingleVector x) {
 
 /// NarrowRounding in vectors, and the largest sum so far.
 struct NarrowLanes {
-  HWY_INLINE explicit NarrowLanes(const NarrowRounding& r)
+  HWY_INLINE explicit NarrowLanes(const NarrowRounding& r, float scale = 1)
       : magic(hn::Set(SingleTag(), r.magic)),
         min_normal(hn::Set(SingleTag(), r.min_normal)),
-        tiny_threshold(hn::Set(SingleTag(), r.tiny_threshold)),
+        tiny_threshold(hn::Set(SingleTag(), r.tiny_threshold * scale)),
         keep_mask(hn::Set(WordTag(), r.keep_mask)),
         largest(hn::Zero(SingleTag())) {}
   SingleVector magic, min_normal, tiny_threshold;

@@ -49,7 +49,8 @@ HWY_INLINE SingleVector narrow_step(SingleVector a, SingleVector b, SingleVector
     r = round_nearest<V::kPlain>(s, lanes);
   } else {
     // Dropping bits truncates. Random bits are added just below the kept ones first; a carry there is the step up.
-    // Exact sums with trailing zeros, subnormals of the format among them, stay.
+    // Exact sums with trailing zeros stay. Subnormals of the format are exact sums where none underflows; in the scaled
+    // domain they are binary32's, whose last place is fixed as theirs is.
     auto code = hn::BitCast(WordTag(), s);
     if constexpr (V::kMode == Mode::kStochastic) code = hn::Add(code, random);
     r = hn::BitCast(d, hn::And(code, lanes.keep_mask));
@@ -71,13 +72,10 @@ HWY_INLINE SingleVector narrow_step(SingleVector a, SingleVector b, SingleVector
 }
 
 template <class V>
-HWY_INLINE WordVector random_of(const StepRange& range, const NarrowRounding& rounding, std::size_t k, std::size_t row,
-                                std::size_t col) {
+HWY_INLINE WordVector random_of(const StepRange& range, std::size_t k, std::size_t row, std::size_t col) {
   const WordTag du;
   if constexpr (V::kMode != Mode::kStochastic) return hn::Zero(du);
-  const auto words =
-      hn::Xor(hn::LoadU(du, range.b_random + k * kTileCols + col), hn::Set(du, range.a_random[k * kTileRows + row]));
-  return hn::ShiftLeftSame(hn::And(words, hn::Set(du, rounding.random_mask)), rounding.random_shift);
+  return hn::Xor(hn::LoadU(du, range.b_random + k * kTileCols + col), hn::Set(du, range.a_random[k * kTileRows + row]));
 }
 
 template <class V>
@@ -86,13 +84,16 @@ bool run_variant(const StepRange& range, const NarrowRounding& rounding, StepCou
   HWY_ALIGN float acc[kTileRows * kTileCols];
   const std::size_t lanes = hn::Lanes(d);
   StepLanes n;
-  NarrowLanes narrow(rounding);
+  const float scale = range.scaled ? rounding.a_scale * rounding.b_scale : 1.0F;
+  const auto to_domain = hn::Set(d, scale);
+  const auto from_domain = hn::Set(d, 1.0F / scale);
+  NarrowLanes narrow(rounding, scale);
   for (std::size_t row = 0; row < kTileRows; row += kRowsAtOnce) {
     for (std::size_t col = 0; col < kTileCols; col += 2 * lanes) {
       SingleVector c0[kRowsAtOnce], c1[kRowsAtOnce];
       for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
-        c0[i] = hn::LoadU(d, range.acc + (row + i) * kTileCols + col);
-        c1[i] = hn::LoadU(d, range.acc + (row + i) * kTileCols + col + lanes);
+        c0[i] = hn::Mul(hn::LoadU(d, range.acc + (row + i) * kTileCols + col), to_domain);
+        c1[i] = hn::Mul(hn::LoadU(d, range.acc + (row + i) * kTileCols + col + lanes), to_domain);
       }
       for (std::size_t k = 0; k < range.length; ++k) {
         const auto b0 = hn::LoadU(d, range.b + k * kTileCols + col);
@@ -100,19 +101,19 @@ bool run_variant(const StepRange& range, const NarrowRounding& rounding, StepCou
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
           const auto a = hn::Set(d, range.a[k * kTileRows + row + i]);
-          const auto random0 = random_of<V>(range, rounding, k, row + i, col);
-          const auto random1 = random_of<V>(range, rounding, k, row + i, col + lanes);
+          const auto random0 = random_of<V>(range, k, row + i, col);
+          const auto random1 = random_of<V>(range, k, row + i, col + lanes);
           c0[i] = narrow_step<V>(a, b0, c0[i], random0, narrow, n);
           c1[i] = narrow_step<V>(a, b1, c1[i], random1, narrow, n);
         }
       }
       for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
-        hn::Store(c0[i], d, acc + (row + i) * kTileCols + col);
-        hn::Store(c1[i], d, acc + (row + i) * kTileCols + col + lanes);
+        hn::Store(hn::Mul(c0[i], from_domain), d, acc + (row + i) * kTileCols + col);
+        hn::Store(hn::Mul(c1[i], from_domain), d, acc + (row + i) * kTileCols + col + lanes);
       }
     }
   }
-  if (!V::kBounded && !hn::AllTrue(d, hn::Le(narrow.largest, hn::Set(d, rounding.sum_limit)))) return false;
+  if (!V::kBounded && !hn::AllTrue(d, hn::Le(narrow.largest, hn::Set(d, rounding.sum_limit * scale)))) return false;
   std::copy(acc, acc + kTileRows * kTileCols, range.acc);
   if (V::kCounting != StepCounting::kNone) n.add_to(counts);
   return true;
@@ -126,6 +127,21 @@ bool run_nearest_uncounted(const StepRange& range, const NarrowRounding& roundin
   return range.bounded ? run_variant<Variant<kMode, kSum, kNone, true, true>>(range, rounding, counts)
                        : run_variant<Variant<kMode, kSum, kNone, true, false>>(range, rounding, counts);
 }
+
+#if HWY_TARGET <= HWY_AVX3
+/// Modes that drop bits: plain or in the scaled domain.
+template <Mode kMode>
+bool run_truncating(const StepRange& range, const NarrowRounding& rounding, StepCounting counting, StepCounts& counts) {
+  constexpr StepCounting kNone = StepCounting::kNone;
+  if (counting == kNone) {
+    return range.bounded ? run_variant<Variant<kMode, Sum::kTruncated, kNone, true, true>>(range, rounding, counts)
+                         : run_variant<Variant<kMode, Sum::kTruncated, kNone, true, false>>(range, rounding, counts);
+  }
+  return counting == StepCounting::kInexact
+             ? run_variant<Variant<kMode, Sum::kOdd, StepCounting::kInexact, true, false>>(range, rounding, counts)
+             : run_variant<Variant<kMode, Sum::kOdd, StepCounting::kAll, true, false>>(range, rounding, counts);
+}
+#endif
 
 bool run_narrow_here(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
                      StepCounts& counts) {
@@ -142,15 +158,9 @@ bool run_narrow_here(const StepRange& range, const NarrowRounding& rounding, Ste
                : run_variant<Variant<Mode::kNearest, Sum::kOdd, StepCounting::kAll, false, false>>(range, rounding,
                                                                                                    counts);
   }
-  if (!range.plain || counting == StepCounting::kAll) return false;
-  if (rounding.mode == Mode::kTruncate) {
-    return counting == kNone
-               ? run_variant<Variant<Mode::kTruncate, Sum::kTruncated, kNone, true, false>>(range, rounding, counts)
-               : run_variant<Variant<Mode::kTruncate, Sum::kOdd, kInexact, true, false>>(range, rounding, counts);
-  }
-  return counting == kNone
-             ? run_variant<Variant<Mode::kStochastic, Sum::kTruncated, kNone, true, false>>(range, rounding, counts)
-             : run_variant<Variant<Mode::kStochastic, Sum::kOdd, kInexact, true, false>>(range, rounding, counts);
+  if (!range.plain && !range.scaled) return false;
+  return rounding.mode == Mode::kTruncate ? run_truncating<Mode::kTruncate>(range, rounding, counting, counts)
+                                          : run_truncating<Mode::kStochastic>(range, rounding, counting, counts);
 #else
   return false;
 #endif

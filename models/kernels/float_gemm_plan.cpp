@@ -33,6 +33,15 @@ double tiny_threshold_of(const FloatSpec& spec) {
   return rounds_up_to_min_normal ? min_normal * (1 - std::ldexp(1.0, -spec.format.precision_bits() - 1)) : min_normal;
 }
 
+/// (1 + e)^kBlockLength <= exp(kBlockLength * e), e = half an ulp to nearest, an ulp by chance, 0 truncated.
+double growth_of(const FloatSpec& spec) {
+  const double ulp = std::ldexp(1.0, 1 - spec.format.precision_bits());
+  const double error = spec.rounding == RoundingMode::kTowardZero   ? 0
+                       : spec.rounding == RoundingMode::kTiesToEven ? ulp / 2
+                                                                    : ulp;
+  return std::exp(static_cast<double>(kBlockLength) * error);
+}
+
 /// What rounding.cpp delivers for an overflow: the magnitude, and the events.
 double overflow_result(const FloatSpec& spec, bool finite, EventSet* events) {
   const FloatFormat& format = spec.format;
@@ -74,21 +83,34 @@ bool products_fit_single(const OperandFormats& operands) {
          operands.a.max_exponent() + operands.b.max_exponent() + 1 < kSingle.max_exponent();
 }
 
+AlignedRounding aligned_rounding(const arith::AccumulationSpec& spec) {
+  AlignedRounding rounding;
+  rounding.fraction_bits = spec.alignment.fraction_bits;
+  rounding.quantum = std::ldexp(1.0F, -spec.alignment.fraction_bits);
+  rounding.least_power_a = std::ldexp(1.0F, spec.alignment.emin_a);
+  rounding.least_power_b = std::ldexp(1.0F, spec.alignment.emin_b);
+  rounding.nearest = spec.inner.rounding == RoundingMode::kTiesToEven;
+  rounding.keep_mask = ~((1u << (numerics::kFp32.precision_bits() - spec.inner.format.precision_bits())) - 1);
+  return rounding;
+}
+
 /// The fast kernel that fits. All need exact products one at a time; flushing would change sums that are exact.
 FastKernel fast_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
   const FloatSpec& inner = spec.inner;
+  if (spec.reduce == arith::Reduce::kAligned) return FastKernel::kAligned;
   if (spec.product || inner.flush_output) return FastKernel::kNone;
   const bool is_narrow = inner.format.precision_bits() <= kMaxNarrowPrecision &&
                          inner.format.quantum_exponent() >= kMinNarrowQuantum &&
                          inner.format.emin() >= numerics::kFp32.emin();
+  const bool are_halves = inner.format == numerics::kFp16 && fits_half(operands.a) && fits_half(operands.b);
   if (spec.reduce == arith::Reduce::kTree) {
     const bool fits = is_narrow && inner.rounding == RoundingMode::kTiesToEven && inner.format.has_negative_zero() &&
                       products_fit_single(operands);
-    return fits ? FastKernel::kNarrowTree : FastKernel::kNone;
+    if (!fits) return FastKernel::kNone;
+    return are_halves && has_native_fp16() ? FastKernel::kHalfTree : FastKernel::kNarrowTree;
   }
   const bool stochastic = inner.rounding == RoundingMode::kStochastic;
   if (inner.format == numerics::kFp32) return stochastic ? FastKernel::kNone : FastKernel::kSingle;
-  const bool are_halves = inner.format == numerics::kFp16 && fits_half(operands.a) && fits_half(operands.b);
   if (are_halves && !stochastic && has_native_fp16()) return FastKernel::kHalf;
   const bool has_random_room =
       !stochastic || inner.random_bits < numerics::kFp32.precision_bits() - inner.format.precision_bits();
@@ -139,16 +161,46 @@ NarrowRounding narrow_rounding(const OperandFormats& operands, const FloatSpec& 
   rounding.tiny_threshold = static_cast<float>(tiny_threshold_of(spec));  // p + 1 bits: exact
   rounding.sum_limit = std::min(largest_safe_sum(spec), kLargestSum);
   rounding.keep_mask = ~((1u << drop_bits) - 1);
+  if (rounding.mode != NarrowRounding::Mode::kNearest && format.emin() <= 0) {
+    const int exponent = numerics::kFp32.emin() - format.emin();
+    rounding.a_scale_exponent = exponent / 2;
+    rounding.b_scale_exponent = exponent - exponent / 2;
+    rounding.a_scale = std::ldexp(1.0F, rounding.a_scale_exponent);
+    rounding.b_scale = std::ldexp(1.0F, rounding.b_scale_exponent);
+  }
   return rounding;
 }
 
 }  // namespace
+
+bool has_aligned_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
+  constexpr int kMaxTerms = 32;
+  constexpr int kInnerExponent = 30;
+  const auto is_moderate = [](const FloatFormat& format, int emin) {
+    return format.quantum_exponent() >= -kInnerExponent && format.max_exponent() <= kInnerExponent &&
+           emin >= numerics::kFp32.emin() && emin <= 0;
+  };
+  const FloatSpec& inner = spec.inner;
+  const bool is_single = inner.format == numerics::kFp32 && inner.rounding == RoundingMode::kTiesToEven;
+  const bool truncates = inner.format.exponent_bits == numerics::kFp32.exponent_bits &&
+                         inner.format.bias == numerics::kFp32.bias && inner.format.has_infinity() &&
+                         inner.rounding == RoundingMode::kTowardZero;
+  // A product is below 2^(F+2) quanta, the accumulator below 2^(F+1): their sum has to fit 31 bits and a sign.
+  const int fraction_bits = spec.alignment.fraction_bits;
+  const bool sum_fits = spec.width <= kMaxTerms && fraction_bits <= kInnerExponent &&
+                        (std::int64_t{2 * spec.width + 1} << (fraction_bits + 1)) <= std::int64_t{1} << 31;
+  return spec.reduce == arith::Reduce::kAligned && !spec.product && spec.alignment.align_accumulator &&
+         spec.alignment.rounding == RoundingMode::kTowardZero && sum_fits && (is_single || truncates) &&
+         !inner.flush_output && is_moderate(operands.a, spec.alignment.emin_a) &&
+         is_moderate(operands.b, spec.alignment.emin_b) && products_fit_single(operands);
+}
 
 RoundingConstants::RoundingConstants(const FloatSpec& spec)
     : rounding(spec.rounding),
       min_normal(std::ldexp(1.0, spec.format.emin())),
       magic(std::ldexp(1.5, kDoublePrecision - spec.format.precision_bits())),
       quantum(std::ldexp(1.0, 1 - spec.format.precision_bits())),
+      growth(growth_of(spec)),
       tiny_threshold(tiny_threshold_of(spec)),
       max_finite(numerics::max_finite(spec.format)),
       finite_overflow(overflow_result(spec, /*finite=*/true, &finite_overflow_events)),
@@ -174,9 +226,10 @@ GemmPlan::GemmPlan(const OperandFormats& operand_formats, const arith::Accumulat
       product(spec.product.value_or(numerics::FloatSpec{})),
       operands(operand_formats),
       fast(fast_kernel(operand_formats, spec)),
-      narrow(fast == FastKernel::kNarrow || fast == FastKernel::kNarrowTree
+      narrow(fast == FastKernel::kNarrow || fast == FastKernel::kNarrowTree || fast == FastKernel::kHalfTree
                  ? narrow_rounding(operand_formats, spec.inner)
                  : NarrowRounding{}),
+      aligned(fast == FastKernel::kAligned ? aligned_rounding(spec) : AlignedRounding{}),
       num_random_steps(random_steps(spec, length)) {
   const std::size_t per_chunk =
       spec.promote_every == 0 ? length : std::min(length, static_cast<std::size_t>(spec.promote_every));

@@ -26,6 +26,7 @@ struct RoundingConstants {
   double min_normal;      ///< 2^emin: the quantum does not shrink below this binade
   double magic;           ///< 1.5 * 2^(53-p): binade * magic has an ulp of one quantum of the binade
   double quantum;         ///< 2^(1-p), relative to the binade
+  double growth;          ///< of |acc| by rounding during a block at most, as a factor
   double tiny_threshold;  ///< non-zero magnitudes below it are tiny
   double max_finite;
   numerics::EventSet finite_overflow_events;
@@ -49,7 +50,18 @@ struct BlockSummary {
 };
 
 /// The kernel of float_gemm_steps.h that may run blocks of a GEMM.
-enum class FastKernel { kNone, kHalf, kSingle, kNarrow, kNarrowTree };
+enum class FastKernel {
+  kNone,
+  kHalf,
+  kSingle,
+  kNarrow,
+  kNarrowTree,
+  kAligned,
+  kHalfTree,  ///< kNarrowTree where it rejects
+};
+
+/// Whether there is a vector kernel for the aligned accumulation; where it cannot run a tile, the reference does.
+bool has_aligned_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec);
 
 /// Half-open range of k.
 struct KBlock {
@@ -69,6 +81,7 @@ struct GemmPlan {
   GemmPlan(const OperandFormats& operands, const arith::AccumulationSpec& spec, std::size_t length,
            const GemmOptions& options);
 
+  bool uses_halves() const { return fast == FastKernel::kHalf || fast == FastKernel::kHalfTree; }
   int inner_quantum_exponent() const { return spec.inner.format.quantum_exponent(); }
 
   arith::AccumulationSpec spec;
@@ -82,17 +95,20 @@ struct GemmPlan {
   std::vector<KChunk> chunks;
   OperandFormats operands;
   FastKernel fast;
-  NarrowRounding narrow;             ///< only for kNarrow and kNarrowTree
+  NarrowRounding narrow;             ///< for kNarrow and the trees, else of default values
+  AlignedRounding aligned;           ///< only for kAligned
   std::size_t num_random_steps = 0;  ///< of the inner stage; 0 unless it rounds stochastically
 };
 
 /// One row block or column panel of an operand: k-major, padded with +0.
 struct PackedPanel {
-  std::vector<float> values;                // (K, kTileRows or kTileCols)
-  std::vector<BlockSummary> summaries;      // (blocks)
-  std::vector<std::uint32_t> random_words;  // (random steps, kTileRows or kTileCols), stochastic only
-  std::vector<std::uint16_t> half_codes;    // (K, kTileCols), B if plan.fast is kHalf
-  std::vector<std::uint32_t> half_pairs;    // (K, kTileRows), A if plan.fast is kHalf
+  std::vector<float> values;            // (K, kTileRows or kTileCols)
+  std::vector<float> scaled_values;     // values times the scale of plan.narrow, if there is one
+  std::vector<BlockSummary> summaries;  // (blocks)
+  /// (random steps, kTileRows or kTileCols): n bits from plan.narrow.random_shift up; stochastic only
+  std::vector<std::uint32_t> random_words;
+  std::vector<std::uint16_t> half_codes;  // (K, kTileCols), B if plan.uses_halves()
+  std::vector<std::uint32_t> half_pairs;  // (K, kTileRows), A if plan.uses_halves()
 };
 
 /// One tile's work.

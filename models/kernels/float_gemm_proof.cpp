@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
+
+#include "models/numerics/codec.h"
 
 namespace guardbit::kernels {
 namespace {
@@ -27,20 +28,30 @@ BlockProducts::BlockProducts(const TileJob& job, std::size_t block) {
   const BlockSummary& b = job.b->summaries[block];
   all_finite = std::max(a.max_code, b.max_code) < kInfinityCode;
   max_magnitude = value_of(a.max_code) * value_of(b.max_code);
-  quantum_exponent = max_magnitude == 0
-                         ? std::max(job.plan->inner_quantum_exponent(), 0)
-                         : lowest_bit(a.min_code, job.plan->operands.a) + lowest_bit(b.min_code, job.plan->operands.b);
+  a_quantum_exponent = lowest_bit(a.min_code, job.plan->operands.a);
+  b_quantum_exponent = lowest_bit(b.min_code, job.plan->operands.b);
+  quantum_exponent =
+      max_magnitude == 0 ? std::max(job.plan->inner_quantum_exponent(), 0) : a_quantum_exponent + b_quantum_exponent;
 }
 
 double bound_after(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length) {
-  // (1 + e)^length <= exp(length * e), e = half an ulp to nearest, an ulp by chance, 0 truncated. The quanta that
-  // subnormal roundings add are below length * min_normal. The slack covers the rounding of this computation itself.
+  // The quanta that subnormal roundings add are below length * min_normal. The slack covers the rounding of this
+  // computation itself.
   constexpr double kSlack = 1 + 1e-9;
-  const double steps = static_cast<double>(length);
-  const double error = inner.rounding == numerics::RoundingMode::kTowardZero   ? 0
-                       : inner.rounding == numerics::RoundingMode::kTiesToEven ? inner.quantum / 2
-                                                                               : inner.quantum;
-  return (max_acc + steps * (products.max_magnitude + inner.min_normal)) * std::exp(steps * error) * kSlack;
+  return (max_acc + static_cast<double>(length) * (products.max_magnitude + inner.min_normal)) * inner.growth * kSlack;
+}
+
+bool fits_scaled_domain(const GemmPlan& plan, const BlockProducts& products) {
+  const int floor = numerics::kFp32.quantum_exponent();
+  return plan.narrow.a_scale != 0 && products.a_quantum_exponent + plan.narrow.a_scale_exponent >= floor &&
+         products.b_quantum_exponent + plan.narrow.b_scale_exponent >= floor;
+}
+
+bool products_fit_half(const GemmPlan& plan, const BlockProducts& products) {
+  constexpr numerics::FloatFormat kHalf = numerics::kFp16;
+  return plan.operands.a.precision_bits() + plan.operands.b.precision_bits() <= kHalf.precision_bits() &&
+         products.quantum_exponent >= kHalf.quantum_exponent() &&
+         products.max_magnitude <= static_cast<double>(numerics::max_finite(kHalf));
 }
 
 bool cannot_underflow(const GemmPlan& plan, const BlockProducts& products) {

@@ -9,14 +9,22 @@ namespace guardbit::kernels {
 struct BlockProducts {
   BlockProducts(const TileJob& job, std::size_t block);
 
-  bool all_finite;       ///< no operand is infinite or NaN
-  double max_magnitude;  ///< of a product; meaningful only if all_finite
+  bool all_finite;         ///< no operand is infinite or NaN
+  double max_magnitude;    ///< of a product; meaningful only if all_finite
+  int a_quantum_exponent;  ///< every operand is a multiple of 2^this
+  int b_quantum_exponent;
   int quantum_exponent;  ///< every product is a multiple of 2^this
 };
 
-/// Upper bound of |acc| at every step of the block if it is at most `max_acc` before, while nothing overflows:
-/// |acc| after a step <= (|acc| + max product) * (1 + relative rounding error) + quantum.
+/// Upper bound of |acc| at every step of a block of `length` if it is at most `max_acc` before, while nothing
+/// overflows: |acc| after a step <= (|acc| + max product) * (1 + relative rounding error) + quantum.
 double bound_after(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length);
+
+/// The operands' values in the scaled domain of plan.narrow are exact.
+bool fits_scaled_domain(const GemmPlan& plan, const BlockProducts& products);
+
+/// Every product is a value of fp16.
+bool products_fit_half(const GemmPlan& plan, const BlockProducts& products);
 
 /// Every sum below the smallest normal number is exact: it is a multiple of the accumulator's quantum, as the
 /// accumulator is. No underflow, and nothing becomes zero by rounding.

@@ -37,6 +37,12 @@ struct NarrowRounding {
   std::uint32_t keep_mask = 0;    ///< the p leading significand bits of a binary32 code, and what is above
   std::uint32_t random_mask = 0;  ///< kStochastic: n ones
   int random_shift = 0;           ///< kStochastic: of the random bits, to just below the kept ones
+  /// Multiplying operands with these (and accumulators with their product) makes 2^emin binary32's smallest normal
+  /// number: dropping low bits of a code then rounds subnormals too. Operands may not fit; 0: there is no such domain.
+  float a_scale = 0;
+  float b_scale = 0;
+  int a_scale_exponent = 0;
+  int b_scale_exponent = 0;
 };
 
 /// Steps [0, length) on one tile; finite operands unless counting is kNone and reject_infinities is false.
@@ -45,12 +51,13 @@ struct StepRange {
   const float* b = nullptr;                 ///< (length, 32) carriers
   const std::uint32_t* a_halves = nullptr;  ///< (length, 8) binary16 codes, each twice in a word; half kernel only
   const std::uint16_t* b_halves = nullptr;  ///< (length, 32) binary16 codes; half kernel only
-  const std::uint32_t* a_random = nullptr;  ///< (length, 8) random words, kStochastic only
+  const std::uint32_t* a_random = nullptr;  ///< (length, 8) random bits shifted by random_shift, kStochastic only
   const std::uint32_t* b_random = nullptr;  ///< (length, 32)
   std::size_t length = 0;
   bool truncate = false;           ///< rtz instead of rne; half and single kernels
   bool reject_infinities = false;  ///< give up if an accumulator ends infinite or NaN; half and single kernels
   bool plain = false;              ///< narrow kernel: no sum underflows and no accumulator is -0
+  bool scaled = false;             ///< narrow kernel, not kNearest: operands are scaled; sums may underflow
   bool bounded = false;            ///< narrow kernel: no sum exceeds rounding.sum_limit
   float* acc = nullptr;            ///< (8, 32) carriers
 };
@@ -71,6 +78,26 @@ bool run_narrow_steps(const StepRange& range, const NarrowRounding& rounding, St
 /// has no instructions for.
 bool run_narrow_tree(const StepRange& range, std::size_t width, const NarrowRounding& rounding, StepCounting counting,
                      StepCounts& counts);
+
+/// Chunk [0, length) of an adder tree of `width` products whose nodes and accumulator are fp16, rounded to nearest, on
+/// AVX512-FP16: a node is a native addition. `exact_products`: every product is a binary16 (then a node of the first
+/// level is a native fused multiply-add); else products are exact in binary32. No step events. Rejects accumulators
+/// that end infinite or NaN, which every overflow of finite operands leads to.
+bool run_half_tree(const StepRange& range, std::size_t width, bool exact_products);
+
+/// Constants of an aligned accumulation (arith::Alignment) whose sums fit 32-bit integers.
+struct AlignedRounding {
+  int fraction_bits = 0;        ///< F
+  float quantum = 0;            ///< 2^-F
+  float least_power_a = 0;      ///< 2^emin_a
+  float least_power_b = 0;      ///< 2^emin_b
+  bool nearest = false;         ///< the accumulator is fp32 rounded to nearest; else any p <= 24, truncated
+  std::uint32_t keep_mask = 0;  ///< the p leading significand bits of a binary32 code, and what is above
+};
+
+/// Chunk [0, length), `width` terms a step. Finite operands whose formats lie within 2^-30 .. 2^31; no events. False:
+/// the target has no instructions for it.
+bool run_aligned_steps(const StepRange& range, std::size_t width, const AlignedRounding& rounding);
 
 /// binary16 codes of carriers that binary16 has; as words with each code twice.
 void pack_half(std::span<const float> values, std::span<std::uint16_t> codes);

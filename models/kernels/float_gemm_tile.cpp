@@ -18,6 +18,10 @@ using numerics::RoundingMode;
 
 void run_chunk(const TileJob& job, std::size_t chunk_index, TileState& state) {
   const GemmPlan& plan = *job.plan;
+  if (plan.fast == FastKernel::kAligned) {
+    run_aligned_chunk(job, plan.chunks[chunk_index], state.inner);
+    return;
+  }
   with_mode(plan.inner.rounding, plan.counts, [&](auto mode, auto counts) {
     if (plan.spec.reduce == arith::Reduce::kTree) {
       if (run_tree_chunk(job, plan.chunks[chunk_index], state.inner)) return;

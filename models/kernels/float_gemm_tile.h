@@ -13,4 +13,16 @@ void run_exact_tree(const TileJob& job, std::size_t chunk_index, float* acc);
 /// Packs the rows of `source` (at most `width`) k-major into values (K, width), padded with +0, and summarises blocks.
 void pack_panel(numerics::MatrixView<const float> source, std::size_t width, const GemmPlan& plan, PackedPanel& panel);
 
+/// Random words of the rows or columns [first_index, first_index + width) for steps [0, num_steps): (num_steps, width).
+/// The same as RandomStream's, masked and then shifted left.
+struct RandomWords {
+  numerics::RandomStream stream;
+  std::uint32_t first_index = 0;
+  std::size_t width = kTileRows;
+  bool is_row = true;
+  std::uint32_t mask = 0xFFFFFFFF;
+  int shift = 0;
+};
+void random_words(const RandomWords& which, std::size_t num_steps, std::uint32_t* words);
+
 }  // namespace guardbit::kernels

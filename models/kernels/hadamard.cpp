@@ -109,13 +109,22 @@ HWY_INLINE std::uint64_t num_inexact(hn::Vec<IntTag> exact, std::size_t n) {
   return num_roundings;
 }
 
-HWY_INLINE bool any_beyond(const float* HWY_RESTRICT x, std::size_t n, float limit) {
+HWY_INLINE std::uint32_t max_of_lanes(hn::Vec<hn::RebindToUnsigned<FloatTag>> values) {
+  const hn::RebindToUnsigned<FloatTag> du;
+  HWY_ALIGN std::uint32_t lanes[HWY_MAX_BYTES / sizeof(std::uint32_t)];
+  hn::Store(values, du, lanes);
+  return *std::max_element(lanes, lanes + hn::Lanes(du));
+}
+
+/// Largest magnitude as a binary32 code; an infinity or NaN has a code beyond every finite one's.
+HWY_INLINE std::uint32_t largest_code(const float* HWY_RESTRICT x, std::size_t n) {
   const FloatTag d;
-  auto beyond = hn::Ne(hn::Zero(d), hn::Zero(d));
+  const hn::RebindToUnsigned<FloatTag> du;
+  auto largest = hn::Zero(du);
   for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
-    beyond = hn::Or(beyond, hn::Not(hn::Le(hn::Abs(hn::Load(d, x + i)), hn::Set(d, limit))));
+    largest = hn::Max(largest, hn::And(hn::BitCast(du, hn::Load(d, x + i)), hn::Set(du, 0x7FFFFFFFu)));
   }
-  return !hn::AllFalse(d, beyond);
+  return max_of_lanes(largest);
 }
 
 /// The binary32 sum s of a and b is exact: sums rounded down and up agree or, without such instructions, TwoSum has no
@@ -133,20 +142,22 @@ HWY_INLINE hn::Mask<FloatTag> is_exact_fp32(FloatVector a, FloatVector b, FloatV
 
 /// fp32: the host's addition. An overflow or an infinity leaves a non-finite element at the end, because both results
 /// of a butterfly with a non-finite element are non-finite.
+template <bool kCount>
 HWY_NOINLINE std::uint64_t transform_fp32(float* HWY_RESTRICT x, std::size_t n) {
   const IntTag di;
   auto exact = hn::Zero(di);
   const auto sum = [&](FloatVector a, FloatVector b) HWY_ATTR {
     const auto s = hn::Add(a, b);
-    exact = count_lanes(exact, is_exact_fp32(a, b, s));
+    if constexpr (kCount) exact = count_lanes(exact, is_exact_fp32(a, b, s));
     return s;
   };
   transform(x, n, sum);
-  return num_inexact(exact, n);
+  return kCount ? num_inexact(exact, n) : 0;
 }
 
 /// p <= 11, emin = -126: the low bits of the fp32 sum are rounded off as an integer, its subnormals are the format's.
 /// Two roundings are one: 24 >= 2p + 2 (Figueroa 1995). Overflow shows as in transform_fp32.
+template <bool kCount>
 HWY_NOINLINE std::uint64_t transform_wide_range(float* HWY_RESTRICT x, std::size_t n, int drop_bits) {
   const FloatTag d;
   const IntTag di;
@@ -157,17 +168,17 @@ HWY_NOINLINE std::uint64_t transform_wide_range(float* HWY_RESTRICT x, std::size
     const auto s = hn::BitCast(di, hn::Add(a, b));
     const auto is_odd = hn::And(hn::ShiftRightSame(s, drop_bits), hn::Set(di, 1));
     const auto r = hn::BitCast(d, hn::And(hn::Add(hn::Add(s, half_minus_one), is_odd), keep));
-    exact = count_lanes(exact, is_exact(a, b, r));
+    if constexpr (kCount) exact = count_lanes(exact, is_exact(a, b, r));
     return r;
   };
   transform(x, n, sum);
-  return num_inexact(exact, n);
+  return kCount ? num_inexact(exact, n) : 0;
 }
 
 /// p <= 11 and a range well inside fp32's: adding 1.5 * 2^(24-p) times the sum's power of two (at least 2^emin) leaves
 /// ulp_p(sum) as the last place of the fp32 intermediate, so that addition rounds to nearest even. *largest tells
 /// whether any result left the range, if kTrack.
-template <bool kTrack>
+template <bool kCount, bool kTrack>
 HWY_NOINLINE std::uint64_t transform_narrow_range(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& plan,
                                                   float* largest) {
   const FloatTag d;
@@ -182,13 +193,13 @@ HWY_NOINLINE std::uint64_t transform_narrow_range(float* HWY_RESTRICT x, std::si
     const auto binade = hn::Max(hn::And(s, exponent_field), min_normal);
     // binade * magic is exact, fused or not.
     const auto r = hn::CopySign(hn::NegMulAdd(binade, magic, hn::MulAdd(binade, magic, s)), s);
-    exact = count_lanes(exact, is_exact(a, b, r));
+    if constexpr (kCount) exact = count_lanes(exact, is_exact(a, b, r));
     if constexpr (kTrack) max_result = hn::Max(max_result, hn::Abs(r));
     return r;
   };
   transform(x, n, sum);
   *largest = hn::GetLane(hn::MaxOfLanes(d, max_result));
-  return num_inexact(exact, n);
+  return kCount ? num_inexact(exact, n) : 0;
 }
 
 /// x *= scale, rounded to nearest even by the same addition in binary64, where the product of two carriers is exact.
@@ -231,28 +242,74 @@ HWY_NOINLINE bool scale_row(float* HWY_RESTRICT x, std::size_t n, const Hadamard
   return hn::GetLane(hn::MaxOfLanes(d, largest)) <= static_cast<double>(plan.max_finite);
 }
 
+/// x *= scale where a binary32 product is enough and no events are wanted; returns the code of the largest result.
+/// fp32: the host's multiplication. Narrow range: the scale is a power of two between 2^-40 and 2^40, so that the
+/// product is exact, and is rounded like a sum.
+HWY_NOINLINE std::uint32_t scale_row_single(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& plan) {
+  const FloatTag d;
+  const IntTag di;
+  const auto factor = hn::Set(d, plan.scale);
+  const auto exponent_field = hn::BitCast(d, hn::Set(di, 0x7F800000));
+  const auto min_normal = hn::Set(d, plan.min_normal);
+  const auto magic = hn::Set(d, std::ldexp(1.5F, 24 - plan.precision_bits));
+  const hn::RebindToUnsigned<FloatTag> du;
+  auto largest = hn::Zero(du);
+  const bool rounds = plan.method != HadamardMethod::kFp32;
+  for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
+    auto value = hn::Mul(hn::Load(d, x + i), factor);
+    if (rounds) {
+      const auto binade = hn::Max(hn::And(value, exponent_field), min_normal);
+      value = hn::CopySign(hn::NegMulAdd(binade, magic, hn::MulAdd(binade, magic, value)), value);
+    }
+    hn::Store(value, d, x + i);
+    largest = hn::Max(largest, hn::And(hn::BitCast(du, value), hn::Set(du, 0x7FFFFFFFu)));
+  }
+  return max_of_lanes(largest);
+}
+
 /// Transforms one row (aligned, n >= the lanes, a power of two) or returns false, x then being undefined: the row has
 /// or gets an element outside the finite range, whose events only the scalar path knows.
-/// counts[0 .. 2]: inexact, underflow, flushed are added to.
-bool transform_row(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& plan, std::uint64_t* counts) {
+/// counts[0 .. 2]: inexact, underflow, flushed are added to, as far as plan.counts.
+template <bool kCount>
+bool transform_row_counted(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& plan, std::uint64_t* counts) {
   const std::size_t lanes = hn::Lanes(FloatTag());
   if (n < lanes || lanes < 2 || lanes > 16) return false;
-  if (any_beyond(x, n, plan.max_finite)) return false;
-  float largest = 0;
+  const auto max_code = std::bit_cast<std::uint32_t>(plan.max_finite);
+  bool in_range = true;  // or an overflow shows in the end
   switch (plan.method) {
     case HadamardMethod::kScalar: return false;
-    case HadamardMethod::kFp32: counts[0] += transform_fp32(x, n); break;
-    case HadamardMethod::kWideRange: counts[0] += transform_wide_range(x, n, 24 - plan.precision_bits); break;
-    case HadamardMethod::kNarrowRange:
+    case HadamardMethod::kFp32: counts[0] += transform_fp32<kCount>(x, n); break;
+    case HadamardMethod::kWideRange:
+      if (largest_code(x, n) > max_code) return false;
+      counts[0] += transform_wide_range<kCount>(x, n, 24 - plan.precision_bits);
+      in_range = largest_code(x, n) <= max_code;
+      break;
+    case HadamardMethod::kNarrowRange: {
+      const std::uint32_t largest_input = largest_code(x, n);
+      if (largest_input > max_code) return false;
       // A stage at most doubles the largest magnitude, and powers of two times a value of the format round to
       // themselves.
-      counts[0] += any_beyond(x, n, plan.max_finite / static_cast<float>(n))
-                       ? transform_narrow_range<true>(x, n, plan, &largest)
-                       : transform_narrow_range<false>(x, n, plan, &largest);
+      if (largest_input <= std::bit_cast<std::uint32_t>(plan.max_finite / static_cast<float>(n))) {
+        float ignored = 0;
+        counts[0] += transform_narrow_range<kCount, false>(x, n, plan, &ignored);
+      } else {
+        float largest = 0;
+        counts[0] += transform_narrow_range<kCount, true>(x, n, plan, &largest);
+        in_range = largest <= plan.max_finite && largest_code(x, n) <= max_code;
+      }
       break;
+    }
   }
-  if (largest > plan.max_finite || any_beyond(x, n, plan.max_finite)) return false;
-  return plan.scale == 1.0F || scale_row(x, n, plan, counts);
+  if (!in_range) return false;
+  if (plan.scale == 1.0F) return plan.method != HadamardMethod::kFp32 || largest_code(x, n) <= max_code;
+  if (!kCount && plan.scales_in_single) return scale_row_single(x, n, plan) <= max_code;
+  if (plan.method == HadamardMethod::kFp32 && largest_code(x, n) > max_code) return false;
+  return scale_row(x, n, plan, counts);
+}
+
+bool transform_row(float* HWY_RESTRICT x, std::size_t n, const HadamardPlan& plan, std::uint64_t* counts) {
+  return plan.counts ? transform_row_counted<true>(x, n, plan, counts)
+                     : transform_row_counted<false>(x, n, plan, counts);
 }
 
 }  // namespace
@@ -326,11 +383,18 @@ HWY_EXPORT(transform_row);
 }  // namespace
 
 void hadamard_rows(numerics::MatrixView<float> x, const FloatSpec& spec, float scale,
-                   const numerics::ParallelFor& parallel_for, EventCounts& events) {
+                   const numerics::ParallelFor& parallel_for, EventCounts& events, numerics::EventSet wanted) {
   GUARDBIT_CHECK(std::has_single_bit(x.cols), "a row has a power of two elements");
   GUARDBIT_CHECK(spec.rounding != numerics::RoundingMode::kStochastic, "butterflies are not rounded stochastically");
   GUARDBIT_CHECK(std::isfinite(scale) && scale != 0, "the scale is finite and not zero");
-  const HadamardPlan plan = plan_of(spec, scale);
+  HadamardPlan plan = plan_of(spec, scale);
+  plan.counts = !wanted.empty();
+  constexpr float kLargestScale = 0x1p40F;
+  const bool is_moderate = std::fabs(scale) <= kLargestScale && std::fabs(scale) >= 1 / kLargestScale;
+  int exponent;
+  plan.scales_in_single =
+      plan.method == HadamardMethod::kFp32 ||
+      (plan.method == HadamardMethod::kNarrowRange && is_moderate && std::fabs(std::frexp(scale, &exponent)) == 0.5F);
   const ScalarRounder rounder(spec);
   const std::size_t rows_per_task = std::max<std::size_t>(1, kElementsPerTask / x.cols);
   const std::size_t num_tasks = (x.rows + rows_per_task - 1) / rows_per_task;
@@ -364,7 +428,11 @@ void hadamard_rows(numerics::MatrixView<float> x, const FloatSpec& spec, float s
       }
     }
   });
-  for (const EventCounts& counts : task_events) events += counts;
+  for (const EventCounts& counts : task_events) {
+    for (std::size_t i = 0; i < numerics::kNumEvents; ++i) {
+      if (wanted.has(static_cast<Event>(i))) events.counts[i] += counts.counts[i];
+    }
+  }
 }
 
 }  // namespace guardbit::kernels

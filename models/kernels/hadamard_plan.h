@@ -17,7 +17,9 @@ struct HadamardPlan {
   float min_normal = 0;
   float max_finite = 0;
   float scale = 1;
-  double tiny_below = 0;  ///< limit of the exact magnitude
+  bool scales_in_single = false;  ///< without events, scale_row_single() may be used
+  bool counts = true;             ///< events are wanted
+  double tiny_below = 0;          ///< limit of the exact magnitude
 };
 
 }  // namespace guardbit::kernels

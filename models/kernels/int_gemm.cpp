@@ -49,12 +49,15 @@ struct IntGemm {
   std::size_t num_panels = (c.cols + width - 1) / width;
   hwy::AlignedFreeUniquePtr<std::int32_t[]> b_words =
       hwy::AllocateAligned<std::int32_t>(num_panels * plan.num_groups * width);
+  hwy::AlignedFreeUniquePtr<std::int16_t[]> b_halves =
+      hwy::AllocateAligned<std::int16_t>(plan.has_half_steps ? num_panels * plan.depth * width : 1);
   std::vector<std::int32_t> abs_sums_b = std::vector<std::int32_t>(num_panels * plan.num_chunks);
   bool is_stochastic = plan.rounder.spec().rounding == numerics::RoundingMode::kStochastic;
 
   void pack_panel(std::size_t panel) {
     pack_int_b(b, panel * width, plan, b_words.get() + panel * plan.num_groups * width,
                plan.inner_may_overflow ? abs_sums_b.data() + panel * plan.num_chunks : nullptr);
+    if (plan.has_half_steps) pack_half_b(b, panel * width, width, b_halves.get() + panel * plan.depth * width);
   }
   /// Random words of `count` rows or columns from `first` on: (num_chunks, count).
   std::vector<std::uint32_t> random_words(bool rows, std::size_t first, std::size_t count) const;
@@ -81,6 +84,7 @@ void IntGemm::run_row_of_tiles(std::size_t first_row, std::size_t panel, IntTile
   alignas(64) float outer[kIntTileRows * kMaxIntTileWidth];
   const std::size_t first_column = panel * width;
   tile.b = b_words.get() + panel * plan.num_groups * width;
+  if (plan.has_half_steps) tile.b_halves = b_halves.get() + panel * plan.depth * width;
   tile.abs_sums_b = abs_sums_b.data() + panel * plan.num_chunks;
   tile.num_columns = std::min(width, c.cols - first_column);
   tile.outer = outer;
@@ -114,6 +118,7 @@ arith::AccumulationEvents IntGemm::run_task(std::size_t task) const {
   std::vector<std::int32_t> row_sums(num_tiles * plan.num_chunks * kIntTileRows);
   std::vector<std::int32_t> max_abs(num_tiles * plan.num_chunks);
   std::vector<std::vector<std::uint32_t>> row_words(num_tiles);
+  std::vector<std::int32_t> halves(plan.has_half_steps ? num_tiles * plan.depth * kIntTileRows : 0);
   std::vector<IntTile> tiles(num_tiles);
   for (std::size_t i = 0; i < num_tiles; ++i) {
     const std::size_t first_row = begin + i * kIntTileRows;
@@ -124,6 +129,11 @@ arith::AccumulationEvents IntGemm::run_task(std::size_t task) const {
     pack_int_a(a, first_row, plan, words.get() + i * words_per_tile,
                row_sums.data() + i * plan.num_chunks * kIntTileRows,
                plan.inner_may_overflow ? max_abs.data() + i * plan.num_chunks : nullptr);
+    if (plan.has_half_steps) {
+      std::int32_t* const own = halves.data() + i * plan.depth * kIntTileRows;
+      pack_half_a(a, first_row, own);
+      tiles[i].a_halves = own;
+    }
     if (!is_stochastic) continue;
     row_words[i] = random_words(/*rows=*/true, first_row, kIntTileRows);
     tiles[i].row_words = row_words[i].data();

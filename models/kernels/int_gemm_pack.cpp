@@ -154,5 +154,33 @@ void pack_int_a(numerics::MatrixView<const std::int8_t> a, std::size_t first, co
   }
 }
 
+void pack_half_a(numerics::MatrixView<const std::int8_t> a, std::size_t first, std::int32_t* halves) {
+  const std::size_t num_rows = std::min(kIntTileRows, a.rows - first);
+  std::fill(halves, halves + a.cols * kIntTileRows, 0);
+  constexpr std::uint32_t kTwice = 0x10001;
+  for (std::size_t row = 0; row < num_rows; ++row) {
+    for (std::size_t k = 0; k < a.cols; ++k) {
+      const auto code = static_cast<std::uint32_t>(static_cast<std::uint16_t>(a(first + row, k)));
+      halves[k * kIntTileRows + row] = static_cast<std::int32_t>(code * kTwice);
+    }
+  }
+}
+
+void pack_half_b(numerics::MatrixView<const std::int8_t> b, std::size_t first, std::size_t width,
+                 std::int16_t* halves) {
+  const std::size_t num_columns = std::min(width, b.cols - first);
+  std::fill(halves, halves + b.rows * width, std::int16_t{0});
+  for (std::size_t k = 0; k < b.rows; ++k) {
+    const std::int8_t* codes = &b(k, first);
+    if (b.col_stride == 1) {
+      std::copy(codes, codes + num_columns, halves + k * width);
+    } else {
+      for (std::size_t column = 0; column < num_columns; ++column) {
+        halves[k * width + column] = codes[column * b.col_stride];
+      }
+    }
+  }
+}
+
 }  // namespace guardbit::kernels
 #endif  // HWY_ONCE

@@ -90,6 +90,9 @@ IntGemmPlan::IntGemmPlan(const arith::IntAccumulationSpec& spec, int operand_bit
   const std::uint64_t sum_limit = can_overflow ? inner_max + 1 : unbounded_limit;
   keep_low_bits = can_overflow && !saturate && !wanted.has(numerics::Event::kWrapped);
   inner_may_overflow = can_overflow && !keep_low_bits;
+  constexpr int kHalfBits = 16;
+  has_half_steps = inner_may_overflow && inner_bits == kHalfBits;
+  count_inner = wanted.has(saturate ? numerics::Event::kSaturated : numerics::Event::kWrapped);
   // The stepwise kernel holds accumulator plus product in 32 bits.
   constexpr int kMaxStepwiseBits = 31;
   needs_reference = (inner_may_overflow && inner_bits > kMaxStepwiseBits) || !rounder_holds(spec.outer) ||

@@ -38,6 +38,8 @@ struct IntGemmPlan {
   bool needs_reference;     ///< neither vectors nor ScalarRounder can hold what the spec asks for
   bool inner_may_overflow;  ///< tiles have to check their data, and go stepwise where the check fails
   bool keep_low_bits;       ///< wrapping sums nobody counts: sign-extend the low inner_bits of the sum
+  bool has_half_steps;      ///< 16-bit accumulators that may overflow: stepwise tiles run in 16-bit lanes
+  bool count_inner;         ///< leaving the inner range is a wanted event
   int inner_bits;
   bool saturate;
   bool count_outer;

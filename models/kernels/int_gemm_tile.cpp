@@ -162,6 +162,66 @@ struct NarrowSums {
   }
 };
 
+#if HWY_TARGET != HWY_SCALAR
+
+/// A whole tile of 16-bit accumulators that wrap or saturate at every step: a vector has the tile's width. A product of
+/// 8-bit codes is a 16-bit number, at most 2^14 in magnitude. A step leaves the range iff the saturating and the
+/// wrapping sum differ.
+template <bool kSaturate, bool kCount>
+HWY_NOINLINE std::uint64_t sum_halves(const std::int32_t* HWY_RESTRICT a, const std::int16_t* HWY_RESTRICT b,
+                                      std::size_t length, std::int32_t* HWY_RESTRICT sums) {
+  const WordTag d;
+  const hn::Repartition<std::int16_t, WordTag> d16;
+  const hn::Repartition<std::uint16_t, WordTag> du16;
+  using HalfVector = hn::Vec<decltype(d16)>;
+  constexpr std::size_t kMaxCountedSteps = 4096;  // 8 rows share a counter: at most 2^15 a lane
+  const std::size_t width = hn::Lanes(d16);
+  HWY_ALIGN std::uint16_t lanes[HWY_MAX_BYTES / sizeof(std::uint16_t)];
+  HalfVector acc[kIntTileRows];
+  HWY_UNROLL(8)
+  for (std::size_t row = 0; row < kIntTileRows; ++row) acc[row] = hn::Zero(d16);
+  std::uint64_t num_outside = 0;
+  for (std::size_t begin = 0; begin < length; begin += kMaxCountedSteps) {
+    auto outside = hn::Zero(du16);
+    for (std::size_t k = begin; k < std::min(length, begin + kMaxCountedSteps); ++k) {
+      const auto codes = hn::Load(d16, b + k * width);
+      HWY_UNROLL(8)
+      for (std::size_t row = 0; row < kIntTileRows; ++row) {
+        const auto product = hn::Mul(hn::BitCast(d16, hn::Set(d, a[k * kIntTileRows + row])), codes);
+        const auto saturated = hn::SaturatedAdd(acc[row], product);
+        const auto wrapped = hn::Add(acc[row], product);
+        if constexpr (kCount) {
+          const auto differs = hn::BitCast(du16, hn::Xor(saturated, wrapped));
+          outside = hn::Add(outside, hn::Min(differs, hn::Set(du16, 1)));
+        }
+        acc[row] = kSaturate ? saturated : wrapped;
+      }
+    }
+    if constexpr (!kCount) continue;
+    hn::Store(outside, du16, lanes);
+    for (std::size_t i = 0; i < width; ++i) num_outside += lanes[i];
+  }
+  HWY_ALIGN std::int16_t values[kIntTileRows * kMaxIntTileWidth];
+  HWY_UNROLL(8)
+  for (std::size_t row = 0; row < kIntTileRows; ++row) hn::Store(acc[row], d16, values + row * width);
+  std::copy(values, values + kIntTileRows * width, sums);
+  return num_outside;
+}
+
+std::uint64_t run_half_steps(const IntGemmPlan& plan, const std::int32_t* a, const std::int16_t* b, std::size_t length,
+                             std::int32_t* sums) {
+  if (!plan.saturate) return sum_halves<false, true>(a, b, length, sums);  // uncounted, it would not be stepwise
+  return plan.count_inner ? sum_halves<true, true>(a, b, length, sums) : sum_halves<true, false>(a, b, length, sums);
+}
+
+#else
+
+std::uint64_t run_half_steps(const IntGemmPlan&, const std::int32_t*, const std::int16_t*, std::size_t, std::int32_t*) {
+  return 0;
+}
+
+#endif
+
 /// Keeps the low inner_bits of sums.
 HWY_INLINE void wrap_sums(int inner_bits, std::int32_t* HWY_RESTRICT sums, std::size_t num_outputs) {
   const WordTag d;
@@ -183,7 +243,11 @@ bool run_tile(const IntGemmPlan& plan, OuterMethod method, IntTile& tile) {
     const std::int64_t inner_max = (std::int64_t{1} << (plan.inner_bits - 1)) - 1;
     const bool stepwise =
         plan.inner_may_overflow && std::int64_t{tile.max_abs_a[chunk]} * tile.abs_sums_b[chunk] > inner_max;
-    if (stepwise) {
+    if (stepwise && plan.has_half_steps && HWY_TARGET != HWY_SCALAR) {
+      const std::size_t begin = chunk * plan.chunk_length;
+      tile.inner_events[plan.saturate ? numerics::Event::kSaturated : numerics::Event::kWrapped] += run_half_steps(
+          plan, tile.a_halves + begin * kIntTileRows, tile.b_halves + begin * width, plan.length_of(chunk), sums);
+    } else if (stepwise) {
       const std::int32_t max_product = tile.max_abs_a[chunk] << (plan.operand_bits - 1);
       tile.inner_events[plan.saturate ? numerics::Event::kSaturated : numerics::Event::kWrapped] +=
           plan.saturate ? NarrowSums<true>{plan}.run(a, b, num_groups, max_product, sums)

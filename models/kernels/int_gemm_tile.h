@@ -23,6 +23,11 @@ struct IntTile {
   const std::int32_t* max_abs_a = nullptr;
   const std::int32_t* abs_sums_b = nullptr;
 
+  /// (K, kIntTileRows) codes of a as 16 bits, each twice in a word, and (K, width) codes of b; only if
+  /// plan.has_half_steps
+  const std::int32_t* a_halves = nullptr;
+  const std::int16_t* b_halves = nullptr;
+
   std::size_t num_rows = 0;  ///< within the matrix
   std::size_t num_columns = 0;
   const std::uint32_t* row_words = nullptr;     ///< (num_chunks, kIntTileRows) random words; stochastic only
@@ -46,6 +51,10 @@ void pack_int_b(numerics::MatrixView<const std::int8_t> b, std::size_t first, co
 /// Packs rows [first, first + kIntTileRows) of a. `max_abs` (num_chunks) may be null.
 void pack_int_a(numerics::MatrixView<const std::int8_t> a, std::size_t first, const IntGemmPlan& plan,
                 std::int32_t* words, std::int32_t* row_sums, std::int32_t* max_abs);
+
+/// Codes for IntTile::a_halves and b_halves.
+void pack_half_a(numerics::MatrixView<const std::int8_t> a, std::size_t first, std::int32_t* halves);
+void pack_half_b(numerics::MatrixView<const std::int8_t> b, std::size_t first, std::size_t width, std::int16_t* halves);
 
 /// Runs a tile. False: a result left the finite range and `method` cannot say what happened; tile.outer and the events
 /// are then to be reset and the tile repeated with OuterMethod::kScalarRounder, which never fails.

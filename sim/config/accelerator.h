@@ -18,12 +18,23 @@ struct LoadedAccelerator {
   std::string sha256;                          ///< of keys, one "key=value\n" each in the order of the map
 };
 
+/// Whose rules between keys are checked; single keys always are.
+enum class ConfigScope {
+  kAll,
+  kLinear,  ///< those of [array] and [accumulator]: a single product needs no attention, head or norm
+};
+
 /// Reads the TOML file at `path` (and the files it extends), applies `overrides` ("section.key=value", from --set) and
 /// checks everything: syntax, unknown keys, types, ranges, names, then the rules between keys.
-/// Throws UserError: kMissingInput (66) if there is no such file, kMalformedInput (65) if it is no regular file or too
-/// large, kConfiguration (78) otherwise, with one line
-/// "place: key: got X; expected Y" for every problem of all files and overrides.
+/// Throws UserError: kMissingInput (66) if there is no such file, kMalformedInput (65) if it is no
+/// regular file or too large, kConfiguration (78) otherwise, with one line "place: key: got X; expected Y" for every
+/// problem of all files and overrides.
 [[nodiscard]] LoadedAccelerator load_accelerator(const std::filesystem::path& path,
-                                                 std::span<const std::string> overrides = {});
+                                                 std::span<const std::string> overrides = {},
+                                                 ConfigScope scope = ConfigScope::kAll);
+
+/// The same without a file: every key's default, then `overrides`. Its name is "default".
+[[nodiscard]] LoadedAccelerator default_accelerator(std::span<const std::string> overrides = {},
+                                                    ConfigScope scope = ConfigScope::kAll);
 
 }  // namespace guardbit::sim

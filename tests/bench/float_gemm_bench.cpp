@@ -1,12 +1,14 @@
 /// Speed of the float GEMM kernels in multiply-accumulates per second, beside OpenBLAS sgemm and the scalar reference
-/// in the same process. Names: Gemm/<accumulator>/<inputs>/<counters>/<M>x<N>x<K>; all on one thread, CPU time.
+/// in the same process. Names: Gemm/<accumulator>/<inputs>/<M>x<N>x<K>[/<counters>], one thread, CPU time; /wall/...: by the clock.
 /// Run with OPENBLAS_CORETYPE=SkylakeX OPENBLAS_NUM_THREADS=1 (OpenBLAS 0.3.21 does not know newer AVX-512 cores);
 /// tests/bench/ratios.py makes a table of ratios from --benchmark_out.
 #include <benchmark/benchmark.h>
 #include <cblas.h>
 
+#include <functional>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "models/arith/accumulator.h"
@@ -30,7 +32,7 @@ struct Shape {
 };
 
 struct Counters {
-  const char* name;
+  const char* suffix;  ///< of the benchmark's name
   EventSet wanted;
 };
 
@@ -69,14 +71,23 @@ void run_sgemm(benchmark::State& state, Shape shape) {
   state.SetLabel(openblas_get_corename());
 }
 
-void run_gemm(benchmark::State& state, BenchCase c, EventSet wanted, Shape shape) {
+/// Two threads that take indices alternately.
+void two_threads(std::size_t count, const std::function<void(std::size_t)>& body) {
+  std::thread other([&] {
+    for (std::size_t i = 1; i < count; i += 2) body(i);
+  });
+  for (std::size_t i = 0; i < count; i += 2) body(i);
+  other.join();
+}
+
+void run_gemm(benchmark::State& state, BenchCase c, EventSet wanted, Shape shape, numerics::ParallelFor parallel_for) {
   const Matrix<float> a = normal_matrix(shape.m, shape.k, c.a);
   const Matrix<float> b = normal_matrix(shape.k, shape.n, c.b);
   Matrix<float> result(shape.m, shape.n);
   arith::AccumulationEvents events;
   for ([[maybe_unused]] auto iteration : state) {
-    gemm(a.view(), b.view(), {c.a, c.b}, c.spec, {}, {.wanted = wanted, .stream = {}, .first = {}, .parallel_for = {}},
-         result.view(), events);
+    gemm(a.view(), b.view(), {c.a, c.b}, c.spec, {},
+         {.wanted = wanted, .stream = {}, .first = {}, .parallel_for = parallel_for}, result.view(), events);
     benchmark::ClobberMemory();
   }
   report_rate(state, shape);
@@ -106,29 +117,53 @@ std::vector<BenchCase> bench_cases() {
   const FloatSpec e5m2{.format = kFp8E5M2, .overflow = OverflowPolicy::kSaturate};
   const FloatSpec fp16_truncated{.format = kFp16, .rounding = RoundingMode::kTowardZero};
   const FloatSpec fp16_stochastic{.format = kFp16, .rounding = RoundingMode::kStochastic, .random_bits = 8};
-  AccumulationSpec chunked = sequential(fp16);
-  chunked.promote_every = 128;
-  chunked.outer = fp32;
-  AccumulationSpec tree = sequential(fp16);
-  tree.reduce = arith::Reduce::kTree;
-  tree.width = 8;
+  const FloatSpec e4m3_generic{.format = {4, 3, 7, numerics::SpecialCodes::kIeee},
+                               .overflow = OverflowPolicy::kSaturate};
+  const auto chunked = [&](int length) {
+    AccumulationSpec spec = sequential(fp16);
+    spec.promote_every = length;
+    spec.outer = fp32;
+    return spec;
+  };
+  const auto tree = [&](int width) {
+    AccumulationSpec spec = sequential(fp16);
+    spec.reduce = arith::Reduce::kTree;
+    spec.width = width;
+    return spec;
+  };
+  const auto aligned = [&](int width, int fraction_bits, const numerics::FloatFormat& operands) {
+    AccumulationSpec spec = sequential({.format = kFp32, .rounding = RoundingMode::kTowardZero});
+    spec.reduce = arith::Reduce::kAligned;
+    spec.width = width;
+    spec.alignment = {.fraction_bits = fraction_bits, .emin_a = operands.emin(), .emin_b = operands.emin()};
+    return spec;
+  };
   return {
       {"fp16", sequential(fp16), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16", sequential(fp16), "fp8_e5m2", kFp8E5M2, kFp8E5M2},
       {"fp16", sequential(fp16), "fp16", kFp16, kFp16},
       {"fp16", sequential(fp16), "bf16", kBf16, kBf16},
-      {"fp16_chunk128_fp32", chunked, "fp8_e4m3", kFp8E4M3, kFp8E4M3},
-      {"fp16_chunk128_fp32", chunked, "fp16", kFp16, kFp16},
+      {"fp16_chunk32_fp32", chunked(32), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp16_chunk128_fp32", chunked(128), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp16_chunk128_fp32", chunked(128), "fp16", kFp16, kFp16},
       {"bf16", sequential(bf16), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"bf16", sequential(bf16), "bf16", kBf16, kBf16},
       {"fp8_e4m3_saturate", sequential(e4m3), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"e4m3_ieee_saturate", sequential(e4m3_generic), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp8_e5m2_saturate", sequential(e5m2), "fp8_e5m2", kFp8E5M2, kFp8E5M2},
       {"fp32", sequential(fp32), "fp16", kFp16, kFp16},
       {"fp32", sequential(fp32), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16_rtz", sequential(fp16_truncated), "fp16", kFp16, kFp16},
       {"fp16_stochastic8", sequential(fp16_stochastic), "fp16", kFp16, kFp16},
-      {"fp16_tree8", tree, "fp8_e4m3", kFp8E4M3, kFp8E4M3},
-      {"fp16_tree8", tree, "fp16", kFp16, kFp16},
+      {"fp16_tree4", tree(4), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp16_tree8", tree(8), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp16_tree32", tree(32), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp16_tree4", tree(4), "fp16", kFp16, kFp16},
+      {"fp16_tree8", tree(8), "fp16", kFp16, kFp16},
+      {"fp16_tree32", tree(32), "fp16", kFp16, kFp16},
+      {"aligned8_f24", aligned(8, 24, kFp16), "fp16", kFp16, kFp16},
+      {"aligned16_f24", aligned(16, 24, kFp16), "fp16", kFp16, kFp16},
+      {"aligned32_f13", aligned(32, 13, kFp8E4M3), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
   };
 }
 
@@ -140,23 +175,36 @@ bool register_all() {
   const Shape square{512, 512, 512};
   const Shape tokens{128, 768, 768};
   const Shape small{16, 16, 512};
-  const Counters counters[] = {
-      {"none", {}}, {"overflow", {Event::kOverflow, Event::kSaturated, Event::kInvalid}}, {"all", EventSet::all()}};
+  const Counters counters[] = {{"", {}},
+                               {"/overflow", {Event::kOverflow, Event::kSaturated, Event::kInvalid}},
+                               {"/swamped", {Event::kSwamped}},
+                               {"/all", EventSet::all()}};
   benchmark::RegisterBenchmark("Sgemm/512", run_sgemm, square);
   benchmark::RegisterBenchmark("Sgemm/128x768x768", run_sgemm, tokens);
   for (const BenchCase& c : bench_cases()) {
     const std::string path = std::string(c.accumulator) + "/" + c.inputs + "/";
     for (const Counters& kept : counters) {
-      const std::string name = "Gemm/" + path + kept.name + "/" + name_of(square);
-      benchmark::RegisterBenchmark(name.c_str(), run_gemm, c, kept.wanted, square);
+      const std::string name = "Gemm/" + path + name_of(square) + kept.suffix;
+      benchmark::RegisterBenchmark(name.c_str(), run_gemm, c, kept.wanted, square, nullptr);
     }
-    const std::string name = "Reference/" + path + "all/" + name_of(small);
+    const std::string name = "Reference/" + path + name_of(small);
     benchmark::RegisterBenchmark(name.c_str(), run_reference, c, small);
   }
   const BenchCase first = bench_cases().front();
   for (const Shape& shape : {tokens, Shape{1, 768, 768}, Shape{8, 768, 768}}) {
-    const std::string name = std::string("Gemm/") + first.accumulator + "/" + first.inputs + "/all/" + name_of(shape);
-    benchmark::RegisterBenchmark(name.c_str(), run_gemm, first, EventSet::all(), shape);
+    const std::string name =
+        std::string("Gemm/") + first.accumulator + "/" + first.inputs + "/" + name_of(shape) + "/all";
+    benchmark::RegisterBenchmark(name.c_str(), run_gemm, first, EventSet::all(), shape, nullptr);
+  }
+  for (const BenchCase& c : bench_cases()) {
+    if (c.spec.reduce != arith::Reduce::kSequential || c.spec.promote_every != 0) continue;
+    const std::string path = std::string("Gemm/") + c.accumulator + "/" + c.inputs + "/" + name_of(square);
+    for (const bool threads : {false, true}) {
+      const std::string name = path + (threads ? "/wall/2threads" : "/wall/1thread");
+      benchmark::RegisterBenchmark(name.c_str(), run_gemm, c, EventSet{}, square,
+                                   threads ? numerics::ParallelFor(two_threads) : nullptr)
+          ->UseRealTime();
+    }
   }
   return true;
 }

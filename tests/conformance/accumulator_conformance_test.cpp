@@ -47,17 +47,22 @@ struct Result {
 };
 
 AccumulationSpec float_spec(const FloatReduction& reduction, const Options& options) {
+  const bool uses_width = reduction.reduce == Reduce::kTree || reduction.reduce == Reduce::kAligned;
   return {.reduce = reduction.reduce,
-          .width = reduction.reduce == Reduce::kTree ? options.width : 1,
+          .width = uses_width ? options.width : 1,
           .interleave = options.interleave,
           .inner = options.inner,
           .promote_every = options.promote_every,
-          .outer = options.outer};
+          .outer = options.outer,
+          .fixed = {.format = {.integer_bits = options.int_inner.bits, .fraction_bits = 0},
+                    .overflow = options.int_overflow}};
 }
 
 class AccumulatorConformanceTest : public testing::TestWithParam<Accumulator> {
  protected:
   bool is_integer() const { return std::holds_alternative<IntReduction>(GetParam().reduction); }
+  /// Every accumulation step rounds, as opposed to integers and fixed point.
+  bool has_rounded_steps() const { return !is_integer() && float_reduction().reduce != Reduce::kFixed; }
   const FloatReduction& float_reduction() const { return std::get<FloatReduction>(GetParam().reduction); }
 
   Result run(const Operands& a, const Operands& b, const Options& options,
@@ -168,8 +173,8 @@ TEST_P(AccumulatorConformanceTest, OrderMattersExactlyWhereDeclared) {
   const Options exact{.inner = {.format = kFp32}, .int_overflow = numerics::IntOverflow::kSaturate};
   EXPECT_FALSE(changes_some_value(exact, exact, kReverse));
   // Wrapping is arithmetic modulo 2^n, which has no order.
-  if (is_integer()) {
-    const Options wrapping{.int_inner = {12}};
+  if (!has_rounded_steps()) {
+    const Options wrapping{.inner = {.format = kFp32}, .int_inner = {12}};
     EXPECT_FALSE(changes_some_value(wrapping, wrapping, kReverse));
   }
 }
@@ -178,8 +183,8 @@ TEST_P(AccumulatorConformanceTest, WidthMattersExactlyWhereDeclared) {
   EXPECT_EQ(changes_some_value({.width = 4}, {.width = 16}, kKeep), GetParam().uses_width);
 }
 
-TEST_P(AccumulatorConformanceTest, InterleaveMattersOnlyToFloats) {
-  EXPECT_EQ(changes_some_value({.interleave = 1}, {.interleave = 3}, kKeep), !is_integer());
+TEST_P(AccumulatorConformanceTest, InterleaveMattersOnlyWhereStepsRound) {
+  EXPECT_EQ(changes_some_value({.interleave = 1}, {.interleave = 3}, kKeep), has_rounded_steps());
 }
 
 TEST_P(AccumulatorConformanceTest, OneChunkOfAllProductsIsOnePromotion) {

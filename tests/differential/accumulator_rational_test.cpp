@@ -1,13 +1,14 @@
-// dot_reference() against an execution of accumulation_spec.h in exact rationals that shares nothing with it but the
-// descriptors and the random stream: bits and every event counter, on random specs, lengths and operands with specials.
+// dot_reference() against the execution of accumulation_spec.h in exact rationals of dot_oracle.h: bits and every event
+// counter, on random specs, lengths and operands with specials.
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cmath>
 #include <random>
 
 #include "models/arith/accumulator.h"
 #include "models/numerics/codec.h"
-#include "tests/support/rounding_oracle.h"
+#include "tests/support/dot_oracle.h"
 #include "tests/support/spec_sweep.h"
 
 namespace guardbit::tests {
@@ -16,114 +17,10 @@ namespace {
 using arith::AccumulationEvents;
 using arith::AccumulationSpec;
 using arith::IntAccumulationSpec;
-using numerics::EventCounts;
 
 constexpr std::uint32_t kSeed = 99;
-constexpr int kNumFloatCases = 3000;
+constexpr int kNumFloatCases = 6000;
 constexpr int kNumIntCases = 3000;
-
-/// A term of a sum; `pending` marks the NaN of an unrounded 0 * inf, which the next rounding reports.
-struct Term {
-  Exact<Rational> value;
-  bool pending = false;
-};
-
-Term carrier_term(float carrier) {
-  return {value_of<Rational>(std::bit_cast<std::uint32_t>(carrier), numerics::kFp32)};
-}
-bool finite_and_not_zero(const Term& term) { return term.value.kind == Kind::kNumber && term.value.magnitude != 0; }
-
-/// One output by the text of accumulation_spec.h.
-class DotOracle {
- public:
-  DotOracle(const AccumulationSpec& spec, const numerics::RandomStream& stream, arith::OutputIndex index)
-      : spec_(spec), stream_(stream), index_(index) {}
-
-  Exact<Rational> operator()(const std::vector<float>& a, const std::vector<float>& b,
-                             const std::vector<float>& scales) {
-    for (std::size_t k = 0; k < a.size(); ++k) products_.push_back(product(a[k], b[k], k));
-    const std::size_t per_chunk = spec_.promote_every == 0 ? a.size() : static_cast<std::size_t>(spec_.promote_every);
-    Term outer;
-    for (std::size_t chunk = 0; chunk * per_chunk < a.size(); ++chunk) {
-      const Term acc = reduce_chunk(chunk, per_chunk);
-      if (spec_.promote_every == 0) return acc.value;
-      const ExactResult<Rational> scaled_sum =
-          oracle_product(carrier_term(scales.empty() ? 1.0F : scales[chunk]).value, acc.value);
-      outer = add(outer, {scaled_sum.value, scaled_sum.invalid}, spec_.outer, 2, chunk, &events.outer, true);
-    }
-    return outer.value;
-  }
-
-  AccumulationEvents events;
-
- private:
-  std::uint32_t random(const FloatSpec& spec, std::uint32_t stage, std::size_t step) const {
-    if (spec.rounding != RoundingMode::kStochastic) return 0;
-    return numerics::RandomStream{stream_.seed, stream_.unit * 4 + stage}(index_.row, index_.column,
-                                                                          static_cast<std::uint32_t>(step));
-  }
-
-  Term product(float a, float b, std::size_t k) {
-    const ExactResult<Rational> exact = oracle_product(carrier_term(a).value, carrier_term(b).value);
-    if (!spec_.product) return {exact.value, exact.invalid};
-    Expected<Rational> rounded =
-        rational_oracle(spec_.product->format)(exact.value, *spec_.product, random(*spec_.product, 0, k));
-    if (exact.invalid) rounded.events.add(Event::kInvalid);
-    events.product.add(rounded.events);
-    return {rounded.result};
-  }
-
-  Term add(const Term& x, const Term& y, const FloatSpec& spec, std::uint32_t stage, std::size_t step,
-           EventCounts* counts, bool accumulation) {
-    const ExactResult<Rational> exact = oracle_sum(x.value, y.value, spec.rounding);
-    Expected<Rational> rounded = rational_oracle(spec.format)(exact.value, spec, random(spec, stage, step));
-    const bool nan_operand = (x.value.kind == Kind::kNan && !x.pending) || (y.value.kind == Kind::kNan && !y.pending);
-    if ((exact.invalid || x.pending || y.pending) && !nan_operand) rounded.events.add(Event::kInvalid);
-    if (accumulation && finite_and_not_zero(x) && finite_and_not_zero(y) && rounded.result == x.value) {
-      rounded.events.add(Event::kSwamped);
-    }
-    counts->add(rounded.events);
-    return {rounded.result};
-  }
-
-  /// Node `j` of a level of the tree; level 0 are the leaves of the step that begins at product `begin`.
-  Term node(std::size_t level, std::size_t j, std::size_t begin, std::size_t end, std::size_t global_step) {
-    if (level == 0) return begin + j < end ? products_[begin + j] : Term{};
-    const auto width = static_cast<std::size_t>(spec_.width);
-    const Term left = node(level - 1, 2 * j, begin, end, global_step);
-    const Term right = node(level - 1, 2 * j + 1, begin, end, global_step);
-    const std::size_t nodes_below = width - (width >> (level - 1));
-    return add(left, right, spec_.inner, 1, global_step * width + nodes_below + j, &events.inner, false);
-  }
-
-  Term reduce_chunk(std::size_t chunk, std::size_t per_chunk) {
-    const bool tree = spec_.reduce == arith::Reduce::kTree;
-    const auto width = tree ? static_cast<std::size_t>(spec_.width) : 1;
-    const auto num_accumulators = static_cast<std::size_t>(spec_.interleave);
-    const std::size_t begin = chunk * per_chunk;
-    const std::size_t end = std::min(begin + per_chunk, products_.size());
-    const std::size_t steps_before = chunk * ((per_chunk + width - 1) / width);
-    std::vector<Term> acc(num_accumulators);
-    for (std::size_t step = 0; begin + step * width < end; ++step) {
-      const std::size_t global_step = steps_before + step;
-      const std::size_t first = begin + step * width;
-      const Term addend =
-          tree ? node(static_cast<std::size_t>(std::countr_zero(width)), 0, first, end, global_step) : products_[first];
-      Term& target = acc[step % num_accumulators];
-      target = add(target, addend, spec_.inner, 1, global_step * width + width - 1, &events.inner, true);
-    }
-    for (std::size_t i = 1; i < num_accumulators; ++i) {
-      acc[0] = add(acc[0], acc[i], spec_.inner, 1, (std::size_t{1} << 31) + chunk * num_accumulators + i, &events.inner,
-                   true);
-    }
-    return acc[0];
-  }
-
-  const AccumulationSpec& spec_;
-  numerics::RandomStream stream_;
-  arith::OutputIndex index_;
-  std::vector<Term> products_;
-};
 
 class AccumulatorDifferentialTest : public testing::Test {
  protected:
@@ -144,10 +41,26 @@ class AccumulatorDifferentialTest : public testing::Test {
     return spec;
   }
 
+  RoundingMode alignment_rounding() {
+    return one_of({RoundingMode::kTowardZero, RoundingMode::kTowardZero, RoundingMode::kTiesToEven,
+                   RoundingMode::kTowardNegative, RoundingMode::kTowardPositive, RoundingMode::kTiesToAway,
+                   RoundingMode::kToOdd});
+  }
+
   AccumulationSpec any_accumulation() {
     AccumulationSpec spec;
-    spec.reduce = one_of({arith::Reduce::kSequential, arith::Reduce::kTree});
+    spec.reduce = one_of({arith::Reduce::kSequential, arith::Reduce::kTree, arith::Reduce::kAligned,
+                          arith::Reduce::kAligned, arith::Reduce::kFixed, arith::Reduce::kFixed});
     if (spec.reduce == arith::Reduce::kTree) spec.width = one_of({2, 4, 8, 16, 64});
+    if (spec.reduce == arith::Reduce::kAligned) spec.width = one_of({1, 2, 3, 4, 8, 16, 32});
+    spec.alignment.fraction_bits = one_of({1, 2, 3, 5, 8, 13, 23, 24, 25, 40, 64});
+    spec.alignment.rounding = alignment_rounding();
+    spec.alignment.align_accumulator = below(3) != 0;
+    spec.fixed.format = numerics::parse_fixed_format(
+                            one_of({"q2.0", "q5.3", "q8.8", "q12.20", "q36.18", "q20.64", "q1.40", "q320.320"}))
+                            .value();
+    spec.fixed.rounding = alignment_rounding();
+    spec.fixed.overflow = one_of({numerics::IntOverflow::kWrap, numerics::IntOverflow::kSaturate});
     spec.interleave = one_of({1, 1, 2, 3, 16});
     if (below(3) == 0) spec.product = any_float_spec();
     spec.inner = any_float_spec();
@@ -156,8 +69,9 @@ class AccumulatorDifferentialTest : public testing::Test {
     return spec;
   }
 
-  /// Values of `format` around 1, or any code at all, specials included; and every now and then a zero of either sign.
-  std::vector<float> operands(std::size_t length, const FloatFormat& format, bool any_code) {
+  /// Values of `format` around 1, or any code at all, specials included or not; and every now and then a zero of either
+  /// sign.
+  std::vector<float> operands(std::size_t length, const FloatFormat& format, bool any_code, bool specials) {
     std::vector<float> values(length);
     for (float& value : values) {
       const auto random = static_cast<std::uint32_t>(random_());
@@ -169,6 +83,7 @@ class AccumulatorDifferentialTest : public testing::Test {
       }
       if (below(10) == 0) code &= format.sign_code();
       value = numerics::to_carrier(code, format);
+      if (!specials && !std::isfinite(value)) value = 1.0F;
     }
     return values;
   }
@@ -182,11 +97,19 @@ class AccumulatorDifferentialTest : public testing::Test {
   std::mt19937 random_{kSeed};
 };
 
+constexpr const char* kReduceNames[] = {"sequential", "tree", "aligned", "fixed"};
+
 std::string describe(const AccumulationSpec& spec) {
-  return std::string(spec.reduce == arith::Reduce::kTree ? "tree " : "sequential ") + std::to_string(spec.width) +
-         " interleave " + std::to_string(spec.interleave) + " product " +
-         (spec.product ? to_string(*spec.product) : "exact") + " inner " + to_string(spec.inner) + " promote " +
-         std::to_string(spec.promote_every) + " outer " + to_string(spec.outer);
+  const arith::Alignment& alignment = spec.alignment;
+  return std::string(kReduceNames[static_cast<std::size_t>(spec.reduce)]) + " " + std::to_string(spec.width) +
+         " alignment F " + std::to_string(alignment.fraction_bits) + " " +
+         std::string(numerics::name_of(alignment.rounding)) + (alignment.align_accumulator ? " with" : " without") +
+         " accumulator, emin " + std::to_string(alignment.emin_a) + " " + std::to_string(alignment.emin_b) + " fixed " +
+         numerics::name_of(spec.fixed.format) + " " + std::string(numerics::name_of(spec.fixed.rounding)) +
+         (spec.fixed.overflow == numerics::IntOverflow::kWrap ? " wrap" : " saturate") + " interleave " +
+         std::to_string(spec.interleave) + " product " + (spec.product ? to_string(*spec.product) : "exact") +
+         " inner " + to_string(spec.inner) + " promote " + std::to_string(spec.promote_every) + " outer " +
+         to_string(spec.outer);
 }
 
 void expect_same(float actual, const Exact<Rational>& expected, const AccumulationEvents& actual_events,
@@ -203,12 +126,15 @@ void expect_same(float actual, const Exact<Rational>& expected, const Accumulati
 
 TEST_F(AccumulatorDifferentialTest, FloatSpecsMatchRationalExecution) {
   for (int i = 0; i < kNumFloatCases && !HasFailure(); ++i) {
-    const AccumulationSpec spec = any_accumulation();
+    AccumulationSpec spec = any_accumulation();
     const std::size_t length = below(41);
     const FloatFormat format = format_named({"fp8_e4m3", "fp8_e5m2", "fp16", "bf16", "fp32"});
-    const bool any_code = below(6) == 0;
-    const std::vector<float> a = operands(length, format, any_code);
-    const std::vector<float> b = operands(length, format, any_code);
+    const bool any_code = below(3) == 0;
+    const bool specials = below(2) == 0;
+    const std::vector<float> a = operands(length, format, any_code, specials);
+    const std::vector<float> b = operands(length, format, any_code, specials);
+    if (below(2) == 0) spec.alignment.emin_a = format.emin();
+    if (below(2) == 0) spec.alignment.emin_b = format.emin();
     const auto promote_every = static_cast<std::size_t>(spec.promote_every);
     const std::vector<float> scales = promote_every != 0 && below(2) == 0
                                           ? any_scales((length + promote_every - 1) / promote_every)

@@ -151,6 +151,41 @@ TEST(FloatGemmTest, FastTreesEqualTheReference) {
   }
 }
 
+/// Tensor-core-like accumulation: all spreads, partial last steps, promotion, truncated short accumulators; infinities
+/// and NaN go to the reference.
+TEST(FloatGemmTest, AlignedKernelsEqualTheReference) {
+  constexpr FloatFormat kTruncated14 = {8, 13, 127, numerics::SpecialCodes::kIeee};
+  unsigned seed = 5000;
+  for (const FloatFormat& inputs : {kFp8E4M3, kFp16, kFp8E5M2}) {
+    for (const auto& [width, fraction_bits] : {std::pair{4, 24}, {8, 23}, {16, 25}, {32, 13}, {31, 24}}) {
+      for (const Spread spread : kSpreads) {
+        GemmCase c;
+        c.seed = ++seed;
+        c.spec.reduce = arith::Reduce::kAligned;
+        c.spec.width = width;
+        c.spec.alignment = {.fraction_bits = fraction_bits, .emin_a = inputs.emin(), .emin_b = inputs.emin()};
+        if (seed % 4 == 0) c.spec.alignment.emin_a = kFp32.emin();
+        c.spec.inner = {.format = seed % 3 == 0 ? kTruncated14 : kFp32, .rounding = RoundingMode::kTowardZero};
+        if (seed % 3 == 1) c.spec.inner.rounding = RoundingMode::kTiesToEven;
+        if (seed % 5 == 0) {
+          c.spec.promote_every = 45;
+          c.spec.outer.format = kFp32;
+          c.with_scales = true;
+        }
+        c.m = 9;
+        c.n = 33;
+        c.k = 101;
+        c.a_format = inputs;
+        c.b_format = inputs;
+        c.spread = spread;
+        EXPECT_EQ(is_vectorized({inputs, inputs}, c.spec), width != 16) << describe(c);  // 16 at F = 25: too wide a sum
+        expect_equal_everywhere(c);
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
 /// Every counter at the size of a whole matrix unit tile, where 16-bit and 32-bit lane counters are fullest.
 TEST(FloatGemmTest, CountersAreExactOnWideMatrices) {
   for (const FloatFormat& inputs : {kFp8E4M3, kFp16}) {
@@ -192,6 +227,28 @@ void expect_sum(const FloatFormat& operands, const FloatFormat& accumulator, flo
 /// binary32 rounding first would turn the exact sum into a tie: 0x1.fap+2.
 TEST(FloatGemmTest, Fp16ProductsAreNotRoundedTwice) {
   expect_sum(kFp16, kFp16, 0x1.2fp-14F, -0x1.40cp+2F, -0x1.93cp+0F, 0x1.f9cp+2F);
+}
+
+/// 683/512 * 3/4 = 1 + 2^-11 is a midpoint of fp16, and 2^-30 above it is beyond binary32's last place: a first level
+/// that loses it ties to 1.
+TEST(FloatGemmTest, TreeLeavesAreRoundedOnce) {
+  AccumulationSpec spec;
+  spec.reduce = arith::Reduce::kTree;
+  spec.width = 2;
+  spec.inner.format = kFp16;
+  for (const bool tiny_first : {false, true}) {
+    const Matrix<float> a(1, 2, tiny_first ? std::vector{0x1p-15F, 0x1.558p+0F} : std::vector{0x1.558p+0F, 0x1p-15F});
+    const Matrix<float> b(2, 1, tiny_first ? std::vector{0x1p-15F, 0x1.8p-1F} : std::vector{0x1.8p-1F, 0x1p-15F});
+    for (const std::string& target : vector_targets()) {
+      limit_vector_target(target);
+      Matrix<float> result(1, 1);
+      AccumulationEvents events;
+      gemm(a.view(), b.view(), {kFp16, kFp16}, spec, {}, {.wanted = {}, .stream = {}, .first = {}, .parallel_for = {}},
+           result.view(), events);
+      EXPECT_EQ(result(0, 0), 0x1.004p+0F) << hex(result(0, 0)) << " on " << target;
+    }
+  }
+  limit_vector_target("best");
 }
 
 /// The product is a midpoint of e5m2 and the accumulator lies 2^-24 below it: binary32 loses it and gets 0x1p+8.

@@ -114,6 +114,14 @@ void expect_equal(const Matrix<float>& input, const FloatSpec& spec, float scale
           << what << " index " << i << " of " << input.rows() << "x" << input.cols() << " threads " << threads;
     }
     ASSERT_EQ(expected_events, events) << what << " " << input.rows() << "x" << input.cols() << " threads " << threads;
+    Matrix<float> uncounted = input;
+    EventCounts none;
+    hadamard_rows(uncounted.view(), spec, scale, nullptr, none, {});
+    EXPECT_FALSE(none.any()) << what;
+    for (std::size_t i = 0; i < actual.data().size(); ++i) {
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(expected.data()[i]), std::bit_cast<std::uint32_t>(uncounted.data()[i]))
+          << what << " uncounted, index " << i << " of " << input.rows() << "x" << input.cols();
+    }
   }
 }
 
@@ -197,6 +205,21 @@ TEST(HadamardTest, NaturalOrderIsSylvesters) {
       EXPECT_EQ(x(i, j), std::popcount(i & j) % 2 == 0 ? 1.0F : -1.0F) << i << "," << j;
   }
   EXPECT_FALSE(events.any());
+}
+
+TEST(HadamardTest, OnlyWantedEventsAreAdded) {
+  std::mt19937_64 random(kSeed);
+  const Matrix<float> input = random_matrix(3, 64, numerics::kFp16, Data::kTiny, random);
+  EventCounts all;
+  Matrix<float> x = input;
+  hadamard_rows(x.view(), {.format = numerics::kFp16}, 0.3F, nullptr, all);
+  ASSERT_GT(all[numerics::Event::kUnderflow], 0U);
+  EventCounts only;
+  x = input;
+  hadamard_rows(x.view(), {.format = numerics::kFp16}, 0.3F, nullptr, only, {numerics::Event::kUnderflow});
+  EventCounts expected;
+  expected[numerics::Event::kUnderflow] = all[numerics::Event::kUnderflow];
+  EXPECT_EQ(only, expected);
 }
 
 TEST(HadamardTest, RefusesLengthsThatAreNoPowerOfTwo) {

@@ -21,6 +21,8 @@ ALLOWED = {
     "sim/modules": ["sim/stats", "sim/base", "models"],
     "sim/schedule": ["sim/modules", "sim/stats", "sim/base", "models"],
     "sim/replay": ["sim/schedule", "sim/modules", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
+    "sim/conform": ["sim/stats", "sim/base", "models"],
+    "sim/probe": ["sim/modules", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
     "sim/report": ["sim/stats", "sim/base", "models"],
     "sim/cli": ["sim", "models"],
 }

@@ -243,9 +243,11 @@ TEST(AccumulatorTest, SpecsThatNoUnitHasAreInternalErrors) {
 }
 
 TEST(AccumulatorRegistryTest, EveryReductionHasARow) {
-  EXPECT_EQ(accumulators().size(), 3U);
+  EXPECT_EQ(accumulators().size(), 5U);
   EXPECT_EQ(float_reduction(Reduce::kSequential).run, &reduce_sequential);
   EXPECT_EQ(float_reduction(Reduce::kTree).run, &reduce_tree);
+  EXPECT_EQ(float_reduction(Reduce::kAligned).run, &reduce_aligned);
+  EXPECT_EQ(float_reduction(Reduce::kFixed).run, &reduce_fixed);
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ struct Accumulator {
   std::string_view name;     ///< config value
   std::string_view summary;  ///< one line for listings
   std::variant<FloatReduction, IntReduction> reduction;
-  bool order_dependent;  ///< the bits depend on the order of the products (integers: only where a step saturates)
+  bool order_dependent;  ///< the bits depend on the order of the products (integers and fixed point: only where a step
+                         ///< saturates)
   bool uses_width;       ///< reads AccumulationSpec::width
 };
 

@@ -21,6 +21,8 @@ struct FloatChunk {
 /// acc_0 of accumulation_spec.h after the chunk, merges included.
 float reduce_sequential(const FloatChunk& chunk, const AccumulationSpec& spec, AccumulationEvents& events);
 float reduce_tree(const FloatChunk& chunk, const AccumulationSpec& spec, AccumulationEvents& events);
+float reduce_aligned(const FloatChunk& chunk, const AccumulationSpec& spec, AccumulationEvents& events);
+float reduce_fixed(const FloatChunk& chunk, const AccumulationSpec& spec, AccumulationEvents& events);
 
 /// acc_0 = round(acc_0 + acc_i), i ascending: the end of a chunk with interleaved accumulators.
 float merge_accumulators(std::span<const float> accumulators, const FloatChunk& chunk, const AccumulationSpec& spec,

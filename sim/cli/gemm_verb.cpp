@@ -1,0 +1,147 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <memory>
+#include <sstream>
+
+#include "models/kernels/vector_target.h"
+#include "sim/base/error.h"
+#include "sim/base/sha256.h"
+#include "sim/base/thread_pool.h"
+#include "sim/cli/verbs.h"
+#include "sim/probe/gemm_probe.h"
+#include "sim/replay/build_info.h"
+#include "sim/report/probe_report.h"
+
+namespace guardbit::sim::cli {
+namespace {
+
+struct GemmArguments {
+  std::uint64_t m = 0;
+  std::uint64_t n = 0;
+  std::uint64_t k = 0;
+  std::string a = "normal";
+  std::string b = "normal";
+  std::string accelerator;
+  std::vector<std::string> overrides;
+  std::string events = "all";
+  std::string format = "table";
+  std::string vector_target;
+  std::size_t threads = 0;
+  bool no_values = false;
+  bool no_error = false;
+  bool no_memory = false;
+  GemmOptions options;
+};
+
+/// "all", "none", or names joined by commas.
+numerics::EventSet parse_events(const std::string& text) {
+  if (text == "all") return numerics::EventSet::all();
+  numerics::EventSet wanted;
+  if (text == "none") return wanted;
+  std::istringstream names(text);
+  for (std::string name; std::getline(names, name, ',');) {
+    const auto* found = std::find(numerics::kEventNames.begin(), numerics::kEventNames.end(), name);
+    if (found == numerics::kEventNames.end()) {
+      throw UserError(ExitCode::kUsage, fmt::format("--events: got '{}'; expected all, none or some of {}", name,
+                                                    fmt::join(numerics::kEventNames, ", ")));
+    }
+    wanted.add(static_cast<numerics::Event>(found - numerics::kEventNames.begin()));
+  }
+  if (wanted.empty()) throw UserError(ExitCode::kUsage, "--events: got an empty list; expected all, none or names");
+  return wanted;
+}
+
+/// The described hardware. Weight-stationary sums need a buffer: without a file that describes one it is fp32.
+LoadedAccelerator load_hardware(const GemmArguments& arguments) {
+  std::vector<std::string> overrides = arguments.overrides;
+  const auto any_begins = [&](std::string_view text) {
+    return std::any_of(overrides.begin(), overrides.end(),
+                       [&](const std::string& set) { return set.starts_with(text); });
+  };
+  const bool weight_stationary = any_begins("array.dataflow=ws") || any_begins("array.dataflow=\"ws\"");
+  if (arguments.accelerator.empty() && weight_stationary && !any_begins("accumulator.buffer.format=")) {
+    overrides.emplace_back("accumulator.buffer.format=fp32");
+  }
+  return arguments.accelerator.empty() ? default_accelerator(overrides, ConfigScope::kLinear)
+                                       : load_accelerator(arguments.accelerator, overrides, ConfigScope::kLinear);
+}
+
+void add_source(const OperandSource& source, const std::string& key, std::map<std::string, std::string>& provenance) {
+  if (!source.file.empty()) provenance[key] = sha256_of_file(source.file);
+}
+
+int run_gemm(const GemmArguments& arguments) {
+  if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
+  const LoadedAccelerator accelerator = load_hardware(arguments);
+  GemmOptions options = arguments.options;
+  options.m = arguments.m;
+  options.n = arguments.n;
+  options.k = arguments.k;
+  options.a = OperandSource::parse(arguments.a, "--a");
+  options.b = OperandSource::parse(arguments.b, "--b");
+  options.wanted = parse_events(arguments.events);
+  options.values = !arguments.no_values;
+  options.error = !arguments.no_error;
+  ThreadPool pool(arguments.threads == 0 ? available_processors() : arguments.threads);
+  options.parallel_for = pool.parallel_for();
+
+  GemmResult result = gemm_probe(accelerator, options);
+  result.a = arguments.a;
+  result.b = arguments.b;
+  result.provenance = build_provenance();
+  result.provenance["vector_target"] = kernels::vector_target();
+  result.provenance["accelerator_sha256"] = accelerator.sha256;
+  result.provenance["seed"] = std::to_string(options.seed);
+  if (options.values) {
+    add_source(options.a, "a_sha256", result.provenance);
+    add_source(options.b, "b_sha256", result.provenance);
+  }
+  print(arguments.format == "json" ? gemm_json(result) : gemm_table(result));
+  const bool differs = result.values && result.values->equals_reference == false;
+  return static_cast<int>(differs ? ExitCode::kGateFailed : ExitCode::kOk);
+}
+
+}  // namespace
+
+void add_gemm(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<GemmArguments>();
+  CLI::App* verb = app.add_subcommand("gemm", "One M x N x K product on the described array: bits, events, cycles");
+  GemmOptions& options = arguments->options;
+  verb->add_option("M", arguments->m, "Rows of A and C")->required();
+  verb->add_option("N", arguments->n, "Columns of B and C")->required();
+  verb->add_option("K", arguments->k, "Columns of A, rows of B")->required();
+  verb->add_option("--a", arguments->a,
+                   "A (M, K): normal[:S], uniform[:S], constant:V, FILE.npy or FILE.safetensors[:TENSOR]")
+      ->capture_default_str();
+  verb->add_option("--b", arguments->b, "B (K, N), likewise")->capture_default_str();
+  verb->add_flag("--transpose-b", options.transpose_b, "B's file holds (N, K), as PyTorch stores weights");
+  verb->add_option("--accelerator", arguments->accelerator, "Accelerator file; without one every key has its default");
+  verb->add_option("--set", arguments->overrides, "Override one key: section.key=value")->allow_extra_args(false);
+  verb->add_option("--preset", options.preset,
+                   "Published accumulator in place of [accumulator] (guardbit list presets)");
+  verb->add_option("--events", arguments->events, "Events to count: all, none, or names joined by commas")
+      ->capture_default_str();
+  verb->add_option("--seed", options.seed, "Generated operands, stochastic rounding")->capture_default_str();
+  verb->add_flag("--no-values", arguments->no_values, "Cycles alone");
+  verb->add_flag("--no-error", arguments->no_error, "Leave out the comparison with exact sums, which costs most time");
+  verb->add_flag("--no-memory", arguments->no_memory,
+                 "Unlimited memory; this verb's cycles are always the array's alone");
+  verb->add_flag("--reference", options.reference, "Compute with the slow reference as well; exit 1 if it differs");
+  verb->add_option("-o,--output", options.output, "Write C to this .npy file (float32)");
+  verb->add_option("--format", arguments->format, "Report")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  verb->add_option("--threads", arguments->threads, "Worker threads (0: all processors); never changes results")
+      ->check(CLI::Range(0, 1024));
+  verb->add_option("--vector-target", arguments->vector_target,
+                   "Widest vector instructions to use; never changes results")
+      ->check(CLI::IsMember(kernels::vector_targets()));
+  verb->footer(
+      "Example: guardbit gemm 128 128 512 --set array.activation=fp8_e4m3 --set array.weight=fp8_e4m3 \\\n"
+      "           --set accumulator.format=fp16 --format json");
+  verb->final_callback([arguments, &action] { action = [arguments] { return run_gemm(*arguments); }; });
+}
+
+}  // namespace guardbit::sim::cli

@@ -1,0 +1,17 @@
+#pragma once
+/// Files of arithmetic test vectors against the reference: what `guardbit conform` does.
+#include <filesystem>
+#include <span>
+
+#include "sim/conform/vector_meaning.h"
+#include "sim/stats/conform_result.h"
+
+namespace guardbit::sim {
+
+/// Checks every line of every file. UserError: kUsage if name and options do not tell the operation of a file (before
+/// anything is read), kMissingInput, kMalformedInput for a line that does not have the layout (file:line, found,
+/// expected) and for a file without a vector. Interrupted between lines.
+/// Test: tests/golden/conform_test.cpp.
+[[nodiscard]] ConformResult conform(std::span<const std::filesystem::path> files, const ConformOptions& options);
+
+}  // namespace guardbit::sim

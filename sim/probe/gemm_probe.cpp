@@ -1,0 +1,226 @@
+#include "sim/probe/gemm_probe.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "models/arith/accumulator.h"
+#include "models/numerics/codec.h"
+#include "models/units/matrix_unit.h"
+#include "sim/base/error.h"
+#include "sim/base/memory.h"
+#include "sim/base/sha256.h"
+#include "sim/probe/exact_dot.h"
+#include "sim/probe/product_mode.h"
+#include "sim/probe/value_statistics.h"
+#include "sim/trace/npy.h"
+
+namespace guardbit::sim {
+namespace {
+
+using numerics::EventLedger;
+using numerics::Matrix;
+using numerics::Stage;
+
+void check_size(const char* name, std::uint64_t size) {
+  if (size >= 1 && size <= kMaxGemmSize) return;
+  throw UserError(ExitCode::kUsage, fmt::format("{}: got {}; expected 1..{}", name, size, kMaxGemmSize));
+}
+
+/// Sources, operands, packed panels and results, in bytes.
+double bytes_needed(const GemmOptions& options) {
+  const auto operands = static_cast<double>(options.m + options.n) * static_cast<double>(options.k);
+  const auto results = static_cast<double>(options.m) * static_cast<double>(options.n);
+  constexpr double kCopiesOfOperands = 3;  // as read, as held, as packed by the kernel
+  const double copies_of_results = 1.0 + (options.reference ? 1.0 : 0.0) + (options.output.empty() ? 0.0 : 1.0);
+  return sizeof(float) * (kCopiesOfOperands * operands + copies_of_results * results);
+}
+
+GemmTiming timing_of(const ProductMode& product, const GemmOptions& options) {
+  const units::ArrayConfig& array = product.array;
+  const PeTiming& pe = product.pe;
+  const auto chunk = static_cast<std::uint64_t>(product.mode.chunk);
+  const MatrixWork work{.m = options.m,
+                        .n = options.n,
+                        .k = options.k,
+                        .cycles_per_mac = pe.cycles_per_mac,
+                        .latency_cycles = pe.latency_cycles,
+                        .interleave = pe.interleave,
+                        .pipeline_cycles = pe.pipeline_cycles,
+                        .outer_updates = chunk == 0 ? 0 : (options.k + chunk - 1) / chunk};
+  const MatrixWork plain_work{.m = options.m, .n = options.n, .k = options.k};
+  const MatrixTiming plain = matrix_timing(plain_work, array);
+  GemmTiming timing;
+  timing.policy = array.policy;
+  timing.edge = array.edge;
+  timing.dataflow = array.dataflow;
+  timing.folds = plain.folds;
+  timing.cycles_per_fold = plain.cycles_per_fold;
+  timing.cycles = plain.cycles;
+  timing.pe_cycles = matrix_timing(work, array).cycles - plain.cycles;
+  timing.macs = options.m * options.n * options.k;
+  timing.mac_slots_per_cycle = static_cast<std::uint64_t>(array.rows * array.cols * array.dot_width);
+  return timing;
+}
+
+numerics::FloatFormat result_format(const units::MatrixMode& mode) {
+  if (mode.integer) return mode.int_spec.outer.format;
+  return mode.float_spec.promote_every != 0 ? mode.float_spec.outer.format : mode.float_spec.inner.format;
+}
+
+/// The row of an operand as numbers.
+std::vector<float> row_values(const units::Operand& operand, std::size_t row) {
+  const std::size_t size = operand.cols();
+  if (!operand.integer) return {operand.values.row(row), operand.values.row(row) + size};
+  std::vector<float> values(size);
+  for (std::size_t k = 0; k < size; ++k) values[k] = static_cast<float>(operand.codes(row, k));
+  return values;
+}
+
+bool all_finite(const std::vector<float>& values) {
+  for (const float value : values) {
+    if (!std::isfinite(value)) return false;
+  }
+  return true;
+}
+
+ErrorStatistics errors_of(const units::Operand& a, const units::Operand& b, const Matrix<float>& c,
+                          const numerics::ParallelFor& parallel_for) {
+  std::vector<std::uint8_t> column_is_finite(c.cols());
+  for (std::size_t n = 0; n < c.cols(); ++n) column_is_finite[n] = all_finite(row_values(b, n)) ? 1 : 0;
+  Matrix<float> codes;  // integer operands: columns as numbers, once
+  if (b.integer) {
+    codes = Matrix<float>(b.rows(), b.cols());
+    for (std::size_t n = 0; n < b.rows(); ++n) {
+      for (std::size_t k = 0; k < b.cols(); ++k) codes(n, k) = static_cast<float>(b.codes(n, k));
+    }
+  }
+  const Matrix<float>& columns = b.integer ? codes : b.values;
+  std::vector<ErrorSums> rows(c.rows());
+  numerics::run_parallel(parallel_for, c.rows(), [&](std::size_t m) {
+    const std::vector<float> row = row_values(a, m);
+    const bool row_is_finite = all_finite(row);
+    for (std::size_t n = 0; n < c.cols(); ++n) {
+      if (!row_is_finite || column_is_finite[n] == 0 || !std::isfinite(c(m, n))) {
+        rows[m].leave_out();
+        continue;
+      }
+      const ExactDot dot = exact_dot(row, {columns.row(n), columns.cols()}, c(m, n));
+      rows[m].add(dot.error, dot.exact);
+    }
+  });
+  ErrorSums sums;
+  for (const ErrorSums& row : rows) sums.merge(row);
+  return sums.finish();
+}
+
+/// Counters that were not asked for become 0.
+void keep_wanted(EventLedger& ledger, numerics::EventSet wanted) {
+  for (numerics::EventCounts& counts : ledger.stages) {
+    for (std::size_t i = 0; i < numerics::kNumEvents; ++i) {
+      if (!wanted.has(static_cast<numerics::Event>(i))) counts.counts[i] = 0;
+    }
+  }
+}
+
+/// Whether the reference gives the same bits and, of the accumulation's stages, the same events.
+bool equals_reference(const units::Operand& a, const units::Operand& b, const units::MatrixMode& mode,
+                      const GemmOptions& options, const Matrix<float>& c, const EventLedger& ledger) {
+  Matrix<float> expected(c.rows(), c.cols());
+  std::vector<arith::AccumulationEvents> rows(c.rows());
+  const numerics::RandomStream stream{.seed = options.seed};
+  numerics::run_parallel(options.parallel_for, c.rows(), [&](std::size_t m) {
+    const arith::OutputIndex first{static_cast<std::uint32_t>(m), 0};
+    numerics::MatrixView<float> out = expected.view().rows_range(m, m + 1);
+    if (mode.integer) {
+      arith::gemm_reference(a.codes.view().rows_range(m, m + 1), b.codes.view().transposed(), mode.int_spec, {}, stream,
+                            first, out, rows[m]);
+    } else {
+      arith::gemm_reference(a.values.view().rows_range(m, m + 1), b.values.view().transposed(), mode.float_spec, {},
+                            stream, first, out, rows[m]);
+    }
+  });
+  EventLedger events;
+  for (const arith::AccumulationEvents& row : rows) {
+    events[Stage::kProduct] += row.product;
+    events[Stage::kInnerAccumulator] += row.inner;
+    events[Stage::kOuterAccumulator] += row.outer;
+  }
+  keep_wanted(events, options.wanted);
+  const bool same_bits = std::memcmp(c.data().data(), expected.data().data(), c.data().size() * sizeof(float)) == 0;
+  bool same_events = true;
+  for (const Stage stage : {Stage::kProduct, Stage::kInnerAccumulator, Stage::kOuterAccumulator}) {
+    same_events = same_events && events[stage] == ledger[stage];
+  }
+  return same_bits && same_events;
+}
+
+void describe_range(const numerics::FloatFormat& format, GemmValues& values) {
+  if (values.exponents.exponents.empty()) return;
+  values.headroom_bits = format.max_exponent() - values.exponents.exponents.rbegin()->first;
+  values.footroom_bits = values.exponents.exponents.begin()->first - format.emin();
+}
+
+void write_output(const std::filesystem::path& file, const Matrix<float>& c) {
+  if (file.empty()) return;
+  std::vector<unsigned char> bytes(c.data().size() * sizeof(float));
+  std::memcpy(bytes.data(), c.data().data(), bytes.size());
+  write_npy(file, "<f4", {c.rows(), c.cols()}, bytes);
+}
+
+GemmValues values_of(const units::MatrixMode& mode, const GemmOptions& options) {
+  GemmValues values;
+  const auto operand = [&](const OperandSource& source, std::size_t rows, std::size_t cols, bool is_weight) {
+    const bool transposed = is_weight && options.transpose_b;
+    const Matrix<float> matrix =
+        load_operand(source, rows, cols, transposed, options.seed, is_weight ? 1 : 0, options.parallel_for);
+    return units::quantize_operand(is_weight ? matrix.view().transposed() : matrix.view(), mode, is_weight,
+                                   values.events, options.parallel_for);
+  };
+  const units::Operand a = operand(options.a, options.m, options.k, false);
+  const units::Operand b = operand(options.b, options.k, options.n, true);
+  Matrix<float> c(options.m, options.n);
+  const units::MatrixProductOptions product{
+      .wanted = options.wanted, .stream = {.seed = options.seed}, .origin = {}, .parallel_for = options.parallel_for};
+  units::matrix_product(a, b, {0, options.m}, {0, options.n}, mode, {}, product, c.view(), values.events);
+  keep_wanted(values.events, options.wanted);
+
+  Sha256 digest;
+  digest.update(c.data().data(), c.data().size() * sizeof(float));
+  values.digest = digest.hex();
+  values.result_format = numerics::name_of(result_format(mode));
+  for (const float value : c.data()) add_value(values.exponents, static_cast<double>(value));
+  describe_range(result_format(mode), values);
+  if (options.error) values.error = errors_of(a, b, c, options.parallel_for);
+  if (options.reference) values.equals_reference = equals_reference(a, b, mode, options, c, values.events);
+  write_output(options.output, c);
+  return values;
+}
+
+}  // namespace
+
+GemmResult gemm_probe(const LoadedAccelerator& accelerator, const GemmOptions& options) {
+  check_size("M", options.m);
+  check_size("N", options.n);
+  check_size("K", options.k);
+  const ProductMode product = product_mode(accelerator, options.preset);
+  GemmResult result;
+  result.m = options.m;
+  result.n = options.n;
+  result.k = options.k;
+  result.accelerator_name = accelerator.name;
+  result.accelerator_keys = product.keys;
+  result.preset = options.preset;
+  for (std::size_t i = 0; i < numerics::kNumEvents; ++i) {
+    const auto event = static_cast<numerics::Event>(i);
+    if (options.wanted.has(event)) result.wanted.push_back(event);
+  }
+  result.timing = timing_of(product, options);
+  if (!options.values) return result;
+  require_memory(bytes_needed(options), fmt::format("a product of {} x {} x {}", options.m, options.n, options.k));
+  result.values = values_of(product.mode, options);
+  return result;
+}
+
+}  // namespace guardbit::sim

@@ -1,0 +1,26 @@
+#pragma once
+/// The arithmetic and the array of one product: as configured, or with a published accumulator in place of the
+/// configured one.
+#include <string>
+
+#include "models/units/arithmetic.h"
+#include "sim/config/accelerator.h"
+#include "sim/modules/timing.h"
+
+namespace guardbit::sim {
+
+struct ProductMode {
+  units::MatrixMode mode;
+  units::ArrayConfig array;
+  PeTiming pe;
+  std::map<std::string, std::string> keys;  ///< [array] and [accumulator] as they apply
+};
+
+/// `preset` empty: make_matrix_mode of [array] and [accumulator]. Otherwise a row of arith::presets(): its accumulator,
+/// its operand formats unless array.activation or array.weight is set, and array.dot_width = its width; the PE's
+/// latency is that of its inner format, behind log2(width) levels of adders. UserError kUsage for an unknown preset,
+/// and where the configuration says what the preset says: a key of [accumulator], another dot_width, integer or scaled
+/// operands, a dataflow that is not "os".
+[[nodiscard]] ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string& preset);
+
+}  // namespace guardbit::sim
