@@ -37,10 +37,12 @@ std::string result_json(const std::string& command) {
 /// Sizes of scratchpad that give blocks of different shapes, and what must not depend on them.
 std::string outputs_and_events(const std::string& command) {
   std::string text;
-  for (const Json& op : Json::parse(result_json(command))["variants"][0]["ops"]) {
+  const Json result = Json::parse(result_json(command));
+  for (const Json& op : result["variants"][0]["ops"]) {
     text +=
         op["name"].get<std::string>() + " " + op["output_sha256"].get<std::string>() + " " + op["stages"].dump() + "\n";
   }
+  EXPECT_FALSE(text.empty());
   return text;
 }
 
