@@ -113,6 +113,8 @@ const Method* find_method(std::string_view name) {
   return nullptr;
 }
 
+void check_variant(std::string_view variant) { (void)parse_variant(variant); }
+
 template <class T>
 void apply_variant(std::string_view variant, Model<T>& model, const CalibrationOptions& options) {
   for (const Method* const method : parse_variant(variant)) apply(*method, model, options);

@@ -43,6 +43,8 @@ const Method* find_method(std::string_view name);
 /// another. Test: tests/unit/variant_test.cpp, tests/unit/calibration_identity_test.cpp.
 template <class T>
 void apply_variant(std::string_view variant, transformer::Model<T>& model, const CalibrationOptions& options);
+/// Throws what apply_variant would throw for the variant's text, without a model.
+void check_variant(std::string_view variant);
 
 /// The same function at a large model's range: embeddings (as input, not as tied head), attention output and MLP
 /// output projections with biases times `gain`, every norm's epsilon times gain^2. Goes before SLaNC, whose scales it

@@ -81,6 +81,7 @@ struct ThreadPool::State {
 };
 
 ThreadPool::ThreadPool(std::size_t num_threads) : state_(std::make_unique<State>()) {
+  if (num_threads == 0) num_threads = available_processors();
   try {
     for (std::size_t i = 1; i < num_threads; ++i) state_->workers.emplace_back([this] { state_->worker(); });
   } catch (const std::system_error&) {

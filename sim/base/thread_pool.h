@@ -9,8 +9,9 @@
 
 namespace guardbit::sim {
 
-/// `num_threads` threads work on every loop, the caller's among them (1: the caller alone). All of them compute in
-/// FpEnvironment. Loops started inside a body run on that body's thread; loops started by several threads take turns.
+/// `num_threads` threads work on every loop, the caller's among them (1: the caller alone, 0: available_processors()).
+/// All of them compute in FpEnvironment. Loops started inside a body run on that body's thread; loops started by
+/// several threads take turns.
 ///
 /// If bodies throw, the loop starts no further index and rethrows the exception of the lowest index: which one that is
 /// does not depend on the threads. Between indices throw_if_interrupted() is called.

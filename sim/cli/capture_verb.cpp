@@ -19,7 +19,7 @@ struct CaptureArguments {
 };
 
 int run_capture(const CaptureArguments& arguments) {
-  ThreadPool pool(arguments.threads == 0 ? available_processors() : static_cast<std::size_t>(arguments.threads));
+  ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   CaptureOptions options = arguments.options;
   options.parallel_for = pool.parallel_for();
   options.record_tokens = static_cast<std::size_t>(arguments.record_tokens);

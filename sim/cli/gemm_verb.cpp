@@ -84,7 +84,7 @@ int run_gemm(const GemmArguments& arguments) {
   options.wanted = parse_events(arguments.events);
   options.values = !arguments.no_values;
   options.error = !arguments.no_error;
-  ThreadPool pool(arguments.threads == 0 ? available_processors() : arguments.threads);
+  ThreadPool pool(arguments.threads);
   options.parallel_for = pool.parallel_for();
 
   GemmResult result = gemm_probe(accelerator, options);

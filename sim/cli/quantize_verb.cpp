@@ -65,7 +65,7 @@ int run_quantize(const QuantizeArguments& arguments) {
                   : arguments.scale.starts_with("row") ? ScaleKind::kRow
                                                        : ScaleKind::kTensor;
   options.pow2 = arguments.scale.ends_with("pow2");
-  ThreadPool pool(arguments.threads == 0 ? available_processors() : arguments.threads);
+  ThreadPool pool(arguments.threads);
   options.parallel_for = pool.parallel_for();
   QuantizeResult result = quantize_file(options);
   result.provenance = build_provenance();

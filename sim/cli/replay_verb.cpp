@@ -70,7 +70,7 @@ int run_replay(ReplayArguments& arguments) {
 
   arguments.options.max_windows = static_cast<std::size_t>(arguments.windows);
   arguments.options.seed = static_cast<std::uint64_t>(arguments.seed);
-  ThreadPool pool(arguments.threads == 0 ? available_processors() : static_cast<std::size_t>(arguments.threads));
+  ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   ReplayResult result;
   {
     ProgressLine progress(arguments.quiet);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include "models/kernels/vector_target.h"
 #include "models/transformer/reference.h"
@@ -48,15 +49,12 @@ transformer::Model<float> load_scaled_model(const Trace& trace, const ReplayOpti
   return model;
 }
 
-transformer::Model<float> rewrite(const transformer::Model<float>& model, const std::string& variant,
-                                  const calibration::CalibrationOptions& options) {
-  transformer::Model<float> rewritten = model;
+void check_variants(const std::vector<std::string>& variants) {
   try {
-    calibration::apply_variant(variant, rewritten, options);
+    for (const std::string& variant : variants) calibration::check_variant(variant);
   } catch (const std::invalid_argument& error) {
     throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
   }
-  return rewritten;
 }
 
 /// All windows of one variant.
@@ -139,11 +137,11 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
     result.num_tokens += window.tokens.size() - 1;
   }
 
+  check_variants(options.variants);
   const transformer::Model<float> model = load_scaled_model(trace, options, parallel_for);
   calibration::CalibrationOptions calibration = options.calibration;
   calibration.seed = options.seed;
   calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
-  for (const std::string& name : options.variants) (void)rewrite(model, name, calibration);  // unknown names first
 
   result.provenance = provenance(trace, accelerator, options);
   result.trace_name = trace.name;
@@ -160,8 +158,10 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   Accelerator machine("accelerator", accelerator.config);
   std::size_t done = 0;
   for (const std::string& name : options.variants) {
+    transformer::Model<float> rewritten = model;
+    calibration::apply_variant(name, rewritten, calibration);
     const PreparedVariant variant =
-        prepare_variant(name, rewrite(model, name, calibration), accelerator.config, longest, parallel_for);
+        prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for);
     result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, [&] {
       if (progress) progress(++done, options.variants.size() * num_windows, name);
     }));

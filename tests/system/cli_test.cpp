@@ -131,9 +131,9 @@ TEST_F(ReplayCliTest, OutputDirectoryHoldsEveryReport) {
 TEST_F(ReplayCliTest, InterruptLeavesNothingBehind) {
   const std::filesystem::path out = directory_ / "out";
   std::filesystem::create_directories(out);
-  const std::string command = std::string("exec timeout --preserve-status --signal=INT 0.4 ") + GUARDBIT_BINARY + " " +
-                              replay_command(included_trace(), "edge", "-o " + (out / "result").string()) +
-                              " >/dev/null 2>&1";
+  const std::string command =
+      std::string("exec timeout --foreground --preserve-status --signal=INT 0.4 ") + GUARDBIT_BINARY + " " +
+      replay_command(included_trace(), "edge", "-o " + (out / "result").string()) + " >/dev/null 2>&1";
   const int status = std::system(command.c_str());
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   EXPECT_EQ(code, 128 + SIGINT);
