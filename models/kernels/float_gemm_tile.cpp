@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_layout.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/kernels/float_gemm_tile.cpp"
@@ -14,36 +15,64 @@
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels::HWY_NAMESPACE {
 
-using numerics::RoundingMode;
+/// Carriers of one tile's accumulators; each (kTileRows, kTileCols).
+struct TileState {
+  HWY_ALIGN float first[kTileRows * kTileCols];  ///< inner accumulator 0, into which the others are merged
+  HWY_ALIGN float other[kTileRows * kTileCols];  ///< one of the others
+  HWY_ALIGN float outer[kTileRows * kTileCols];
+};
 
-void run_chunk(const TileJob& job, std::size_t chunk_index, TileState& state) {
+/// Sums one accumulator's steps, from +0.
+void run_accumulator(const TileJob& job, const KChunk& chunk, float* acc) {
   const GemmPlan& plan = *job.plan;
+  std::fill(acc, acc + kTileRows * kTileCols, 0.0F);
+  if (chunk.range.begin == chunk.range.end) return;
   if (plan.fast == FastKernel::kAligned) {
-    run_aligned_chunk(job, plan.chunks[chunk_index], state.inner);
+    run_aligned_chunk(job, chunk, acc);
+    return;
+  }
+  if (plan.spec.reduce == arith::Reduce::kTree) {
+    if (!run_tree_chunk(job, chunk, acc)) run_exact_tree(job, chunk, acc);
     return;
   }
   with_mode(plan.inner.rounding, plan.counts, [&](auto mode, auto counts) {
-    if (plan.spec.reduce == arith::Reduce::kTree) {
-      if (run_tree_chunk(job, plan.chunks[chunk_index], state.inner)) return;
-      run_exact_tree(job, chunk_index, state.inner);
-    } else {
-      const auto run_exact = [&](KBlock range) { run_exact_sequential<mode.value, counts.value>(job, range, state); };
-      run_sequential_chunk(job, plan.chunks[chunk_index], run_exact, state.inner);
-    }
+    const auto run_exact = [&](KBlock range) { run_exact_sequential<mode.value, counts.value>(job, range, acc); };
+    run_sequential_chunk(job, chunk, run_exact, acc);
   });
 }
 
-void run_tile_here(const TileJob& job) {
+void add(const TileJob& job, const TileSum& sum, const float* addend, float* acc) {
+  with_mode(sum.rounding.rounding, job.plan->counts,
+            [&](auto mode, auto counts) { add_tile<mode.value, counts.value>(job, sum, addend, acc); });
+}
+
+void run_chunk(const TileJob& job, std::size_t chunk, TileState& state) {
+  constexpr std::uint32_t kFirstMergeStep = 1u << 31;
   const GemmPlan& plan = *job.plan;
-  const bool promotes = plan.spec.promote_every != 0;
-  TileState state{};
-  for (std::size_t chunk = 0; chunk < plan.chunks.size(); ++chunk) {
-    run_chunk(job, chunk, state);
-    if (!promotes) continue;
-    with_mode(plan.outer.rounding, plan.counts,
-              [&](auto mode, auto counts) { promote<mode.value, counts.value>(job, chunk, state); });
+  const std::size_t begin = chunk * plan.interleave();
+  run_accumulator(job, plan.chunks[begin], state.first);
+  for (std::size_t i = 1; i < plan.interleave(); ++i) {
+    run_accumulator(job, plan.chunks[begin + i], state.other);
+    const TileSum merge{.rounding = plan.inner,
+                        .stage = arith::RandomStage::kInner,
+                        .random_step = kFirstMergeStep + static_cast<std::uint32_t>(begin + i),
+                        .scale = 1,
+                        .events = job.events->inner};
+    add(job, merge, state.other, state.first);
   }
-  const float* const result = promotes ? state.outer : state.inner;
+  if (plan.spec.promote_every == 0) return;
+  const TileSum promotion{.rounding = plan.outer,
+                          .stage = arith::RandomStage::kOuter,
+                          .random_step = static_cast<std::uint32_t>(chunk),
+                          .scale = job.scales.empty() ? 1 : job.scales[chunk],
+                          .events = job.events->outer};
+  add(job, promotion, state.first, state.outer);
+}
+
+void run_tile_here(const TileJob& job) {
+  TileState state{};
+  for (std::size_t chunk = 0; chunk < job.plan->num_chunks(); ++chunk) run_chunk(job, chunk, state);
+  const float* const result = job.plan->spec.promote_every == 0 ? state.first : state.outer;
   std::copy(result, result + kTileRows * kTileCols, job.result);
 }
 
@@ -72,16 +101,17 @@ void pack_panel_here(const MatrixView<const float>& source, std::size_t width, c
       for (std::size_t i = 0; i < source.rows; ++i) values[k * width + i] = from[i];
     }
   } else {
-    for (const KBlock& block : plan.blocks) {  // a block at a time, so that its lines stay in the cache
+    for (const KBlock& block : plan.blocks) {  // any cut of K: a block at a time, so that its lines stay in the cache
       for (std::size_t i = 0; i < source.rows; ++i) {
         const float* const from = source.data + i * source.row_stride;
         for (std::size_t k = block.begin; k < block.end; ++k) values[k * width + i] = from[k * source.col_stride];
       }
     }
   }
+  reorder(plan.k_order, width, panel.values);
   panel.summaries.clear();
   for (const KBlock& block : plan.blocks) {
-    panel.summaries.push_back(summarize(values + block.begin * width, (block.end - block.begin) * width));
+    panel.summaries.push_back(summarize(panel.values.data() + block.begin * width, (block.end - block.begin) * width));
   }
 }
 
