@@ -121,8 +121,6 @@ std::vector<BenchCase> bench_cases() {
   const FloatSpec e4m3_generic{.format = {4, 3, 7, numerics::SpecialCodes::kIeee},
                                .overflow = OverflowPolicy::kSaturate};
   const FloatSpec fp16_up{.format = kFp16, .rounding = RoundingMode::kTowardPositive};
-  const FloatSpec fp16_away{.format = kFp16, .rounding = RoundingMode::kTiesToAway};
-  const FloatSpec fp16_odd{.format = kFp16, .rounding = RoundingMode::kToOdd};
   const auto interleaved = [&](int accumulators) {
     AccumulationSpec spec = sequential(fp16);
     spec.interleave = accumulators;
@@ -165,8 +163,6 @@ std::vector<BenchCase> bench_cases() {
       {"fp16_rtz", sequential(fp16_truncated), "fp16", kFp16, kFp16},
       {"fp16_stochastic8", sequential(fp16_stochastic), "fp16", kFp16, kFp16},
       {"fp16_rup", sequential(fp16_up), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
-      {"fp16_rna", sequential(fp16_away), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
-      {"fp16_odd", sequential(fp16_odd), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16_interleave4", interleaved(4), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16_tree4", tree(4), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16_tree8", tree(8), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
