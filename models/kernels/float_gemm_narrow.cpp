@@ -4,7 +4,7 @@
 #define HWY_TARGET_INCLUDE "models/kernels/float_gemm_narrow.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
-#include "models/kernels/float_gemm_lanes-inl.h"
+#include "models/kernels/float_gemm_drop-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels::HWY_NAMESPACE {
@@ -15,9 +15,9 @@ using Mode = NarrowRounding::Mode;
 
 /// How the exact sum a*b + c becomes a binary32 s that rounds to p bits as the exact sum does.
 enum class Sum {
-  kFused,      ///< nearest binary32: exact where NarrowRounding::fused_is_exact
-  kOdd,        ///< rounded to odd: always exact, since 24 >= p + 2; s differs from the result iff the sum does
-  kTruncated,  ///< enough where the rounding truncates
+  kFused,     ///< nearest binary32: exact where NarrowRounding::fused_is_exact
+  kOdd,       ///< rounded to odd: always exact, since 24 >= p + 2; s differs from the result iff the sum does
+  kDirected,  ///< fused_directed(): enough where the rounding is directed, or by chance
 };
 
 /// A variant of the kernel.
@@ -37,8 +37,8 @@ HWY_INLINE SingleVector narrow_step(SingleVector a, SingleVector b, SingleVector
 #if HWY_TARGET <= HWY_AVX3
   SingleVector s;
   if constexpr (V::kSum == Sum::kFused) s = hn::MulAdd(a, b, c);
-  if constexpr (V::kSum == Sum::kOdd) s = fused_odd(a, b, c);
-  if constexpr (V::kSum == Sum::kTruncated) s = fused_truncated(a, b, c);
+  if constexpr (V::kSum == Sum::kOdd) s = fused_odd_in<V::kMode>(a, b, c);
+  if constexpr (V::kSum == Sum::kDirected) s = fused_directed<V::kMode>(a, b, c);
 #else
   static_assert(V::kSum == Sum::kFused, "directed sums need embedded rounding");
   const auto s = hn::MulAdd(a, b, c);
@@ -48,12 +48,7 @@ HWY_INLINE SingleVector narrow_step(SingleVector a, SingleVector b, SingleVector
   if constexpr (V::kMode == Mode::kNearest) {
     r = round_nearest<V::kPlain>(s, lanes);
   } else {
-    // Dropping bits truncates. Random bits are added just below the kept ones first; a carry there is the step up.
-    // Exact sums with trailing zeros stay. Subnormals of the format are exact sums where none underflows; in the scaled
-    // domain they are binary32's, whose last place is fixed as theirs is.
-    auto code = hn::BitCast(WordTag(), s);
-    if constexpr (V::kMode == Mode::kStochastic) code = hn::Add(code, random);
-    r = hn::BitCast(d, hn::And(code, lanes.keep_mask));
+    r = drop_bits<V::kMode>(s, random, lanes.keep_mask);
   }
   if constexpr (V::kCounting != StepCounting::kNone) {
     const auto inexact = hn::Ne(r, s);
@@ -128,42 +123,61 @@ bool run_nearest_uncounted(const StepRange& range, const NarrowRounding& roundin
                        : run_variant<Variant<kMode, kSum, kNone, true, false>>(range, rounding, counts);
 }
 
+template <Mode kMode, Sum kSum>
+bool run_dropping_uncounted(const StepRange& range, const NarrowRounding& rounding, StepCounts& counts) {
+  constexpr StepCounting kNone = StepCounting::kNone;
+  return range.bounded ? run_variant<Variant<kMode, kSum, kNone, true, true>>(range, rounding, counts)
+                       : run_variant<Variant<kMode, kSum, kNone, true, false>>(range, rounding, counts);
+}
+
 #if HWY_TARGET <= HWY_AVX3
 /// Modes that drop bits: plain or in the scaled domain.
-template <Mode kMode>
-bool run_truncating(const StepRange& range, const NarrowRounding& rounding, StepCounting counting, StepCounts& counts) {
-  constexpr StepCounting kNone = StepCounting::kNone;
-  if (counting == kNone) {
-    return range.bounded ? run_variant<Variant<kMode, Sum::kTruncated, kNone, true, true>>(range, rounding, counts)
-                         : run_variant<Variant<kMode, Sum::kTruncated, kNone, true, false>>(range, rounding, counts);
+template <Mode kMode, Sum kUncountedSum>
+bool run_dropping(const StepRange& range, const NarrowRounding& rounding, StepCounting counting, StepCounts& counts) {
+  if (!range.plain && !range.scaled) return false;
+  if (counting == StepCounting::kNone) {
+    return run_dropping_uncounted<kMode, kUncountedSum>(range, rounding, counts);
   }
-  return counting == StepCounting::kInexact
-             ? run_variant<Variant<kMode, Sum::kOdd, StepCounting::kInexact, true, false>>(range, rounding, counts)
-             : run_variant<Variant<kMode, Sum::kOdd, StepCounting::kAll, true, false>>(range, rounding, counts);
+  if (counting == StepCounting::kInexact) {
+    return run_variant<Variant<kMode, Sum::kOdd, StepCounting::kInexact, true, false>>(range, rounding, counts);
+  }
+  if constexpr (kMode == Mode::kUp || kMode == Mode::kDown) {
+    return false;  // what is tiny depends on the sign
+  } else {
+    return run_variant<Variant<kMode, Sum::kOdd, StepCounting::kAll, true, false>>(range, rounding, counts);
+  }
+}
+
+bool run_nearest(const StepRange& range, const NarrowRounding& rounding, StepCounting counting, StepCounts& counts) {
+  constexpr StepCounting kInexact = StepCounting::kInexact;
+  constexpr StepCounting kAll = StepCounting::kAll;
+  if (counting == StepCounting::kNone) return run_nearest_uncounted<Sum::kOdd>(range, rounding, counts);
+  return counting == kInexact && range.plain
+             ? run_variant<Variant<Mode::kNearest, Sum::kOdd, kInexact, true, false>>(range, rounding, counts)
+             : run_variant<Variant<Mode::kNearest, Sum::kOdd, kAll, false, false>>(range, rounding, counts);
 }
 #endif
 
 bool run_narrow_here(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
                      StepCounts& counts) {
-  if (counting == StepCounting::kNone && rounding.mode == Mode::kNearest && rounding.fused_is_exact) {
-    return run_nearest_uncounted<Sum::kFused>(range, rounding, counts);
+  if (counting == StepCounting::kNone && rounding.fused_is_exact) {
+    if (rounding.mode == Mode::kNearest) return run_nearest_uncounted<Sum::kFused>(range, rounding, counts);
+    if (rounding.mode == Mode::kAway && (range.plain || range.scaled)) {
+      return run_dropping_uncounted<Mode::kAway, Sum::kFused>(range, rounding, counts);
+    }
   }
 #if HWY_TARGET <= HWY_AVX3
-  constexpr StepCounting kNone = StepCounting::kNone;
-  constexpr StepCounting kInexact = StepCounting::kInexact;
-  if (rounding.mode == Mode::kNearest) {
-    if (counting == kNone) return run_nearest_uncounted<Sum::kOdd>(range, rounding, counts);
-    return counting == kInexact && range.plain
-               ? run_variant<Variant<Mode::kNearest, Sum::kOdd, kInexact, true, false>>(range, rounding, counts)
-               : run_variant<Variant<Mode::kNearest, Sum::kOdd, StepCounting::kAll, false, false>>(range, rounding,
-                                                                                                   counts);
+  switch (rounding.mode) {
+    case Mode::kNearest: return run_nearest(range, rounding, counting, counts);
+    case Mode::kTruncate: return run_dropping<Mode::kTruncate, Sum::kDirected>(range, rounding, counting, counts);
+    case Mode::kStochastic: return run_dropping<Mode::kStochastic, Sum::kDirected>(range, rounding, counting, counts);
+    case Mode::kUp: return run_dropping<Mode::kUp, Sum::kDirected>(range, rounding, counting, counts);
+    case Mode::kDown: return run_dropping<Mode::kDown, Sum::kDirected>(range, rounding, counting, counts);
+    case Mode::kAway: return run_dropping<Mode::kAway, Sum::kOdd>(range, rounding, counting, counts);
+    case Mode::kOdd: return run_dropping<Mode::kOdd, Sum::kOdd>(range, rounding, counting, counts);
   }
-  if (!range.plain && !range.scaled) return false;
-  return rounding.mode == Mode::kTruncate ? run_truncating<Mode::kTruncate>(range, rounding, counting, counts)
-                                          : run_truncating<Mode::kStochastic>(range, rounding, counting, counts);
-#else
-  return false;
 #endif
+  return false;
 }
 
 #else

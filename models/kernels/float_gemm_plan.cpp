@@ -115,9 +115,7 @@ FastKernel fast_kernel(const OperandFormats& operands, const arith::Accumulation
   const FloatSpec& inner = spec.inner;
   if (spec.reduce == arith::Reduce::kAligned) return FastKernel::kAligned;
   const bool stochastic = inner.rounding == RoundingMode::kStochastic;
-  const bool has_fast_mode =
-      inner.rounding == RoundingMode::kTiesToEven || inner.rounding == RoundingMode::kTowardZero || stochastic;
-  if (spec.product || inner.flush_output || !has_fast_mode) return FastKernel::kNone;
+  if (spec.product || inner.flush_output) return FastKernel::kNone;
   const bool is_narrow = inner.format.precision_bits() <= kMaxNarrowPrecision &&
                          inner.format.quantum_exponent() >= kMinNarrowQuantum &&
                          inner.format.emin() >= numerics::kFp32.emin();
@@ -128,8 +126,10 @@ FastKernel fast_kernel(const OperandFormats& operands, const arith::Accumulation
     if (!fits) return FastKernel::kNone;
     return are_halves && has_native_fp16() ? FastKernel::kHalfTree : FastKernel::kNarrowTree;
   }
-  if (inner.format == numerics::kFp32) return stochastic ? FastKernel::kNone : FastKernel::kSingle;
-  if (are_halves && !stochastic && has_native_fp16()) return FastKernel::kHalf;
+  const bool is_native = inner.rounding == RoundingMode::kTiesToEven || inner.rounding == RoundingMode::kTowardZero;
+  if (inner.format == numerics::kFp32) return is_native ? FastKernel::kSingle : FastKernel::kNone;
+  if (are_halves && is_native && has_native_fp16()) return FastKernel::kHalf;
+  if (inner.rounding == RoundingMode::kTowardNegative && !inner.format.has_negative_zero()) return FastKernel::kNone;
   const bool has_random_room =
       !stochastic || inner.random_bits < numerics::kFp32.precision_bits() - inner.format.precision_bits();
   return is_narrow && has_random_room ? FastKernel::kNarrow : FastKernel::kNone;
@@ -161,15 +161,28 @@ float largest_safe_sum(const FloatSpec& spec) {
   return largest;
 }
 
+NarrowRounding::Mode narrow_mode(RoundingMode mode) {
+  using Mode = NarrowRounding::Mode;
+  switch (mode) {
+    case RoundingMode::kTiesToEven: return Mode::kNearest;
+    case RoundingMode::kTiesToAway: return Mode::kAway;
+    case RoundingMode::kTowardZero: return Mode::kTruncate;
+    case RoundingMode::kTowardPositive: return Mode::kUp;
+    case RoundingMode::kTowardNegative: return Mode::kDown;
+    case RoundingMode::kToOdd: return Mode::kOdd;
+    case RoundingMode::kStochastic: return Mode::kStochastic;
+  }
+  return Mode::kNearest;  // unreachable
+}
+
 NarrowRounding narrow_rounding(const OperandFormats& operands, const FloatSpec& spec) {
   constexpr int kSinglePrecision = 24;
   const FloatFormat& format = spec.format;
   const int drop_bits = kSinglePrecision - format.precision_bits();
   NarrowRounding rounding;
   if (drop_bits <= 0) return rounding;
-  if (spec.rounding == RoundingMode::kTowardZero) rounding.mode = NarrowRounding::Mode::kTruncate;
+  rounding.mode = narrow_mode(spec.rounding);
   if (spec.rounding == RoundingMode::kStochastic) {
-    rounding.mode = NarrowRounding::Mode::kStochastic;
     rounding.random_mask = static_cast<std::uint32_t>((std::uint64_t{1} << spec.random_bits) - 1);
     rounding.random_shift = drop_bits - spec.random_bits;
   }

@@ -32,12 +32,10 @@ TEST(FloatGemmTest, FastKernelsEqualTheReference) {
   constexpr Inputs kInputs[] = {{kFp8E4M3, kFp8E4M3}, {kFp8E5M2, kFp8E4M3}, {kFp16, kFp16}, {kBf16, kBf16},
                                 {kFp16, kFp8E4M3},    {kFp8E5M2, kFp8E5M2}, {kFp32, kFp32}};
   constexpr FloatFormat kAccumulators[] = {kFp16, kBf16, kFp8E4M3, kFp8E5M2, kFp32};
-  constexpr RoundingMode kFastModes[] = {RoundingMode::kTiesToEven, RoundingMode::kTowardZero,
-                                         RoundingMode::kStochastic};
   unsigned seed = 1000;
   for (const Inputs& inputs : kInputs) {
     for (const FloatFormat& accumulator : kAccumulators) {
-      for (const RoundingMode mode : kFastModes) {
+      for (const RoundingMode mode : kModes) {
         for (const Spread spread : kSpreads) {
           GemmCase c;
           c.seed = ++seed;
