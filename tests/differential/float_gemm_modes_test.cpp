@@ -194,6 +194,8 @@ TEST(FloatGemmModesTest, SumsByHand) {
       {"under rdn it is -0", down, 1, -1, -0.0F, {}},
       {"the sum of +0 and -0 too", down, 0.0F, -0.0F, -0.0F, {}},
       {"rup: 2^-14 - 2^-26 rounds to 2^-14, not tiny", up, 0x1p-14F, -0x1p-26F, 0x1p-14F, same},
+      {"so does anything above 2^-14 - 2^-25", up, 0x1p-14F, -0x1.fffp-26F, 0x1p-14F, same},
+      {"and rdn on the other side", down, -0x1p-14F, 0x1.fffp-26F, -0x1p-14F, same},
       {"before rounding it is",
        up_before,
        0x1p-14F,
