@@ -6,6 +6,8 @@
 #include <cmath>
 #include <type_traits>
 
+#include "models/numerics/block_format.h"
+#include "models/numerics/fixed_format.h"
 #include "models/numerics/float_format.h"
 #include "models/numerics/int_format.h"
 #include "sim/base/error.h"
@@ -55,7 +57,13 @@ std::string mismatch(const Field& field, const ConfigValue& value) {
   std::string text = "got " + describe(value) + "; expected " + describe(field.rule, field.unit);
   if (const auto* name = std::get_if<std::string>(&value)) {
     const std::vector<std::string> candidates = candidates_of(field.rule);
-    if (const auto hint = nearest(*name, candidates)) text += "; did you mean \"" + *hint + "\"?";
+    if (const auto hint = nearest(*name, candidates)) {
+      text += "; did you mean \"" + *hint + "\"?";
+    } else if (std::holds_alternative<units::FormatName>(field.rule) && numerics::parse_uint_format(*name)) {
+      text += "; unsigned integers are formats of guardbit quantize: a PE multiplies and adds signed ones";
+    } else if (std::holds_alternative<units::FormatName>(field.rule) && numerics::find_block_format(*name) != nullptr) {
+      text += "; block formats are formats of guardbit quantize: the array has no scales per block";
+    }
   }
   return text;
 }
@@ -91,6 +99,12 @@ bool store(const Field& field, const ConfigValue& value) {
                  [&](const units::FormatName& format) {
                    const std::string* name = std::get_if<std::string>(&value);
                    const bool good = name != nullptr && accepts(format, *name);
+                   if (good) *std::get<std::string*>(field.member) = *name;
+                   return good;
+                 },
+                 [&](const units::FixedFormatName&) {
+                   const std::string* name = std::get_if<std::string>(&value);
+                   const bool good = name != nullptr && numerics::parse_fixed_format(*name).has_value();
                    if (good) *std::get<std::string*>(field.member) = *name;
                    return good;
                  }},
@@ -156,7 +170,11 @@ std::string describe(const FieldRule& rule, const std::string& unit) {
                                  return fmt::format("a number {}..{}{}", range.min, range.max, suffix);
                                },
                                [](const units::OneOf& one_of) { return "one of " + quoted_list(one_of.values); },
-                               [](const units::FormatName& format) { return describe_formats(format); }},
+                               [](const units::FormatName& format) { return describe_formats(format); },
+                               [](const units::FixedFormatName&) {
+                                 return fmt::format("a fixed-point format qI.F with I 1..{0}, F 0..{0}, I + F >= 2",
+                                                    numerics::FixedFormat::kMaxBits);
+                               }},
                     rule);
 }
 
