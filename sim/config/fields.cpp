@@ -53,18 +53,26 @@ std::vector<std::string> candidates_of(const FieldRule& rule) {
   return names;
 }
 
+/// Why a format that exists elsewhere is none of a key; empty if it is no such format.
+std::string reason_against(const std::string& name) {
+  if (numerics::parse_uint_format(name)) {
+    return "unsigned integers are formats of guardbit quantize: a PE multiplies and adds signed ones";
+  }
+  if (numerics::find_block_format(name) != nullptr) {
+    return "block formats are formats of guardbit quantize: the described units have no scales per block";
+  }
+  return "";
+}
+
 std::string mismatch(const Field& field, const ConfigValue& value) {
   std::string text = "got " + describe(value) + "; expected " + describe(field.rule, field.unit);
-  if (const auto* name = std::get_if<std::string>(&value)) {
-    const std::vector<std::string> candidates = candidates_of(field.rule);
-    if (const auto hint = nearest(*name, candidates)) {
-      text += "; did you mean \"" + *hint + "\"?";
-    } else if (std::holds_alternative<units::FormatName>(field.rule) && numerics::parse_uint_format(*name)) {
-      text += "; unsigned integers are formats of guardbit quantize: a PE multiplies and adds signed ones";
-    } else if (std::holds_alternative<units::FormatName>(field.rule) && numerics::find_block_format(*name) != nullptr) {
-      text += "; block formats are formats of guardbit quantize: the array has no scales per block";
-    }
-  }
+  const auto* name = std::get_if<std::string>(&value);
+  if (name == nullptr) return text;
+  const bool is_format = std::holds_alternative<units::FormatName>(field.rule);
+  const std::string reason = is_format ? reason_against(*name) : "";
+  if (!reason.empty()) return text + "; " + reason;
+  const std::vector<std::string> candidates = candidates_of(field.rule);
+  if (const auto hint = nearest(*name, candidates)) text += "; did you mean \"" + *hint + "\"?";
   return text;
 }
 
