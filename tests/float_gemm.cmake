@@ -7,7 +7,7 @@ guardbit_test(golden/float_gemm_golden_test.cpp LINK guardbit_kernels guardbit_g
 find_library(OPENBLAS_LIBRARY openblas)
 find_path(OPENBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-pthread)
 if(OPENBLAS_LIBRARY AND OPENBLAS_INCLUDE_DIR)
-  add_executable(guardbit_bench bench/float_gemm_bench.cpp)
+  add_executable(guardbit_bench bench/bench_context.cpp bench/float_gemm_bench.cpp)
   target_include_directories(guardbit_bench SYSTEM PRIVATE "${OPENBLAS_INCLUDE_DIR}")
   target_link_libraries(guardbit_bench PRIVATE guardbit_kernels guardbit_flags benchmark::benchmark_main
                                                "${OPENBLAS_LIBRARY}")

@@ -129,12 +129,31 @@ void check_float_accumulator(const ProductSections& s, Problems& problems) {
                  std::to_string(s.accumulator.interleave) + " with array.dataflow = \"ws\"",
                  "1: a sum that flows down a column has one accumulator");
   }
-  if (s.accumulator.reduce == "sequential" && s.array.dot_width > 1 && s.accumulator.interleave != 1) {
+  const bool chain = s.accumulator.reduce == "sequential" || s.accumulator.reduce == "fixed";
+  if (chain && s.array.dot_width > 1 && s.accumulator.interleave != 1) {
     problems.add(s.accumulator_key("interleave"),
-                 std::to_string(s.accumulator.interleave) + " with sequential reduction of array.dot_width = " +
-                     std::to_string(s.array.dot_width) + " products a step",
-                 "1: the chain of adders has one accumulator; or reduce = \"tree\"");
+                 std::to_string(s.accumulator.interleave) + " with " + s.accumulator.reduce +
+                     " reduction of array.dot_width = " + std::to_string(s.array.dot_width) + " products a step",
+                 "1: the chain of adders has one accumulator; or reduce = \"tree\" or \"aligned\"");
   }
+}
+
+/// Keys of a kind of reduction that is not the chosen one.
+void check_reduction_keys(const ProductSections& s, Problems& problems) {
+  const AccumulatorConfig defaults;
+  const AccumulatorConfig& a = s.accumulator;
+  const auto only_with = [&](const char* kind, const char* key, const std::string& got, const std::string& expected) {
+    if (a.reduce == kind || got == expected) return;
+    problems.add(s.accumulator_key(key), got + " with reduce = " + quoted(a.reduce),
+                 expected + ", the default, or reduce = " + quoted(kind));
+  };
+  const auto word = [](bool value) { return value ? "true" : "false"; };
+  only_with("aligned", "extra_bits", std::to_string(a.extra_bits), std::to_string(defaults.extra_bits));
+  only_with("aligned", "align_rounding", quoted(a.align_rounding), quoted(defaults.align_rounding));
+  only_with("aligned", "align_accumulator", word(a.align_accumulator), word(defaults.align_accumulator));
+  only_with("fixed", "fixed_format", quoted(a.fixed_format), quoted(defaults.fixed_format));
+  only_with("fixed", "fixed_rounding", quoted(a.fixed_rounding), quoted(defaults.fixed_rounding));
+  only_with("fixed", "fixed_overflow", quoted(a.fixed_overflow), quoted(defaults.fixed_overflow));
 }
 
 void check_buffer(const ProductSections& s, Problems& problems) {
@@ -191,6 +210,7 @@ std::vector<ConfigProblem> AcceleratorConfig::cross_field_problems() const {
     check_operands(sections, problems);
     check_integer_accumulator(sections, problems);
     check_float_accumulator(sections, problems);
+    check_reduction_keys(sections, problems);
     check_buffer(sections, problems);
   }
   check_norm(norm, problems);

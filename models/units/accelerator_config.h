@@ -13,7 +13,7 @@ namespace guardbit::units {
 inline constexpr std::array<std::string_view, 2> kDataflowValues = {"os", "ws"};
 inline constexpr std::array<std::string_view, 2> kPolicyValues = {"serial", "overlap"};
 inline constexpr std::array<std::string_view, 2> kEdgeValues = {"full", "used"};
-inline constexpr std::array<std::string_view, 2> kReduceValues = {"sequential", "tree"};
+inline constexpr std::array<std::string_view, 4> kReduceValues = {"sequential", "tree", "aligned", "fixed"};
 inline constexpr std::array<std::string_view, 2> kStatisticsValues = {"one_pass", "two_pass"};
 inline constexpr std::array<std::string_view, 2> kEpsilonValues = {"raw", "rescaled"};
 inline constexpr std::array<std::string_view, 2> kScaleValues = {"exact", "pow2"};
@@ -53,6 +53,12 @@ struct AccumulatorConfig {
   std::string subnormals = "keep";
   std::string product = "exact";
   std::string reduce = "sequential";
+  std::int64_t extra_bits = 24;
+  std::string align_rounding = "rtz";
+  bool align_accumulator = true;
+  std::string fixed_format = "q64.64";
+  std::string fixed_rounding = "rtz";
+  std::string fixed_overflow = "wrap";
   std::int64_t latency_cycles = 0;
   std::int64_t interleave = 1;
   BufferConfig buffer;
@@ -70,10 +76,31 @@ struct AccumulatorConfig {
           self.subnormals, OneOf{kSubnormalValues});
     visit(FieldInfo{"product", "", "\"exact\" (fused multiply-add), or the format into which each product is rounded."},
           self.product, FormatName{.exact = true});
-    visit(FieldInfo{"reduce", "", "Order of summation of the products that reach a PE together (dot_width > 1)."},
-          self.reduce, OneOf{kReduceValues});
+    visit(
+        FieldInfo{"reduce", "",
+                  "How the dot_width products that reach a PE together meet the accumulator: one after the other, "
+                  "through a tree of adders, aligned to the largest exponent and summed exactly (tensor cores), or one "
+                  "after the other in a fixed-point register (Kulisch)."},
+        self.reduce, OneOf{kReduceValues});
+    visit(
+        FieldInfo{"extra_bits", "bits", "aligned: fraction bits F kept below the largest exponent of a step's terms."},
+        self.extra_bits, IntRange{1, 64});
+    visit(FieldInfo{"align_rounding", "",
+                    "aligned: what becomes of bits below those; rtz cuts sign and magnitude, rdn two's complement."},
+          self.align_rounding, OneOf{kDeterministicRoundingValues});
+    visit(FieldInfo{"align_accumulator", "",
+                    "aligned: whether the accumulator is aligned and summed with the products, or takes in their sum "
+                    "afterwards."},
+          self.align_accumulator, AnyBool{});
+    visit(FieldInfo{"fixed_format", "",
+                    "fixed: the register; format is the float into which its sum is rounded at the end of a chunk."},
+          self.fixed_format, FixedFormatName{});
+    visit(FieldInfo{"fixed_rounding", "", "fixed: rounding of each product to a multiple of 2^-F."},
+          self.fixed_rounding, OneOf{kDeterministicRoundingValues});
+    visit(FieldInfo{"fixed_overflow", "", "fixed: whether the register wraps or saturates."}, self.fixed_overflow,
+          OneOf{kIntOverflowValues});
     visit(FieldInfo{"latency_cycles", "cycles",
-                    "Cycles of one addition; 0 takes the default of the format: integer 1, "
+                    "Cycles of one addition; 0 takes the default of the format: integer and fixed point 1, "
                     "8-bit float 2, 16-bit float 3, wider 4."},
           self.latency_cycles, IntRange{0, 64});
     visit(FieldInfo{"interleave", "", "Accumulators used in turn to hide the latency; changes the order of summation."},

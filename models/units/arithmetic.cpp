@@ -1,7 +1,10 @@
 #include "models/units/arithmetic.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
+#include "models/arith/presets.h"
 #include "models/numerics/check.h"
 #include "models/numerics/codec.h"
 
@@ -37,6 +40,49 @@ void set_float_operands(const OperandConfig& operands, MatrixMode& mode) {
   const auto configured = static_cast<float>(operands.operand_max);
   mode.operand_max_activation = configured > 0 ? configured : numerics::max_finite(mode.activation);
   mode.operand_max_weight = configured > 0 ? configured : numerics::max_finite(mode.weight);
+}
+
+constexpr std::array kReduceNames = {
+    std::pair{"sequential", arith::Reduce::kSequential}, std::pair{"tree", arith::Reduce::kTree},
+    std::pair{"aligned", arith::Reduce::kAligned}, std::pair{"fixed", arith::Reduce::kFixed}};
+
+numerics::RoundingMode rounding_of(const std::string& name) {
+  const auto mode = numerics::parse_rounding(name);
+  GUARDBIT_CHECK(mode.has_value(), "rounding names were checked by the reader");
+  return *mode;
+}
+
+/// What a step takes in and how; the operands' formats are known.
+void set_reduction(const ArrayConfig& array, const AccumulatorConfig& accumulator, MatrixMode& mode) {
+  arith::AccumulationSpec& spec = mode.float_spec;
+  for (const auto& [name, reduce] : kReduceNames) {
+    if (accumulator.reduce == name) spec.reduce = reduce;
+  }
+  const bool wide = spec.reduce == arith::Reduce::kTree || spec.reduce == arith::Reduce::kAligned;
+  spec.width = wide ? static_cast<int>(array.dot_width) : 1;
+  if (spec.reduce == arith::Reduce::kAligned) {
+    spec.alignment = {.fraction_bits = static_cast<int>(accumulator.extra_bits),
+                      .rounding = rounding_of(accumulator.align_rounding),
+                      .align_accumulator = accumulator.align_accumulator};
+    spec = arith::with_operands(spec, mode.activation, mode.weight);
+  }
+  if (spec.reduce == arith::Reduce::kFixed) {
+    const auto format = numerics::parse_fixed_format(accumulator.fixed_format);
+    GUARDBIT_CHECK(format.has_value(), "fixed-point names were checked by the reader");
+    spec.fixed = {.format = *format,
+                  .rounding = rounding_of(accumulator.fixed_rounding),
+                  .overflow = accumulator.fixed_overflow == "wrap" ? numerics::IntOverflow::kWrap
+                                                                   : numerics::IntOverflow::kSaturate};
+  }
+}
+
+/// The four keys that [accumulator] and [accumulator.buffer] share.
+template <class Config>
+void describe(const numerics::FloatSpec& spec, Config& config) {
+  config.format = numerics::name_of(spec.format);
+  config.rounding = numerics::name_of(spec.rounding);
+  config.overflow = numerics::name_of(spec.overflow);
+  config.subnormals = spec.flush_output ? "flush" : "keep";
 }
 
 }  // namespace
@@ -85,9 +131,7 @@ MatrixMode make_matrix_mode(const ArrayConfig& array, const OperandConfig& opera
   }
   set_float_operands(operands, mode);
   arith::AccumulationSpec& spec = mode.float_spec;
-  const bool tree = accumulator.reduce == "tree";
-  spec.reduce = tree ? arith::Reduce::kTree : arith::Reduce::kSequential;
-  spec.width = tree ? static_cast<int>(array.dot_width) : 1;
+  set_reduction(array, accumulator, mode);
   spec.interleave = static_cast<int>(accumulator.interleave);
   spec.inner = float_spec(accumulator.format, accumulator.rounding, accumulator.overflow, accumulator.subnormals);
   if (accumulator.product != "exact") {
@@ -96,6 +140,31 @@ MatrixMode make_matrix_mode(const ArrayConfig& array, const OperandConfig& opera
   spec.promote_every = mode.chunk;
   if (has_outer) spec.outer = outer_spec(accumulator.buffer);
   return mode;
+}
+
+AccumulatorConfig describe_accumulator(const arith::AccumulationSpec& spec) {
+  AccumulatorConfig config;
+  describe(spec.inner, config);
+  if (spec.product) config.product = numerics::name_of(spec.product->format);
+  for (const auto& [name, reduce] : kReduceNames) {
+    if (spec.reduce == reduce) config.reduce = name;
+  }
+  config.interleave = spec.interleave;
+  if (spec.reduce == arith::Reduce::kAligned) {
+    config.extra_bits = spec.alignment.fraction_bits;
+    config.align_rounding = numerics::name_of(spec.alignment.rounding);
+    config.align_accumulator = spec.alignment.align_accumulator;
+  }
+  if (spec.reduce == arith::Reduce::kFixed) {
+    config.fixed_format = numerics::name_of(spec.fixed.format);
+    config.fixed_rounding = numerics::name_of(spec.fixed.rounding);
+    config.fixed_overflow = spec.fixed.overflow == numerics::IntOverflow::kWrap ? "wrap" : "saturate";
+  }
+  if (spec.promote_every != 0) {
+    describe(spec.outer, config.buffer);
+    config.buffer.promote_every = spec.promote_every;
+  }
+  return config;
 }
 
 }  // namespace guardbit::units

@@ -24,7 +24,8 @@ struct FieldInfo {
 };
 
 /// Allowed values, by kind of member. A member is one of: bool, std::int64_t with IntRange, double with RealRange,
-/// std::string with OneOf, std::string with FormatName (a registered float format, eXmY, or intN where `integers`).
+/// std::string with OneOf, std::string with FormatName (a registered float format, eXmY, or intN where `integers`) or
+/// with FixedFormatName.
 struct IntRange {
   std::int64_t min = 0;
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
@@ -41,6 +42,8 @@ struct FormatName {
   bool empty = false;     ///< "" accepted, meaning none
   bool exact = false;     ///< "exact" accepted (accumulator.product)
 };
+/// A fixed-point format q<I>.<F>.
+struct FixedFormatName {};
 struct AnyBool {};
 
 /// A violated rule between keys: `key` is relative to the struct, `message` says what was found and what is expected.
@@ -51,6 +54,9 @@ struct ConfigProblem {
 
 inline constexpr std::array<std::string_view, 7> kRoundingValues = {"rne", "rtz", "rup",       "rdn",
                                                                     "rna", "odd", "stochastic"};
+/// Of values that no random generator reaches.
+inline constexpr std::array<std::string_view, 6> kDeterministicRoundingValues = {"rne", "rtz", "rup",
+                                                                                 "rdn", "rna", "odd"};
 inline constexpr std::array<std::string_view, 3> kOverflowValues = {"infinity", "nan", "saturate"};
 inline constexpr std::array<std::string_view, 2> kSubnormalValues = {"keep", "flush"};
 inline constexpr std::array<std::string_view, 2> kIntOverflowValues = {"wrap", "saturate"};

@@ -28,6 +28,7 @@ struct GemmArguments {
   std::string events = "all";
   std::string format = "table";
   std::string vector_target;
+  std::int64_t seed = 0;
   std::size_t threads = 0;
   bool no_values = false;
   bool no_error = false;
@@ -76,6 +77,7 @@ int run_gemm(const GemmArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
   const LoadedAccelerator accelerator = load_hardware(arguments);
   GemmOptions options = arguments.options;
+  options.seed = static_cast<std::uint64_t>(arguments.seed);
   options.m = arguments.m;
   options.n = arguments.n;
   options.k = arguments.k;
@@ -109,9 +111,10 @@ void add_gemm(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<GemmArguments>();
   CLI::App* verb = app.add_subcommand("gemm", "One M x N x K product on the described array: bits, events, cycles");
   GemmOptions& options = arguments->options;
-  verb->add_option("M", arguments->m, "Rows of A and C")->required();
-  verb->add_option("N", arguments->n, "Columns of B and C")->required();
-  verb->add_option("K", arguments->k, "Columns of A, rows of B")->required();
+  const auto check_size = whole_number(1, kMaxGemmSize);
+  verb->add_option("M", arguments->m, "Rows of A and C")->required()->check(check_size);
+  verb->add_option("N", arguments->n, "Columns of B and C")->required()->check(check_size);
+  verb->add_option("K", arguments->k, "Columns of A, rows of B")->required()->check(check_size);
   verb->add_option("--a", arguments->a,
                    "A (M, K): normal[:S], uniform[:S], constant:V, FILE.npy or FILE.safetensors[:TENSOR]")
       ->capture_default_str();
@@ -120,10 +123,12 @@ void add_gemm(CLI::App& app, Action& action) {
   verb->add_option("--accelerator", arguments->accelerator, "Accelerator file; without one every key has its default");
   verb->add_option("--set", arguments->overrides, "Override one key: section.key=value")->allow_extra_args(false);
   verb->add_option("--preset", options.preset,
-                   "Published accumulator in place of [accumulator] (guardbit list presets)");
+                   "Published accumulator in place of [accumulator] (guardbit list accumulators)");
   verb->add_option("--events", arguments->events, "Events to count: all, none, or names joined by commas")
       ->capture_default_str();
-  verb->add_option("--seed", options.seed, "Generated operands, stochastic rounding")->capture_default_str();
+  verb->add_option("--seed", arguments->seed, "Generated operands, stochastic rounding")
+      ->check(check_seed())
+      ->capture_default_str();
   verb->add_flag("--no-values", arguments->no_values, "Cycles alone");
   verb->add_flag("--no-error", arguments->no_error, "Leave out the comparison with exact sums, which costs most time");
   verb->add_flag("--no-memory", arguments->no_memory,

@@ -70,6 +70,8 @@ std::string list_block_formats() {
 std::string list_formats() {
   return list_float_formats() + "\n" + list_block_formats() +
          "\nint2 .. int32: two's complement, -2^(N-1) .. 2^(N-1) - 1\n"
+         "uint2 .. uint32: unsigned, 0 .. 2^N - 1; codes of guardbit quantize, with a zero point where there is a "
+         "scale\n"
          "q<I>.<F>: two's-complement fixed point, multiples of 2^-F in -2^(I-1) .. 2^(I-1) - 2^-F; the I integer bits\n"
          "          include the sign, I = 1 .. 320, F = 0 .. 320, I + F >= 2; no NaN, no infinity, no -0\n";
 }

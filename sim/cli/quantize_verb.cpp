@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "sim/base/error.h"
 #include "sim/base/thread_pool.h"
@@ -19,57 +20,86 @@ struct QuantizeArguments {
   std::string overflow = "saturate";
   std::string subnormals = "keep";
   std::string scale = "none";
+  std::optional<int> axis;
+  std::int64_t seed = 0;
   std::size_t threads = 0;
   QuantizeOptions options;
 };
 
-/// The destination that the options describe.
-void set_format(const std::string& name, const QuantizeArguments& arguments, QuantizeOptions& options) {
-  constexpr int kWidestInteger = 8;
-  const auto integer = numerics::parse_int_format(name);
-  const auto format = numerics::parse_float_format(name);
-  if (!format && (!integer || integer->bits > kWidestInteger)) {
-    throw UserError(ExitCode::kUsage,
-                    fmt::format("--format: got '{}'; expected a float format (guardbit list formats) or "
-                                "int2 to int8",
-                                name));
-  }
-  if (integer && (arguments.rounding != "rne" || arguments.overflow != "saturate")) {
-    throw UserError(ExitCode::kUsage, fmt::format("--format {}: got rounding {} and overflow {}; expected rne and "
-                                                  "saturate, which integers have",
-                                                  name, arguments.rounding, arguments.overflow));
-  }
-  options.integer = integer;
-  if (format) options.spec.format = *format;
-  const auto rounding = numerics::parse_rounding(arguments.rounding);
+/// An option that the format has no use for, unless it has its default.
+void expect(const std::string& format, const char* option, const std::string& got, const std::string& expected,
+            const char* why) {
+  if (got == expected) return;
+  throw UserError(ExitCode::kUsage,
+                  fmt::format("--format {}: got {} {}; expected {}, {}", format, option, got, expected, why));
+}
+
+numerics::FloatSpec float_spec(const numerics::FloatFormat& format, numerics::RoundingMode rounding,
+                               const QuantizeArguments& arguments) {
   const auto overflow = numerics::parse_overflow(arguments.overflow);
+  if (!overflow) {
+    throw UserError(ExitCode::kUsage,
+                    fmt::format("--overflow: got '{}'; expected infinity, nan or saturate", arguments.overflow));
+  }
+  return {
+      .format = format, .rounding = rounding, .overflow = *overflow, .flush_output = arguments.subnormals == "flush"};
+}
+
+/// The coding that the options describe.
+TensorCoding coding_of(const std::string& name, const QuantizeArguments& arguments) {
+  const auto rounding = numerics::parse_rounding(arguments.rounding);
   if (!rounding) {
     throw UserError(ExitCode::kUsage, fmt::format("--rounding: got '{}'; expected rne, rtz, rup, rdn, rna, odd or "
                                                   "stochastic",
                                                   arguments.rounding));
   }
-  if (!overflow) {
-    throw UserError(ExitCode::kUsage,
-                    fmt::format("--overflow: got '{}'; expected infinity, nan or saturate", arguments.overflow));
+  TensorCoding coding;
+  coding.scale = arguments.scale == "none"            ? ScaleKind::kNone
+                 : arguments.scale.starts_with("row") ? ScaleKind::kRow
+                                                      : ScaleKind::kTensor;
+  coding.pow2 = arguments.scale.ends_with("pow2");
+  coding.seed = static_cast<std::uint64_t>(arguments.seed);
+  const numerics::NamedBlockFormat* blocks = numerics::find_block_format(name);
+  if (arguments.axis && blocks == nullptr) {
+    throw UserError(ExitCode::kUsage, fmt::format("--axis: got {} for {}; expected a block format (mxfp8_e4m3, nvfp4, "
+                                                  "...), whose blocks run along an axis",
+                                                  *arguments.axis, name));
   }
-  options.spec.rounding = *rounding;
-  options.spec.overflow = *overflow;
-  options.spec.flush_output = arguments.subnormals == "flush";
+  if (const auto format = numerics::parse_float_format(name)) {
+    coding.destination = float_spec(*format, *rounding, arguments);
+    return coding;
+  }
+  const auto integer = numerics::parse_int_format(name);
+  const auto unsigned_integer = numerics::parse_uint_format(name);
+  if (!integer && !unsigned_integer && blocks == nullptr) {
+    throw UserError(ExitCode::kUsage,
+                    fmt::format("--format: got '{}'; expected a float format, a block format, intN or "
+                                "uintN with N 2..32 (guardbit list formats)",
+                                name));
+  }
+  expect(name, "--overflow", arguments.overflow, "saturate",
+         "as this format has neither infinities nor NaNs to choose");
+  expect(name, "--subnormals", arguments.subnormals, "keep", "as only float formats flush");
+  if (blocks != nullptr) {
+    expect(name, "--scale", arguments.scale, "none", "as its blocks have scales of their own");
+    coding.destination = BlockCoding{.format = *blocks, .rounding = *rounding, .axis = arguments.axis.value_or(-1)};
+    return coding;
+  }
+  expect(name, "--rounding", arguments.rounding, "rne", "the rounding of integers");
+  if (integer) coding.destination = *integer;
+  if (unsigned_integer) coding.destination = *unsigned_integer;
+  return coding;
 }
 
 int run_quantize(const QuantizeArguments& arguments) {
   QuantizeOptions options = arguments.options;
   const FormatWords formats = read_format_words(arguments.formats);
-  set_format(formats.number, arguments, options);
-  options.scale = arguments.scale == "none"            ? ScaleKind::kNone
-                  : arguments.scale.starts_with("row") ? ScaleKind::kRow
-                                                       : ScaleKind::kTensor;
-  options.pow2 = arguments.scale.ends_with("pow2");
+  options.coding = coding_of(formats.number, arguments);
   ThreadPool pool(arguments.threads);
   options.parallel_for = pool.parallel_for();
   QuantizeResult result = quantize_file(options);
   result.provenance = build_provenance();
-  result.provenance["seed"] = std::to_string(options.seed);
+  result.provenance["seed"] = std::to_string(arguments.seed);
   print(formats.report == "json" ? quantize_json(result) : quantize_table(result));
   return 0;
 }
@@ -82,7 +112,8 @@ void add_quantize(CLI::App& app, Action& action) {
   QuantizeOptions& options = arguments->options;
   verb->add_option("input", options.input, ".npy or .safetensors file")->required();
   verb->add_option("--format", arguments->formats,
-                   "Number format: a float (guardbit list formats) or int2 to int8; or the report: table, json")
+                   "Number format (guardbit list formats): a float, a block format, intN or uintN with N 2..32; or the "
+                   "report: table, json")
       ->required()
       ->allow_extra_args(false);
   verb->add_option("-o,--output", options.output, ".npy or .safetensors file; appears whole or not at all")->required();
@@ -93,17 +124,22 @@ void add_quantize(CLI::App& app, Action& action) {
   verb->add_option("--subnormals", arguments->subnormals, "Whether tiny results are kept or become zero")
       ->check(CLI::IsMember({"keep", "flush"}))
       ->capture_default_str();
-  verb->add_option("--scale", arguments->scale,
-                   "none, or one scale per tensor or row that makes the largest element the format's largest value; "
-                   "_pow2: rounded up to a power of two (pow2: tensor_pow2)")
+  verb->add_option(
+          "--scale", arguments->scale,
+          "none, or one scale per tensor or row that makes the largest element the format's largest value (uintN: "
+          "with a zero point, so that the range of elements becomes 0 .. 2^N - 1); _pow2: rounded up to a power "
+          "of two (pow2: tensor_pow2)")
       ->check(CLI::IsMember({"none", "tensor", "row", "tensor_pow2", "row_pow2", "pow2"}))
       ->capture_default_str();
+  verb->add_option("--axis", arguments->axis,
+                   "Block formats: dimension along which blocks run, 0 the first, -1 the last (default)");
   verb->add_flag("--carrier", options.carrier, "Write values (float32, scales applied) instead of codes");
-  verb->add_option("--seed", options.seed, "Stochastic rounding")->capture_default_str();
+  verb->add_option("--seed", arguments->seed, "Stochastic rounding")->check(check_seed())->capture_default_str();
   verb->add_option("--threads", arguments->threads, "Worker threads (0: all processors); never changes results")
       ->check(CLI::Range(0, 1024));
   verb->footer(
-      "Example: guardbit quantize weights.safetensors --format fp8_e4m3 --scale row -o weights-fp8.safetensors");
+      "Example: guardbit quantize weights.safetensors --format fp8_e4m3 --scale row -o weights-fp8.safetensors\n"
+      "         guardbit quantize weights.safetensors --format mxfp4_e2m1 -o weights-mx.safetensors");
   verb->final_callback([arguments, &action] { action = [arguments] { return run_quantize(*arguments); }; });
 }
 

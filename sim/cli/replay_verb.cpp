@@ -117,7 +117,7 @@ void add_replay(CLI::App& app, Action& action) {
   verb->add_option("--windows", arguments->windows, "Replay only the first windows of the trace (0: all)")
       ->check(CLI::Range(std::int64_t{0}, kLargestCount));
   verb->add_option("--seed", arguments->seed, "Rotation signs, outlier channels, stochastic rounding")
-      ->check(CLI::Range(std::int64_t{0}, kLargestCount))
+      ->check(check_seed())
       ->capture_default_str();
   verb->add_option("--slanc-target", options.calibration.target_norm, "Norm that SLaNC scales rows to")
       ->check(check_gain)

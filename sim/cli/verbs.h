@@ -2,7 +2,13 @@
 /// The verbs of the command line; each adds its subcommand and what runs when it is chosen. stdout is data, stderr the
 /// rest.
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdint>
 #include <functional>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <system_error>
 
 namespace guardbit::sim::cli {
 
@@ -16,6 +22,20 @@ void add_config(CLI::App& app, Action& action);
 void add_conform(CLI::App& app, Action& action);
 void add_gemm(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
+
+/// A check for CLI11, which by itself reads a negative number into an unsigned one as if it were large and takes a
+/// number beyond the type for its end: decimal digits of a number in min .. max.
+inline std::function<std::string(const std::string&)> whole_number(std::int64_t min, std::int64_t max) {
+  return [min, max](const std::string& text) {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool good = error == std::errc{} && end == text.data() + text.size() && value >= min && value <= max;
+    return good ? "" : "got " + text + "; expected " + std::to_string(min) + ".." + std::to_string(max);
+  };
+}
+inline std::function<std::string(const std::string&)> check_seed() {
+  return whole_number(0, std::numeric_limits<std::int64_t>::max());
+}
 
 /// Writes to stdout and throws UserError kIo if that fails (full disk, closed); a reader that is gone ends quietly.
 void print(std::string_view text);

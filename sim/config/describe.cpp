@@ -27,7 +27,8 @@ one run as `file:line: key: got X; expected Y` (exit code 78). Integers are plai
 no `2.0`.
 
 A *float format* is one of {formats} or `eXmY`: an IEEE-style format with X = 2..8 exponent bits and Y = 1..23 trailing
-significand bits. *intN* is a two's-complement integer of N = 2..32 bits.
+significand bits. *intN* is a two's-complement integer of N = 2..32 bits; *qI.F* is two's-complement fixed point with I = 1..320
+bits before the binary point, the sign among them, and F = 0..320 behind it.
 
 This page is generated: `GUARDBIT_UPDATE_GOLDEN=1 ctest --test-dir build/release -R ConfigReferenceTest` rewrites it.
 )";
@@ -54,6 +55,7 @@ std::string accepted_values(const FieldRule& rule) {
     return std::string("float format") + (format->integers ? ", intN" : "") + (format->exact ? ", `\"exact\"`" : "") +
            (format->empty ? ", `\"\"`" : "");
   }
+  if (std::holds_alternative<units::FixedFormatName>(rule)) return "qI.F";
   return "`true`, `false`";
 }
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <type_traits>
 
+#include "models/numerics/block_format.h"
+#include "models/numerics/fixed_format.h"
 #include "models/numerics/float_format.h"
 #include "models/numerics/int_format.h"
 #include "sim/base/error.h"
@@ -51,12 +53,26 @@ std::vector<std::string> candidates_of(const FieldRule& rule) {
   return names;
 }
 
+/// Why a format that exists elsewhere is none of a key; empty if it is no such format.
+std::string reason_against(const std::string& name) {
+  if (numerics::parse_uint_format(name)) {
+    return "unsigned integers are formats of guardbit quantize: a PE multiplies and adds signed ones";
+  }
+  if (numerics::find_block_format(name) != nullptr) {
+    return "block formats are formats of guardbit quantize: the described units have no scales per block";
+  }
+  return "";
+}
+
 std::string mismatch(const Field& field, const ConfigValue& value) {
   std::string text = "got " + describe(value) + "; expected " + describe(field.rule, field.unit);
-  if (const auto* name = std::get_if<std::string>(&value)) {
-    const std::vector<std::string> candidates = candidates_of(field.rule);
-    if (const auto hint = nearest(*name, candidates)) text += "; did you mean \"" + *hint + "\"?";
-  }
+  const auto* name = std::get_if<std::string>(&value);
+  if (name == nullptr) return text;
+  const bool is_format = std::holds_alternative<units::FormatName>(field.rule);
+  const std::string reason = is_format ? reason_against(*name) : "";
+  if (!reason.empty()) return text + "; " + reason;
+  const std::vector<std::string> candidates = candidates_of(field.rule);
+  if (const auto hint = nearest(*name, candidates)) text += "; did you mean \"" + *hint + "\"?";
   return text;
 }
 
@@ -91,6 +107,12 @@ bool store(const Field& field, const ConfigValue& value) {
                  [&](const units::FormatName& format) {
                    const std::string* name = std::get_if<std::string>(&value);
                    const bool good = name != nullptr && accepts(format, *name);
+                   if (good) *std::get<std::string*>(field.member) = *name;
+                   return good;
+                 },
+                 [&](const units::FixedFormatName&) {
+                   const std::string* name = std::get_if<std::string>(&value);
+                   const bool good = name != nullptr && numerics::parse_fixed_format(*name).has_value();
                    if (good) *std::get<std::string*>(field.member) = *name;
                    return good;
                  }},
@@ -156,7 +178,11 @@ std::string describe(const FieldRule& rule, const std::string& unit) {
                                  return fmt::format("a number {}..{}{}", range.min, range.max, suffix);
                                },
                                [](const units::OneOf& one_of) { return "one of " + quoted_list(one_of.values); },
-                               [](const units::FormatName& format) { return describe_formats(format); }},
+                               [](const units::FormatName& format) { return describe_formats(format); },
+                               [](const units::FixedFormatName&) {
+                                 return fmt::format("a fixed-point format qI.F with I 1..{0}, F 0..{0}, I + F >= 2",
+                                                    numerics::FixedFormat::kMaxBits);
+                               }},
                     rule);
 }
 

@@ -21,7 +21,8 @@ struct OtherValue {
 using ConfigValue = std::variant<bool, std::int64_t, double, std::string, OtherValue>;
 
 /// What a member accepts; the alternatives are those of models/units/field_info.h.
-using FieldRule = std::variant<units::AnyBool, units::IntRange, units::RealRange, units::OneOf, units::FormatName>;
+using FieldRule = std::variant<units::AnyBool, units::IntRange, units::RealRange, units::OneOf, units::FormatName,
+                               units::FixedFormatName>;
 
 /// One key. `member` points into the configuration that fields_of() was given.
 struct Field {

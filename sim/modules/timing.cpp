@@ -100,16 +100,24 @@ std::uint32_t default_latency_cycles(std::string_view format_name) {
 
 PeTiming pe_timing(const units::ArrayConfig& array, const units::OperandConfig& operands,
                    const units::AccumulatorConfig& accumulator) {
+  constexpr std::uint32_t kFixedPointCycles = 1;
+  const std::uint32_t of_format = default_latency_cycles(accumulator.format);
+  const bool fixed = accumulator.reduce == "fixed";
   const auto addition = accumulator.latency_cycles != 0 ? static_cast<std::uint32_t>(accumulator.latency_cycles)
-                                                        : default_latency_cycles(accumulator.format);
+                                                        : (fixed ? kFixedPointCycles : of_format);
   PeTiming timing{.cycles_per_mac = static_cast<std::uint32_t>(operands.cycles_per_mac),
                   .latency_cycles = addition,
                   .interleave = static_cast<std::uint32_t>(accumulator.interleave)};
   const auto width = static_cast<std::uint32_t>(array.dot_width);
+  const auto levels = static_cast<std::uint32_t>(ceil_log2(width));
   if (accumulator.reduce == "tree") {
-    timing.pipeline_cycles = static_cast<std::uint32_t>(ceil_log2(width)) * addition;
+    timing.pipeline_cycles = levels * addition;
+  } else if (accumulator.reduce == "aligned") {  // comparators; with the products alone also shifters and adders
+    constexpr std::uint32_t kShiftCycles = 1;
+    timing.pipeline_cycles = accumulator.align_accumulator ? levels : 2 * levels + kShiftCycles;
   } else {
     timing.latency_cycles *= width;
+    if (fixed) timing.pipeline_cycles = of_format;
   }
   return timing;
 }

@@ -19,10 +19,14 @@ struct PeTiming {
   std::uint32_t cycles_per_mac = 1;
   std::uint32_t latency_cycles = 1;  ///< until the next step may use the sum
   std::uint32_t interleave = 1;
-  std::uint32_t pipeline_cycles = 0;  ///< reduction tree in front of the accumulator
+  std::uint32_t pipeline_cycles = 0;  ///< in front of the accumulator and behind it: not between two steps
 };
-/// reduce = sequential with dot_width W > 1 is a chain of W adders: W latencies between steps; tree: log2 W levels
-/// outside the loop, one latency between steps.
+/// By reduce, with dot_width W and the latency L of an addition in the accumulator's format; docs/timing.md:
+///   sequential  a chain of W additions between two steps
+///   tree        L log2 W cycles in front; one addition between two steps
+///   aligned     log2 W in front (the largest exponent), one addition of W + 1 terms between two steps; without
+///               align_accumulator 2 log2 W + 1 in front (exponents, shift, sum)
+///   fixed       a chain of W additions of one cycle between two steps; behind the last, L to round the sum
 PeTiming pe_timing(const units::ArrayConfig& array, const units::OperandConfig& operands,
                    const units::AccumulatorConfig& accumulator);
 

@@ -5,6 +5,7 @@
 
 #include "models/arith/presets.h"
 #include "sim/base/error.h"
+#include "sim/config/fields.h"
 
 namespace guardbit::sim {
 namespace {
@@ -39,48 +40,36 @@ void check_preset_keys(const LoadedAccelerator& accelerator, const arith::Preset
   if (config.linear.scale != "none") contradicts("array.scale", "none");
 }
 
-numerics::FloatFormat operand_format(const LoadedAccelerator& accelerator, const std::string& key,
-                                     const numerics::FloatFormat& default_format, const std::string& preset) {
-  if (!is_set(accelerator, key)) return default_format;
-  const auto format = numerics::parse_float_format(accelerator.keys.at(key));
-  if (format) return *format;
-  throw UserError(ExitCode::kUsage, fmt::format("--preset {}: got {} = {}; expected a float format", preset, key,
-                                                accelerator.keys.at(key)));
+std::string operand_name(const LoadedAccelerator& accelerator, const std::string& key,
+                         const numerics::FloatFormat& default_format, const std::string& preset) {
+  if (!is_set(accelerator, key)) return numerics::name_of(default_format);
+  const std::string& name = accelerator.keys.at(key);
+  if (numerics::parse_float_format(name)) return name;
+  throw UserError(ExitCode::kUsage,
+                  fmt::format("--preset {}: got {} = {}; expected a float format", preset, key, name));
 }
 
-void apply_preset(const LoadedAccelerator& accelerator, const arith::Preset& preset, ProductMode& product) {
+/// `config` with the preset's keys in place of its own.
+void apply_preset(const LoadedAccelerator& accelerator, const arith::Preset& preset, units::AcceleratorConfig& config) {
   check_preset_keys(accelerator, preset);
   const std::string name(preset.name);
-  units::MatrixMode& mode = product.mode;
-  mode = units::MatrixMode{};
-  mode.activation = operand_format(accelerator, "array.activation", preset.a, name);
-  mode.weight = operand_format(accelerator, "array.weight", preset.b, name);
-  mode.float_spec = arith::with_operands(preset.spec, mode.activation, mode.weight);
-  mode.chunk = mode.float_spec.promote_every;
-  product.array.dot_width = preset.spec.width;
-  units::AccumulatorConfig accumulator;
-  accumulator.format = numerics::name_of(preset.spec.inner.format);
-  accumulator.interleave = preset.spec.interleave;
-  if (preset.spec.width > 1) accumulator.reduce = "tree";
-  product.pe = pe_timing(product.array, accelerator.config.linear, accumulator);
-  std::erase_if(product.keys, [](const auto& entry) { return entry.first.starts_with("accumulator."); });
-  product.keys["array.activation"] = numerics::name_of(mode.activation);
-  product.keys["array.weight"] = numerics::name_of(mode.weight);
-  product.keys["array.dot_width"] = std::to_string(product.array.dot_width);
+  config.linear.activation = operand_name(accelerator, "array.activation", preset.a, name);
+  config.linear.weight = operand_name(accelerator, "array.weight", preset.b, name);
+  config.array.dot_width = preset.spec.width;
+  config.accumulator = units::describe_accumulator(preset.spec);
 }
 
 }  // namespace
 
 ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string& preset) {
-  const units::AcceleratorConfig& config = accelerator.config;
+  units::AcceleratorConfig config = accelerator.config;
+  if (!preset.empty()) apply_preset(accelerator, preset_of(preset), config);
   ProductMode product;
   product.array = config.array;
-  for (const auto& [key, value] : accelerator.keys) {
-    if (key.starts_with("array.") || key.starts_with("accumulator.")) product.keys[key] = value;
-  }
-  if (!preset.empty()) {
-    apply_preset(accelerator, preset_of(preset), product);
-    return product;
+  for (const Field& field : fields_of(config)) {
+    if (field.key.starts_with("array.") || field.key.starts_with("accumulator.")) {
+      product.keys[field.key] = value_text(field);
+    }
   }
   product.mode = units::make_matrix_mode(config.array, config.linear, config.accumulator);
   product.pe = pe_timing(config.array, config.linear, config.accumulator);

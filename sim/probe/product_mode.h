@@ -13,14 +13,13 @@ struct ProductMode {
   units::MatrixMode mode;
   units::ArrayConfig array;
   PeTiming pe;
-  std::map<std::string, std::string> keys;  ///< [array] and [accumulator] as they apply
+  std::map<std::string, std::string> keys;  ///< [array] and [accumulator] as they apply, a preset's written out
 };
 
-/// `preset` empty: make_matrix_mode of [array] and [accumulator]. Otherwise a row of arith::presets(): its accumulator,
-/// its operand formats unless array.activation or array.weight is set, and array.dot_width = its width; the PE's
-/// latency is that of its inner format, behind log2(width) levels of adders. UserError kUsage for an unknown preset,
-/// and where the configuration says what the preset says: a key of [accumulator], another dot_width, integer or scaled
-/// operands, a dataflow that is not "os".
+/// `preset` empty: make_matrix_mode of [array] and [accumulator]. Otherwise a row of arith::presets() stands for the
+/// keys that describe it: [accumulator], array.dot_width = its width, and its operand formats unless array.activation
+/// or array.weight is set. UserError kUsage for an unknown preset, and where the configuration says what the preset
+/// says: a key of [accumulator], another dot_width, integer or scaled operands, a dataflow that is not "os".
 [[nodiscard]] ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string& preset);
 
 }  // namespace guardbit::sim

@@ -42,7 +42,8 @@ Json error_json(const ErrorStatistics& error, const char* against) {
               {"max_abs", json_real(error.max_abs)},
               {"rms", json_real(error.rms)},
               {"max_relative", json_real(error.max_relative)},
-              {"relative_rms", json_real(error.relative_rms)}};
+              {"relative_rms", json_real(error.relative_rms)},
+              {"sqnr_db", error.sqnr_db() ? json_real(*error.sqnr_db()) : Json(nullptr)}};
 }
 
 template <class T>
@@ -105,9 +106,10 @@ std::string histogram_text(const ExponentHistogram& histogram) {
 }
 
 std::string error_text(const ErrorStatistics& error) {
+  const std::string sqnr = error.sqnr_db() ? fmt::format(", SQNR {:.1f} dB", *error.sqnr_db()) : "";
   return fmt::format(
-      "error         max {:.6g}, rms {:.6g}; relative max {:.6g}, rms {:.6g}; exact {} of {}, left out {}\n",
-      error.max_abs, error.rms, error.max_relative, error.relative_rms, count_text(error.num_exact),
+      "error         max {:.6g}, rms {:.6g}; relative max {:.6g}, rms {:.6g}{}; exact {} of {}, left out {}\n",
+      error.max_abs, error.rms, error.max_relative, error.relative_rms, sqnr, count_text(error.num_exact),
       count_text(error.num_compared), count_text(error.num_left_out));
 }
 
@@ -175,9 +177,14 @@ std::string gemm_json(const GemmResult& result) {
 }
 
 std::string quantize_table(const QuantizeResult& result) {
-  std::string text = fmt::format("{} -> {}: {}, {}, overflow {}, subnormals {}, scale {}\n", printable(result.input),
-                                 printable(result.output), result.format, result.rounding, result.overflow,
-                                 result.subnormals, result.scale);
+  const auto& coding = result.coding;
+  std::string text = fmt::format("{} -> {}: {}, {}, overflow {}, subnormals {}, scale {}", printable(result.input),
+                                 printable(result.output), coding.at("format"), coding.at("rounding"),
+                                 coding.at("overflow"), coding.at("subnormals"), coding.at("scale"));
+  if (coding.contains("block_size")) {
+    text += fmt::format(" for {} elements along axis {}", coding.at("block_size"), coding.at("axis"));
+  }
+  text += fmt::format("\nvalue = {}\n", coding.at("value"));
   std::vector<numerics::Event> all(kReportEvents.begin(), kReportEvents.end());
   for (const QuantizedTensor& tensor : result.tensors) {
     numerics::EventLedger ledger;
@@ -189,6 +196,10 @@ std::string quantize_table(const QuantizeResult& result) {
       text += fmt::format("scales        {}, {:.6g} to {:.6g}\n", count_text(tensor.num_scales), tensor.min_scale,
                           tensor.max_scale);
     }
+    if (tensor.min_zero_point) {
+      text += fmt::format("zero points   {} to {}\n", *tensor.min_zero_point, *tensor.max_zero_point);
+    }
+    if (tensor.tensor_scale) text += fmt::format("tensor scale  {:.6g}\n", *tensor.tensor_scale);
     text += events_text(ledger, all) + histogram_text(tensor.inputs);
   }
   return text;
@@ -198,31 +209,37 @@ std::string quantize_json(const QuantizeResult& result) {
   const std::vector<numerics::Event> all(kReportEvents.begin(), kReportEvents.end());
   Json tensors = Json::array();
   for (const QuantizedTensor& tensor : result.tensors) {
-    tensors.push_back({{"name", tensor.name},
-                       {"shape", tensor.shape},
-                       {"events", events_json(tensor.events, all)},
-                       {"error", error_json(tensor.error, "the input")},
-                       {"scales",
-                        {{"count", tensor.num_scales},
-                         {"min", json_real(static_cast<double>(tensor.min_scale))},
-                         {"max", json_real(static_cast<double>(tensor.max_scale))}}},
-                       {"below_range", tensor.num_below},
-                       {"above_range", tensor.num_above},
-                       {"inputs", histogram_json(tensor.inputs)},
-                       {"outputs", histogram_json(tensor.outputs)}});
+    Json json = {{"name", tensor.name},
+                 {"shape", tensor.shape},
+                 {"events", events_json(tensor.events, all)},
+                 {"error", error_json(tensor.error, "the input")},
+                 {"scales",
+                  {{"count", tensor.num_scales},
+                   {"min", json_real(static_cast<double>(tensor.min_scale))},
+                   {"max", json_real(static_cast<double>(tensor.max_scale))}}}};
+    if (tensor.min_zero_point) {
+      json["zero_points"] = {{"min", *tensor.min_zero_point}, {"max", *tensor.max_zero_point}};
+    }
+    if (tensor.tensor_scale) json["tensor_scale"] = json_real(static_cast<double>(*tensor.tensor_scale));
+    json["below_range"] = tensor.num_below;
+    json["above_range"] = tensor.num_above;
+    json["inputs"] = histogram_json(tensor.inputs);
+    json["outputs"] = histogram_json(tensor.outputs);
+    tensors.push_back(std::move(json));
   }
-  const Json json = {{"schema", "guardbit-quantize/1"},
-                     {"provenance", result.provenance},
-                     {"input", result.input},
-                     {"output", result.output},
-                     {"format", result.format},
-                     {"rounding", result.rounding},
-                     {"overflow", result.overflow},
-                     {"subnormals", result.subnormals},
-                     {"scale", result.scale},
-                     {"least_exponent", result.least_exponent},
-                     {"largest_exponent", result.largest_exponent},
-                     {"tensors", std::move(tensors)}};
+  Json json = {{"schema", "guardbit-quantize/1"},
+               {"provenance", result.provenance},
+               {"input", result.input},
+               {"output", result.output}};
+  for (const char* key : {"format", "rounding", "overflow", "subnormals", "scale", "value"}) {
+    json[key] = result.coding.at(key);
+  }
+  for (const char* key : {"block_size", "axis"}) {
+    if (const auto found = result.coding.find(key); found != result.coding.end()) json[key] = std::stoi(found->second);
+  }
+  json["least_exponent"] = result.least_exponent;
+  json["largest_exponent"] = result.largest_exponent;
+  json["tensors"] = std::move(tensors);
   return dump(json, 2) + "\n";
 }
 

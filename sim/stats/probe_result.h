@@ -1,6 +1,7 @@
 #pragma once
 /// What single products (`guardbit gemm`) and tensor conversions (`guardbit quantize`) yield, in plain data; sim/probe
 /// fills it, sim/report prints it.
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -29,6 +30,11 @@ struct ErrorStatistics {
   double rms = 0;
   double max_relative = 0;  ///< largest |error| / |exact|, where exact is not 0
   double relative_rms = 0;  ///< rms error / rms of the exact values; 0 if those are all 0
+  /// Power of the exact values over power of the error, in dB; none if either is 0.
+  std::optional<double> sqnr_db() const {
+    if (!(relative_rms > 0)) return std::nullopt;
+    return -20 * std::log10(relative_rms);
+  }
 };
 
 /// Cycles of the described array for one product, memory unlimited.
@@ -73,28 +79,28 @@ struct GemmResult {
 
 /// One tensor brought into a format.
 struct QuantizedTensor {
-  std::string name;  ///< of the tensor; "" in a .npy file
+  std::string name;  ///< of the tensor; "tensor" in a .npy file
   std::vector<std::uint64_t> shape;
   numerics::EventCounts events;
   ErrorStatistics error;
   ExponentHistogram inputs;     ///< divided by their scale
   ExponentHistogram outputs;    ///< delivered values, in units of their scale
-  std::uint64_t num_below = 0;  ///< inputs whose exponent lies below the format's least subnormal
+  std::uint64_t num_below = 0;  ///< inputs whose exponent lies below the format's least subnormal, or whose scale is 0
   std::uint64_t num_above = 0;  ///< and above its largest value's
   std::uint64_t num_scales = 0;
-  float min_scale = 1;
+  float min_scale = 1;  ///< NaN scales left out; of blocks times the tensor's scale
   float max_scale = 1;
+  std::optional<std::int64_t> min_zero_point;  ///< of uintN with scales
+  std::optional<std::int64_t> max_zero_point;
+  std::optional<float> tensor_scale;  ///< of nvfp4
 };
 
 struct QuantizeResult {
   std::map<std::string, std::string> provenance;
   std::string input;
   std::string output;
-  std::string format;
-  std::string rounding;
-  std::string overflow;
-  std::string subnormals;
-  std::string scale;
+  std::map<std::string, std::string>
+      coding;                ///< format, rounding, overflow, subnormals, scale, value; block_size, axis
   int least_exponent = 0;    ///< of the format's least positive value
   int largest_exponent = 0;  ///< of its largest finite value
   std::vector<QuantizedTensor> tensors;

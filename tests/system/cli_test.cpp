@@ -54,7 +54,7 @@ class ReplayCliTest : public testing::Test {
 TEST_F(ReplayCliTest, EveryThreadCountAndVectorTargetGivesTheSameResult) {
   const std::filesystem::path trace = capture_small_model(directory_, 40);
   int num_targets = 0;
-  for (const char* accelerator : {"edge", "fp8", "fp16"}) {
+  for (const char* accelerator : {"edge", "fp8", "fp16", "hopper"}) {
     const std::string command = replay_command(trace, accelerator, "--variants none,slanc+rrs");
     const std::string expected = result_json(command + " --threads 1");
     EXPECT_EQ(result_json(command + " --threads 2"), expected) << accelerator;
@@ -71,7 +71,7 @@ TEST_F(ReplayCliTest, EveryThreadCountAndVectorTargetGivesTheSameResult) {
 
 TEST_F(ReplayCliTest, ShortReplayMatchesGolden) {
   const std::filesystem::path trace = capture_short_trace(directory_, 2, 10);
-  for (const char* accelerator : {"edge", "fp8", "fp16"}) {
+  for (const char* accelerator : {"edge", "fp8", "fp16", "hopper"}) {
     expect_golden(std::string("tests/golden/replay_") + accelerator + ".json",
                   result_json(replay_command(trace, accelerator, "--residual-gain 16")));
   }

@@ -136,6 +136,33 @@ TEST_F(GemmVerbTest, EveryPresetEqualsItsReference) {
   }
 }
 
+TEST_F(GemmVerbTest, APresetIsTheSameWrittenOutInKeys) {
+  const std::string size = "9 7 300 --seed 5 ";
+  for (const arith::Preset& preset : arith::presets()) {
+    const Json named = gemm(size + "--preset " + std::string(preset.name));
+    std::string keys;
+    for (const auto& [key, value] : named["accelerator"]["keys"].items()) {
+      keys += " --set " + key + "=" + value.get<std::string>();
+    }
+    const Json written_out = gemm(size + keys);
+    EXPECT_EQ(written_out["result"], named["result"]) << keys;
+    EXPECT_EQ(written_out["timing"], named["timing"]) << keys;
+  }
+  const std::string operands = "--set array.activation=fp8_e4m3 --set array.weight=fp8_e4m3 ";
+  const Json hopper = gemm(size + operands +
+                           "--set array.dot_width=32 --set accumulator.reduce=aligned --set accumulator.extra_bits=13 "
+                           "--set accumulator.format=e8m13 --set accumulator.rounding=rtz "
+                           "--set accumulator.buffer.format=fp32 --set accumulator.buffer.promote_every=128");
+  EXPECT_EQ(hopper["result"], gemm(size + "--preset hopper_fp8_promote128")["result"]);
+  const Json kulisch = gemm(size + operands +
+                            "--set accumulator.reduce=fixed --set accumulator.fixed_format=q36.18 "
+                            "--set accumulator.fixed_overflow=saturate --set accumulator.format=fp32");
+  EXPECT_EQ(kulisch["result"], gemm(size + "--preset kulisch_fp8")["result"]);
+  EXPECT_NE(kulisch["result"]["digest"], hopper["result"]["digest"]);
+  const Json coarser = gemm(size + operands + "--set accumulator.reduce=aligned --set accumulator.extra_bits=3");
+  EXPECT_GT(coarser["result"]["error"]["rms"], hopper["result"]["error"]["rms"]);
+}
+
 TEST_F(GemmVerbTest, FilesTransposedAndFromSafetensors) {
   const Matrix<float> a = random_operand(4, 6, numerics::kFp8E4M3, 5);
   const Matrix<float> b = random_operand(6, 3, numerics::kFp8E4M3, 6);
@@ -262,8 +289,12 @@ TEST_F(GemmVerbTest, WhatIsWrongIsSaid) {
                                  {"2 2 0", 2, "K: got 0; expected 1..1048576"},
                                  {"2 1048577 2", 2, "N: got 1048577"},
                                  {"-1 2 2", 2, ""},
-                                 {"2 2 2x", 2, ""},
+                                 {"-- -1 2 2", 2, "M: got -1; expected 1..1048576"},
+                                 {"2 2 2x", 2, "K: got 2x"},
                                  {"1048576 1048576 1048576", 69, "needs"},
+                                 {"2 2 2 --seed -1", 2, "--seed"},
+                                 {"2 2 2 --seed 9223372036854775808", 2, "--seed"},
+                                 {"2 2 2 --seed 1.5", 2, "--seed"},
                                  {"2 2 2 --a gauss", 2, "--a: got 'gauss'"},
                                  {"2 2 2 --a constant", 2, "expected constant:VALUE"},
                                  {"2 2 2 --b normal:1e99", 2, "--b: got '1e99'"},

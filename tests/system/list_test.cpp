@@ -35,7 +35,7 @@ TEST(ListCliTest, FormatsAreTheBitTable) {
   EXPECT_EQ(row(result.out, "fp6_e3m2"), "fp6_e3m2 6 3 2 3 28 0.25 0.0625 none OCP MX 1.0 E3M2");
   EXPECT_EQ(row(result.out, "mxint8"), "mxint8 8 32 e8m0 1.984375 - 0.015625 scale 0xFF OCP MX 1.0 MXINT8");
   EXPECT_EQ(row(result.out, "nvfp4"), "nvfp4 4 16 e4m3 6 1 0.5 scale 0x7F arXiv 2509.25149 NVFP4");
-  for (const auto name : {"eXmY:", "e8m0:", "int2", "q<I>.<F>:"}) EXPECT_NE(row(result.out, name), "") << name;
+  for (const auto name : {"eXmY:", "e8m0:", "int2", "uint2", "q<I>.<F>:"}) EXPECT_NE(row(result.out, name), "") << name;
 }
 
 TEST(ListCliTest, AccumulatorsAndPresetsWithTheirSources) {

@@ -78,6 +78,25 @@ TEST(ReplayFidelityTest, StaticScalesRemoveTheNormOverflowsOfALargeResidualStrea
   EXPECT_EQ(norm_overflows(1), 0);
 }
 
+TEST(ReplayFidelityTest, AFixedPointRegisterMakesTheOrderOfSummationIrrelevant) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path trace = capture_small_model(directory, 12);
+  std::string fixed, sequential, interleaved;
+  for (const std::string section : {"accumulator", "attention.accumulator", "head.accumulator"}) {
+    fixed += " --set " + section + ".reduce=fixed --set " + section + ".fixed_format=q60.48";  // fp16 products: exact
+    sequential += " --set " + section + ".format=fp16";
+    interleaved += " --set " + section + ".interleave=3";
+  }
+  const auto digests = [&](const std::string& options) {
+    std::string text;
+    const Json result = replay(trace, "fp16", "--variants none" + options);
+    for (const Json& op : result["variants"][0]["ops"]) text += op["output_sha256"].get<std::string>() + "\n";
+    return text;
+  };
+  EXPECT_EQ(digests(fixed + interleaved), digests(fixed));
+  EXPECT_NE(digests(sequential + interleaved), digests(sequential)) << "rounded sums depend on their order";
+}
+
 TEST(ReplayFidelityTest, UnitCyclesSumToTheTotal) {
   const TemporaryDirectory directory;
   const Json result = replay(capture_short_trace(directory, 2, 20), "edge", "");

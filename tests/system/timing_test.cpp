@@ -314,6 +314,19 @@ TEST(MatrixTimingTest, PeTimingFollowsTheFormatAndTheReduction) {
   EXPECT_EQ(pe_timing({.dot_width = 8}, operands, accumulator).pipeline_cycles, 9u);
   accumulator.latency_cycles = 7;
   EXPECT_EQ(pe_timing({.dot_width = 8}, operands, accumulator).latency_cycles, 7u);
+  accumulator.latency_cycles = 0;
+  accumulator.reduce = "aligned";  // log2 8 comparators in front; one addition of nine terms in the loop
+  EXPECT_EQ(pe_timing({.dot_width = 8}, operands, accumulator).latency_cycles, 3u);
+  EXPECT_EQ(pe_timing({.dot_width = 8}, operands, accumulator).pipeline_cycles, 3u);
+  accumulator.align_accumulator = false;  // comparators, a shift and log2 8 integer additions in front
+  EXPECT_EQ(pe_timing({.dot_width = 8}, operands, accumulator).latency_cycles, 3u);
+  EXPECT_EQ(pe_timing({.dot_width = 8}, operands, accumulator).pipeline_cycles, 7u);
+  accumulator.reduce = "fixed";  // a chain of integer additions; the sum's rounding into fp16 behind them
+  EXPECT_EQ(pe_timing({.dot_width = 8}, operands, accumulator).latency_cycles, 8u);
+  EXPECT_EQ(pe_timing({.dot_width = 8}, operands, accumulator).pipeline_cycles, 3u);
+  accumulator.latency_cycles = 2;
+  EXPECT_EQ(pe_timing({.dot_width = 8}, operands, accumulator).latency_cycles, 16u);
+  EXPECT_EQ(pe_timing({.dot_width = 8}, operands, accumulator).pipeline_cycles, 3u);
   EXPECT_EQ(default_latency_cycles("int32"), 1u);
   EXPECT_EQ(default_latency_cycles("fp8_e4m3"), 2u);
   EXPECT_EQ(default_latency_cycles("bf16"), 3u);

@@ -54,6 +54,32 @@ const std::vector<Violation>& violations() {
          c.attention_accumulator.interleave = 2;
        },
        "attention.accumulator.interleave", "got 2 with sequential reduction of array.dot_width = 4"},
+      {"interleaved chain of fixed-point adders",
+       [](auto& c) {
+         c.array.dot_width = 2;
+         c.head_accumulator.reduce = "fixed", c.head_accumulator.interleave = 4;
+       },
+       "head.accumulator.interleave", "got 4 with fixed reduction of array.dot_width = 2"},
+      {"aligned integers", [](auto& c) { make_integer(c.linear, c.accumulator), c.accumulator.reduce = "aligned"; },
+       "accumulator.reduce", "got \"aligned\" with an integer accumulator"},
+      {"fraction bits of no alignment", [](auto& c) { c.accumulator.extra_bits = 13; }, "accumulator.extra_bits",
+       "got 13 with reduce = \"sequential\"; expected 24, the default, or reduce = \"aligned\""},
+      {"rounding of no alignment",
+       [](auto& c) {
+         c.array.dot_width = 4;
+         c.attention_accumulator.reduce = "tree", c.attention_accumulator.align_rounding = "rdn";
+       },
+       "attention.accumulator.align_rounding", "got \"rdn\" with reduce = \"tree\"; expected \"rtz\""},
+      {"accumulator of no alignment",
+       [](auto& c) { c.accumulator.reduce = "fixed", c.accumulator.align_accumulator = false; },
+       "accumulator.align_accumulator", "got false with reduce = \"fixed\"; expected true"},
+      {"register of no fixed point",
+       [](auto& c) { c.accumulator.reduce = "aligned", c.accumulator.fixed_format = "q36.18"; },
+       "accumulator.fixed_format", "got \"q36.18\" with reduce = \"aligned\"; expected \"q64.64\""},
+      {"rounding into no fixed point", [](auto& c) { c.head_accumulator.fixed_rounding = "rne"; },
+       "head.accumulator.fixed_rounding", "or reduce = \"fixed\""},
+      {"overflow of no fixed point", [](auto& c) { c.accumulator.fixed_overflow = "saturate"; },
+       "accumulator.fixed_overflow", "got \"saturate\" with reduce = \"sequential\""},
       {"interleaved integers", [](auto& c) { make_integer(c.linear, c.accumulator), c.accumulator.interleave = 2; },
        "accumulator.interleave", "got 2 with an integer accumulator"},
       {"odd dot_width", [](auto& c) { c.array.dot_width = 6; }, "array.dot_width", "got 6; expected a power of two"},
@@ -109,6 +135,21 @@ TEST(CrossFieldTest, EveryRuleNamesItsKeyAndWhatItExpects) {
       EXPECT_EQ(problems.size(), 1u) << violation.what << ": " << text_of(problems);
     }
   }
+}
+
+TEST(CrossFieldTest, EveryReductionTakesItsOwnKeys) {
+  AcceleratorConfig config;
+  config.array.dot_width = 32;
+  config.accumulator.reduce = "aligned";
+  config.accumulator.extra_bits = 13;
+  config.accumulator.align_rounding = "rdn";
+  config.accumulator.align_accumulator = false;
+  config.accumulator.interleave = 2;
+  config.attention_accumulator.reduce = "fixed";
+  config.attention_accumulator.fixed_format = "q36.18";
+  config.attention_accumulator.fixed_rounding = "rne";
+  config.attention_accumulator.fixed_overflow = "saturate";
+  EXPECT_EQ(text_of(config.cross_field_problems()), "");
 }
 
 TEST(CrossFieldTest, WeightStationaryRules) {

@@ -1,6 +1,7 @@
 /// From configuration names to arithmetic: every row of make_matrix_mode()'s table.
 #include <gtest/gtest.h>
 
+#include "models/arith/presets.h"
 #include "models/numerics/check.h"
 #include "models/units/arithmetic.h"
 
@@ -80,6 +81,72 @@ TEST(MatrixModeTest, WeightStationaryPromotesAfterEachPassDownAColumn) {
   EXPECT_EQ(described.mode(128).chunk, 64) << "two passes share a scale";
   EXPECT_EQ(described.mode(32).chunk, 32) << "a pass ends with its group";
   EXPECT_THROW(described.mode(96), InternalError) << "a pass would need two scales";
+}
+
+TEST(MatrixModeTest, AlignedTakesItsWidthFromTheArrayAndSubnormalsFromTheOperands) {
+  Described described;
+  described.array.dot_width = 16;
+  described.operands.activation = "fp8_e4m3";
+  described.operands.weight = "fp8_e5m2";
+  described.accumulator.reduce = "aligned";
+  described.accumulator.extra_bits = 13;
+  described.accumulator.align_rounding = "rdn";
+  described.accumulator.align_accumulator = false;
+  EXPECT_EQ(described.mode().float_spec,
+            (arith::AccumulationSpec{.reduce = arith::Reduce::kAligned,
+                                     .width = 16,
+                                     .alignment = {.fraction_bits = 13,
+                                                   .rounding = RoundingMode::kTowardNegative,
+                                                   .align_accumulator = false,
+                                                   .emin_a = -6,
+                                                   .emin_b = -14}}));
+}
+
+TEST(MatrixModeTest, FixedIsOneProductAStepWhateverTheArrayTakes) {
+  Described described;
+  described.array.dot_width = 8;
+  described.accumulator.reduce = "fixed";
+  described.accumulator.format = "bf16";
+  described.accumulator.fixed_format = "q40.20";
+  described.accumulator.fixed_rounding = "rna";
+  described.accumulator.fixed_overflow = "saturate";
+  EXPECT_EQ(described.mode().float_spec,
+            (arith::AccumulationSpec{.reduce = arith::Reduce::kFixed,
+                                     .inner = {.format = numerics::kBf16},
+                                     .fixed = {.format = {.integer_bits = 40, .fraction_bits = 20},
+                                               .rounding = RoundingMode::kTiesToAway,
+                                               .overflow = numerics::IntOverflow::kSaturate}}));
+}
+
+TEST(DescribeAccumulatorTest, EveryPresetIsWhatItsKeysMake) {
+  for (const arith::Preset& preset : arith::presets()) {
+    Described described;
+    described.array.dot_width = preset.spec.width;
+    described.operands.activation = numerics::name_of(preset.a);
+    described.operands.weight = numerics::name_of(preset.b);
+    described.accumulator = describe_accumulator(preset.spec);
+    EXPECT_EQ(described.mode().float_spec, preset.spec) << preset.name;
+  }
+}
+
+TEST(DescribeAccumulatorTest, KeysSurviveTheRoundTrip) {
+  Described described;
+  described.array.dot_width = 8;
+  described.accumulator.product = "fp16";
+  described.accumulator.rounding = "rup";
+  described.accumulator.subnormals = "flush";
+  described.accumulator.buffer.format = "bf16";
+  described.accumulator.buffer.overflow = "saturate";
+  described.accumulator.buffer.promote_every = 24;
+  for (const char* reduce : {"sequential", "tree", "aligned", "fixed"}) {
+    described.accumulator.reduce = reduce;
+    described.accumulator.align_accumulator = described.accumulator.reduce != "aligned";
+    described.accumulator.fixed_format = described.accumulator.reduce == "fixed" ? "q9.30" : "q64.64";
+    Described again = described;
+    again.accumulator = describe_accumulator(described.mode().float_spec);
+    EXPECT_EQ(again.mode().float_spec, described.mode().float_spec) << reduce;
+    EXPECT_EQ(again.accumulator.reduce, reduce);
+  }
 }
 
 TEST(MatrixModeTest, AGroupReplacesPromoteEvery) {

@@ -76,6 +76,34 @@ TEST(ConfigFieldsTest, RealsTakeIntegersButNoNanInfinityOrNeighboursOfTheRange) 
   EXPECT_EQ(num_reals, 5);
 }
 
+TEST(ConfigFieldsTest, FormatsOfTensorsAloneAreRefusedWithTheReason) {
+  units::AcceleratorConfig config;
+  for (const Field& field : fields_of(config)) {
+    if (!std::holds_alternative<units::FormatName>(field.rule)) continue;
+    const auto reason = [&](const char* name) { return assign(field, std::string(name)).value_or("accepted"); };
+    EXPECT_NE(reason("uint8").find("; unsigned integers are formats of guardbit quantize: a PE"), std::string::npos)
+        << field.key << ": " << reason("uint8");
+    EXPECT_NE(reason("mxfp4_e2m1").find("; block formats are formats of guardbit quantize:"), std::string::npos)
+        << field.key << ": " << reason("mxfp4_e2m1");
+  }
+}
+
+TEST(ConfigFieldsTest, FixedPointNamesAreThoseOfNumerics) {
+  units::AcceleratorConfig config;
+  int num_names = 0;
+  for (const Field& field : fields_of(config)) {
+    if (!std::holds_alternative<units::FixedFormatName>(field.rule)) continue;
+    ++num_names;
+    EXPECT_EQ(assign(field, std::string("q1.320")), std::nullopt) << field.key;
+    EXPECT_EQ(value_text(field), "q1.320");
+    for (const char* bad : {"q0.8", "q321.0", "q8", "q1.0", "Q8.8", "q08.8", "fp16", ""}) {
+      EXPECT_NE(assign(field, std::string(bad)), std::nullopt) << bad;
+    }
+    EXPECT_EQ(value_text(field), "q1.320") << "a refused value must not be stored";
+  }
+  EXPECT_EQ(num_names, 3) << "linear layers, attention, head";
+}
+
 TEST(ConfigFieldsTest, TypesAreStrict) {
   units::AcceleratorConfig config;
   const std::vector<ConfigValue> values = {true, std::int64_t{1}, 1.0, std::string("1"), OtherValue{"an array"}};

@@ -69,6 +69,19 @@ TEST(FloatFormatTest, OtherNamesAreNot) {
   }
 }
 
+TEST(UintFormatTest, NamesAndRanges) {
+  EXPECT_EQ(parse_uint_format("uint2"), UintFormat{2});
+  EXPECT_EQ(parse_uint_format("uint32"), UintFormat{32});
+  for (const char* bad : {"uint", "uint1", "uint33", "uint08", "uint4 ", "int4", "uint-4", "uintx", "uint100"}) {
+    EXPECT_FALSE(parse_uint_format(bad)) << bad;
+  }
+  EXPECT_FALSE(parse_int_format("uint8")) << "hardware computes with signed integers";
+  EXPECT_EQ(UintFormat{4}.min(), 0);
+  EXPECT_EQ(UintFormat{4}.max(), 15);
+  EXPECT_EQ(UintFormat{32}.max(), 4294967295);
+  EXPECT_EQ(name_of(UintFormat{6}), "uint6");
+}
+
 TEST(IntFormatTest, NamesAndRanges) {
   EXPECT_EQ(parse_int_format("int8"), IntFormat{8});
   EXPECT_EQ(parse_int_format("int32")->max(), std::numeric_limits<std::int32_t>::max());
