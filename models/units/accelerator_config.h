@@ -14,7 +14,7 @@ inline constexpr std::array<std::string_view, 2> kDataflowValues = {"os", "ws"};
 inline constexpr std::array<std::string_view, 2> kPolicyValues = {"serial", "overlap"};
 inline constexpr std::array<std::string_view, 2> kEdgeValues = {"full", "used"};
 inline constexpr std::array<std::string_view, 2> kReduceValues = {"sequential", "tree"};
-inline constexpr std::array<std::string_view, 2> kStatisticsValues = {"one_pass", "two_pass"};
+inline constexpr std::array<std::string_view, 3> kStatisticsValues = {"one_pass", "two_pass", "welford"};
 inline constexpr std::array<std::string_view, 2> kEpsilonValues = {"raw", "rescaled"};
 inline constexpr std::array<std::string_view, 2> kScaleValues = {"exact", "pow2"};
 inline constexpr std::array<std::string_view, 2> kOrderValues = {"descending", "ascending"};
@@ -182,15 +182,19 @@ struct NormConfig {
     visit(FieldInfo{"lanes", "elements", "Elements read per cycle; width of the adder tree, a power of two."},
           self.lanes, IntRange{2, 64});
     visit(FieldInfo{"input", "", "Format of the input after the static scale 1/s."}, self.input, FormatName{});
-    visit(FieldInfo{"statistics", "", "One pass over sum and sum of squares, or mean first and centred squares."},
-          self.statistics, OneOf{kStatisticsValues});
+    visit(
+        FieldInfo{
+            "statistics", "",
+            "LayerNorm: one pass over sum and sum of squares, mean first and centred squares, or Welford's update "
+            "in every lane. RMSNorm has no mean and always takes one pass."},
+        self.statistics, OneOf{kStatisticsValues});
     visit(FieldInfo{"arithmetic", "", "Format of mean, variance, epsilon and of the normalization itself."},
           self.arithmetic, FormatName{});
     visit(FieldInfo{"epsilon", "", "Whether epsilon is divided by s squared together with the input."}, self.epsilon,
           OneOf{kEpsilonValues});
     visit(FieldInfo{"scale", "",
-                    "SLaNC scales as computed, or rounded up to a power of two (an exponent subtract that costs no "
-                    "cycle)."},
+                    "Static (slanc) and dynamic (dynamic_norm) scales as computed, or rounded up to a power of two (an "
+                    "exponent subtract that costs no cycle)."},
           self.scale, OneOf{kScaleValues});
   }
 };

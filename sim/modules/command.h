@@ -41,6 +41,7 @@ struct NormWork {
   std::uint64_t hidden_size = 0;
   bool layer_norm = true;       ///< false: RMSNorm
   bool scale_multiply = false;  ///< a static scale that is not a power of two: one more pipeline stage
+  bool dynamic_scale = false;   ///< a row's largest magnitude is found first and divides it
   std::uint32_t rsqrt_newton_steps = 0;
 };
 

@@ -115,7 +115,8 @@ void WindowValues::rows(std::size_t index, Range range) {
                           .gamma = vector_of(variant_.model, op.weight),
                           .beta = vector_of(variant_.model, op.bias),
                           .epsilon = op.epsilon,
-                          .input_scale = op.input_scale},
+                          .input_scale = op.input_scale,
+                          .dynamic_scale = op.dynamic_input_scale},
                          y, ledger, nullptr, options_.parallel_for);
       break;
     case OpKind::kRope: units::rope(x, variant_.rope, range.begin, storage, y, ledger, options_.parallel_for); break;

@@ -110,6 +110,7 @@ Work WindowScheduler::row_work(const Op& op, std::uint64_t rows) const {
                       .hidden_size = row_width(op.output),
                       .layer_norm = op.norm == transformer::NormKind::kLayerNorm,
                       .scale_multiply = !is_power_of_two(op.input_scale),
+                      .dynamic_scale = op.dynamic_input_scale,
                       .rsqrt_newton_steps = static_cast<std::uint32_t>(config_.norm.rsqrt.newton_steps)};
     case OpKind::kActivation: {
       const bool has_exponential = op.activation != transformer::ActivationKind::kRelu;
