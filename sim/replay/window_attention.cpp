@@ -28,11 +28,11 @@ void WindowValues::keys_values(std::size_t scores_op, std::size_t values_op, std
   const Op& scores = variant_.model.ops[scores_op];
   const Op& values = variant_.model.ops[values_op];
   attentions_[scores_op].keys[kv_head] =
-      units::quantize_operand(head_view(scores.inputs[1], kv_head), variant_.attention, /*is_weight=*/true,
-                              ledgers_[scores_op], options_.parallel_for);
-  outputs_[values_op].values[kv_head] =
-      units::quantize_operand(head_view(values.inputs[1], kv_head).transposed(), variant_.attention,
-                              /*is_weight=*/true, ledgers_[values_op], options_.parallel_for);
+      units::quantize_operand(head_view(scores.inputs[1], kv_head).rows_range(0, pass_.end), variant_.attention,
+                              /*is_weight=*/true, ledgers_[scores_op], options_.parallel_for);
+  outputs_[values_op].values[kv_head] = units::quantize_operand(
+      head_view(values.inputs[1], kv_head).rows_range(0, pass_.end).transposed(), variant_.attention,
+      /*is_weight=*/true, ledgers_[values_op], options_.parallel_for);
 }
 
 void WindowValues::scores(std::size_t scores_op, std::size_t head, Range rows) {

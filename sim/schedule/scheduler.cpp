@@ -1,6 +1,6 @@
 #include "sim/schedule/scheduler.h"
 
-#include <bit>
+#include <algorithm>
 #include <cmath>
 
 #include "models/numerics/check.h"
@@ -59,9 +59,16 @@ const std::string& storage_format(const transformer::Model<float>& model, const 
 }
 
 WindowScheduler::WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
-                                 std::size_t num_tokens, ValueEngine& engine)
-    : model_(model), config_(config), num_tokens_(num_tokens), engine_(engine) {
+                                 Range tokens, std::size_t window_tokens, ValueEngine& engine)
+    : model_(model), config_(config), tokens_(tokens), window_tokens_(window_tokens), engine_(engine) {
+  GUARDBIT_CHECK(tokens.size() > 0 && tokens.end <= window_tokens, "a pass has tokens of the window");
   place_tensors();
+}
+
+void WindowScheduler::for_token_blocks(std::uint64_t rows_per_block, const std::function<void(Range)>& body) const {
+  for (std::size_t begin = tokens_.begin; begin < tokens_.end; begin += rows_per_block) {
+    body({begin, std::min<std::size_t>(begin + rows_per_block, tokens_.end)});
+  }
 }
 
 void WindowScheduler::place_tensors() {
@@ -83,7 +90,7 @@ void WindowScheduler::place_tensors() {
     }
     widths_[op.output] = width;
     bits_[op.output] = numerics::parse_float_format(storage_format(model_, config_, op))->storage_bits();
-    builder_.place(op.output, num_tokens_ * row_bytes(op.output));
+    builder_.place(op.output, window_tokens_ * row_bytes(op.output));
     if (op.kind == OpKind::kLinear) {
       const units::MatrixMode mode = linear_mode(config_, op);
       const std::uint64_t column_bytes = packed_bytes(model_.weights.at(op.weight).cols(), weight_bits(mode));
@@ -139,9 +146,8 @@ void WindowScheduler::schedule_rows(std::size_t index) {
   for (const std::string& input : op.inputs) in_bytes += row_bytes(input);
 
   const UnitKind unit = op.kind == OpKind::kNorm ? UnitKind::kNorm : UnitKind::kVector;
-  const std::uint64_t block = tile_rows(op.name, num_tokens_, in_bytes + out_bytes, config_);
-  for (std::size_t begin = 0; begin < num_tokens_; begin += block) {
-    const Range rows{begin, std::min<std::size_t>(begin + block, num_tokens_)};
+  const std::uint64_t block = tile_rows(op.name, tokens_.size(), in_bytes + out_bytes, config_);
+  for_token_blocks(block, [&](Range rows) {
     const std::uint64_t reserved = rows.size() * (in_bytes + out_bytes);
     Tokens loaded;
     if (is_embed) loaded.push_back(builder_.load(op.weight, 0, rows.size() * in_bytes, {}, reserved));
@@ -153,7 +159,7 @@ void WindowScheduler::schedule_rows(std::size_t index) {
                                           [this_engine = &engine_, index, rows] { this_engine->rows(index, rows); });
     builder_.rows_ready(op.output, rows,
                         builder_.store(op.output, rows.begin * out_bytes, rows.size() * out_bytes, {done}, reserved));
-  }
+  });
 }
 
 std::vector<Command> WindowScheduler::run() {
@@ -178,9 +184,9 @@ std::vector<Command> WindowScheduler::run() {
   return builder_.take();
 }
 
-std::vector<Command> schedule_window(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
-                                     std::size_t num_tokens, ValueEngine& engine) {
-  return WindowScheduler(model, config, num_tokens, engine).run();
+std::vector<Command> schedule_tokens(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
+                                     Range tokens, std::size_t window_tokens, ValueEngine& engine) {
+  return WindowScheduler(model, config, tokens, window_tokens, engine).run();
 }
 
 std::vector<std::uint64_t> multiply_accumulates(const std::vector<Command>& commands, std::size_t num_ops) {

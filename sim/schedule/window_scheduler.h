@@ -1,5 +1,6 @@
 #pragma once
-/// The working state of schedule_window(); one method per kind of op.
+/// The working state of schedule_tokens(); one method per kind of op.
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,8 +27,8 @@ inline int weight_bits(const units::MatrixMode& mode) {
 
 class WindowScheduler {
  public:
-  WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
-                  std::size_t num_tokens, ValueEngine& engine);
+  WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config, Range tokens,
+                  std::size_t window_tokens, ValueEngine& engine);
   std::vector<Command> run();
 
  private:
@@ -73,6 +74,9 @@ class WindowScheduler {
   int storage_bits(const std::string& tensor) const;
   std::uint64_t row_bytes(const std::string& tensor) const;
 
+  /// Calls body(Range) for consecutive blocks of the pass's tokens.
+  void for_token_blocks(std::uint64_t rows_per_block, const std::function<void(Range)>& body) const;
+
   void schedule_rows(std::size_t index);
   Work row_work(const transformer::Op& op, std::uint64_t rows) const;
 
@@ -92,7 +96,8 @@ class WindowScheduler {
 
   const transformer::Model<float>& model_;
   const units::AcceleratorConfig& config_;
-  const std::size_t num_tokens_;
+  const Range tokens_;               ///< of this pass
+  const std::size_t window_tokens_;  ///< rows of every tensor in DRAM
   ValueEngine& engine_;
   CommandBuilder builder_;
   std::map<std::string, std::uint64_t> widths_;  ///< elements per row of every tensor
