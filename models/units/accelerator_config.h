@@ -248,12 +248,24 @@ struct StorageConfig {
   std::string activation = "fp16";
   std::string residual = "fp16";
   std::string kv_cache = "fp16";
+  bool kv_cache_zero_point = false;
+  std::string kv_cache_scale = "fp16";
 
   static void visit_fields(auto& self, auto&& visit) {
     visit(FieldInfo{"activation", "", "Format of results of norms, linear layers, activations and attention."},
           self.activation, FormatName{});
     visit(FieldInfo{"residual", "", "Format of the residual stream."}, self.residual, FormatName{});
-    visit(FieldInfo{"kv_cache", "", "Format of keys and values."}, self.kv_cache, FormatName{});
+    visit(
+        FieldInfo{
+            "kv_cache", "",
+            "Format of keys and values in the cache: a float, or int2..int8 with a scale for each token and head, "
+            "quantized when written and dequantized to the activation format when read."},
+        self.kv_cache, FormatName{.integers = true});
+    visit(
+        FieldInfo{"kv_cache_zero_point", "",
+                  "An integer cache has a zero point for each token and head (asymmetric); else codes are symmetric."},
+        self.kv_cache_zero_point, AnyBool{});
+    visit(FieldInfo{"kv_cache_scale", "", "Format of an integer cache's scales."}, self.kv_cache_scale, FormatName{});
   }
 };
 

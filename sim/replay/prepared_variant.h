@@ -3,12 +3,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "models/transformer/model.h"
 #include "models/units/accelerator_config.h"
 #include "models/units/arithmetic.h"
 #include "models/units/eltwise_unit.h"
+#include "models/units/kv_cache_unit.h"
 #include "models/units/matrix_unit.h"
 #include "models/units/norm_unit.h"
 #include "models/units/smooth_unit.h"
@@ -27,8 +29,10 @@ struct PreparedVariant {
   units::AcceleratorConfig config;
   numerics::FloatSpec residual;  ///< storage formats
   numerics::FloatSpec activation;
-  numerics::FloatSpec kv_cache;
-  std::map<std::size_t, PreparedLinear> linears;  ///< by op index
+  numerics::FloatSpec kv_cache;                      ///< of a float cache
+  std::optional<units::KvCacheFormat> kv_quantized;  ///< of an integer cache
+  std::set<std::string> quantized_tensors;           ///< keys and values that an integer cache holds
+  std::map<std::size_t, PreparedLinear> linears;     ///< by op index
   units::MatrixMode attention;
   std::optional<units::NormUnit> norm;  ///< results in the activation storage format
   units::RopeTable rope;                ///< empty without rotary positions

@@ -80,6 +80,9 @@ const Matrix<float>& WindowValues::input(const std::string& tensor) {
   numerics::EventLedger uncounted;
   units::convert_rows(converted.view(), variant_.storage_of(*producer), Stage::kStorage, converted.view(), uncounted,
                       options_.parallel_for);
+  if (is_quantized(tensor)) {
+    through_cache(tensor, {0, converted.rows()}, {0, converted.cols()}, recorded_caches_, converted, uncounted);
+  }
   return recorded_.emplace(tensor, std::move(converted)).first->second;
 }
 
@@ -123,7 +126,12 @@ void WindowValues::rows(std::size_t index, Range range) {
                           .dynamic_scale = op.dynamic_input_scale},
                          y, ledger, nullptr, options_.parallel_for);
       break;
-    case OpKind::kRope: units::rope(x, variant_.rope, range.begin, storage, y, ledger, options_.parallel_for); break;
+    case OpKind::kRope:
+      units::rope(x, variant_.rope, range.begin, storage, y, ledger, options_.parallel_for);
+      if (is_quantized(op.output)) {
+        through_cache(op.output, range, {0, y.cols}, caches_, tensors_.at(op.output), ledger);
+      }
+      break;
     case OpKind::kActivation:
       units::activate(function_of(op.activation), x, storage, y, ledger, options_.parallel_for);
       break;
@@ -232,6 +240,7 @@ void WindowValues::epilogue(std::size_t index, Range rows, Range cols) {
   };
   units::epilogue(block(state.accumulators, in_pass(rows)), steps, variant_.storage_of(op), block(y, rows),
                   ledgers_[index], options_.parallel_for);
+  if (is_quantized(op.output)) through_cache(op.output, rows, cols, caches_, y, ledgers_[index]);
   if (rows.end == pass_.end && cols.end == linear.weights.rows()) linears_.erase(index);
 }
 

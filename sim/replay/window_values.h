@@ -44,7 +44,8 @@ class WindowValues final : public ValueEngine {
   void values(std::size_t values_op, std::size_t head, Range rows) override;
   void values_epilogue(std::size_t values_op, std::size_t head, Range rows) override;
 
-  /// Output of every op that was computed, by tensor name; scores and probabilities as in transformer::Activations.
+  /// Output of every op that was computed, by tensor name; scores and probabilities as in transformer::Activations,
+  /// keys and values of an integer cache as they are read from it.
   const transformer::Activations<float>& tensors() const { return tensors_; }
 
  private:
@@ -72,6 +73,11 @@ class WindowValues final : public ValueEngine {
   numerics::MatrixView<const float> head_view(const std::string& tensor, std::size_t head);
   units::MatrixProductOptions product_options(std::size_t op, std::size_t head, std::size_t num_heads) const;
   void embed(std::size_t op, Range rows);
+  bool is_quantized(const std::string& tensor) const { return variant_.quantized_tensors.contains(tensor); }
+  units::KvCache& cache_in(std::map<std::string, units::KvCache>& caches, const std::string& tensor) const;
+  void through_cache(const std::string& tensor, Range rows, Range cols, std::map<std::string, units::KvCache>& caches,
+                     numerics::Matrix<float>& values, numerics::EventLedger& ledger) const;
+  numerics::Matrix<float> cached_head(const std::string& tensor, std::size_t kv_head, numerics::EventLedger& ledger);
   std::size_t kv_head_of(std::size_t head) const;
   static units::Operand part_of(const units::Operand& operand, units::IndexRange rows, std::size_t num_cols);
   void causal_scores(units::MatrixProductOptions options, const units::Operand& queries, const units::Operand& keys,
@@ -86,7 +92,9 @@ class WindowValues final : public ValueEngine {
   const std::size_t num_tokens_;
   Range pass_;
   transformer::Activations<float> tensors_;
-  transformer::Activations<float> recorded_;  ///< open loop: recorded inputs in their storage formats
+  transformer::Activations<float> recorded_;               ///< open loop: recorded inputs in their storage formats
+  std::map<std::string, units::KvCache> caches_;           ///< integer caches, by tensor
+  std::map<std::string, units::KvCache> recorded_caches_;  ///< open loop: those of recorded keys and values
   std::map<std::size_t, LinearState> linears_;
   std::map<std::size_t, AttentionState> attentions_;  ///< by scores op
   std::map<std::size_t, AttentionState> outputs_;     ///< by values op

@@ -28,11 +28,15 @@ void WindowScheduler::schedule_attention(std::size_t scores_index) {
   const auto head_size = static_cast<std::uint64_t>(model_.shape.head_size);
   const int result_bits = storage_bits(values.output);
   attention.head_bytes = packed_bytes(head_size, storage_bits(scores.inputs[0]));
-  attention.key_bytes = packed_bytes(head_size, storage_bits(scores.inputs[1]));
+  const std::uint64_t read_bytes = packed_bytes(head_size, storage_bits(scores.inputs[1]));
+  const bool quantized = is_quantized(scores.inputs[1]);
+  attention.key_bytes = quantized ? group_bytes() : read_bytes;
+  attention.held_bytes = 2 * tokens_.end * (quantized ? attention.key_bytes + read_bytes : read_bytes);
+  attention.cache_passes = quantized ? 1 : 0;
   attention.row_bytes =
       attention.head_bytes + packed_bytes(tokens_.end, result_bits) + packed_bytes(head_size, result_bits);
   attention.rows_per_block =
-      tile_attention(scores.name, tokens_.size(), 2 * tokens_.end * attention.key_bytes, attention.row_bytes, config_);
+      tile_attention(scores.name, tokens_.size(), attention.held_bytes, attention.row_bytes, config_);
   const bool scaled = attention.mode.integer || attention.mode.dynamic_scale;
   const bool converted = activation_bits(attention.mode) != result_bits;
   attention.operand_passes = scaled ? 2 : (converted ? 1 : 0);
@@ -51,13 +55,13 @@ void WindowScheduler::attention_kv_head(const Attention& attention, std::size_t 
   const std::uint64_t head_offset = kv_head * window_tokens_ * attention.key_bytes;  // a head's tokens lie together
   const std::uint64_t elements = all.size() * static_cast<std::uint64_t>(model_.shape.head_size);
   builder_.begin_op(attention.scores);
-  const std::uint64_t held = 2 * head_bytes;
-  const TokenId keys =
-      builder_.load(scores.inputs[1], head_offset, head_bytes, builder_.tokens_for(scores.inputs[1], all), held);
+  const TokenId keys = builder_.load(scores.inputs[1], head_offset, head_bytes,
+                                     builder_.tokens_for(scores.inputs[1], all), attention.held_bytes);
   const TokenId loaded =
       builder_.load(values.inputs[1], head_offset, head_bytes, builder_.tokens_for(values.inputs[1], all));
   const TokenId operands = builder_.compute(
-      UnitKind::kVector, VectorWork{.elements = 2 * elements, .passes = attention.operand_passes}, {keys, loaded},
+      UnitKind::kVector,
+      VectorWork{.elements = 2 * elements, .passes = attention.cache_passes + attention.operand_passes}, {keys, loaded},
       [engine = &engine_, attention, kv_head] { engine->keys_values(attention.scores, attention.values, kv_head); });
 
   const std::size_t group = static_cast<std::size_t>(model_.shape.num_heads) / num_kv_heads;
@@ -69,7 +73,7 @@ void WindowScheduler::attention_kv_head(const Attention& attention, std::size_t 
       pending = next;
     });
   }
-  attention_values(attention, *pending, held);
+  attention_values(attention, *pending, attention.held_bytes);
 }
 
 WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention& attention, std::size_t head,

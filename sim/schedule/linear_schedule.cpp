@@ -39,11 +39,13 @@ WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
   linear.columns = row_width(linear.op->output);
   linear.mode = linear_mode(config_, *linear.op);
   linear.input = linear.op->inputs[0];
-  linear.bytes = {.input_row = row_bytes(linear.input),
-                  .operand_row = packed_bytes(linear.depth, activation_bits(linear.mode)),
-                  .weight_col = packed_bytes(linear.depth, weight_bits(linear.mode)),
-                  .output_element = packed_bytes(1, storage_bits(linear.op->output)),
-                  .depth = linear.depth};
+  linear.bytes = {
+      .input_row = row_bytes(linear.input),
+      .operand_row = packed_bytes(linear.depth, activation_bits(linear.mode)),
+      .weight_col = packed_bytes(linear.depth, weight_bits(linear.mode)),
+      .output_element = packed_bytes(1, storage_bits(linear.op->output)),
+      .depth = linear.depth,
+      .column_unit = is_quantized(linear.op->output) ? static_cast<std::uint64_t>(model_.shape.head_size) : 1};
   linear.tile = tile_linear(linear.op->name, tokens_.size(), linear.columns, linear.bytes, config_);
   const bool scaled = linear.mode.integer || linear.mode.dynamic_scale;
   const bool converted = activation_bits(linear.mode) != storage_bits(linear.input);
@@ -153,11 +155,15 @@ void WindowScheduler::linear_rows(const Linear& linear, Range rows) {
         last_columns ? held : 0);
     const std::uint64_t elements = rows.size() * cols.size();
     const TokenId done = builder_.compute(
-        UnitKind::kVector, VectorWork{.elements = elements}, {product},
+        UnitKind::kVector, VectorWork{.elements = elements, .passes = 1 + quantizer_passes(op.output)}, {product},
         [engine = &engine_, index = linear.index, rows, cols] { engine->epilogue(index, rows, cols); });
+    const auto stored_bytes = [&](std::uint64_t num_columns) {
+      return is_quantized(op.output) ? num_columns / linear.bytes.column_unit * group_bytes()
+                                     : num_columns * linear.bytes.output_element;
+    };
     builder_.rows_ready(op.output, rows,
-                        builder_.store(op.output, rows.begin * out_row + cols.begin * linear.bytes.output_element,
-                                       elements * linear.bytes.output_element, {done}, reserved));
+                        builder_.store(op.output, rows.begin * out_row + stored_bytes(cols.begin),
+                                       rows.size() * stored_bytes(cols.size()), {done}, reserved));
   }
 }
 

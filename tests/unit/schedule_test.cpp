@@ -137,6 +137,56 @@ TEST(ScheduleTest, CountsMultiplyAccumulatesOfLinearLayers) {
   }
 }
 
+TEST(ScheduleTest, AnIntegerCacheIsStoredAndLoadedWithItsScales) {
+  for (const tests::RandomModel& source : tests::random_models()) {
+    for (const bool zero_point : {false, true}) {
+      units::AcceleratorConfig config = small_config();
+      config.storage.kv_cache = "int4";
+      config.storage.kv_cache_zero_point = zero_point;
+      const std::size_t num_tokens = 9;
+      const Scheduled scheduled = schedule(source.build(), "none", config, {0, num_tokens});
+      run_in_order(scheduled, config);
+      expect_complete(scheduled, {0, num_tokens});
+      const transformer::ModelShape& shape = scheduled.model.shape;
+      const auto head_size = static_cast<std::uint64_t>(shape.head_size);
+      const std::uint64_t group = (4 * head_size + 16 + (zero_point ? 4 : 0) + 7) / 8;
+      const std::uint64_t cache = num_tokens * static_cast<std::uint64_t>(shape.num_kv_heads) * group;
+      std::uint64_t stored = 0;
+      std::uint64_t loaded = 0;
+      for (const Command& command : scheduled.commands) {
+        const Op& op = scheduled.model.ops[command.op_index];
+        const bool makes_cache =
+            op.name.ends_with("attn.v") || op.name.ends_with(shape.family == "llama" ? "attn.rope_k" : "attn.k");
+        if (command.unit == UnitKind::kStore && makes_cache) stored += std::get<DmaWork>(command.work).bytes;
+        if (command.unit == UnitKind::kLoad && op.kind == OpKind::kScores) {
+          loaded += std::get<DmaWork>(command.work).bytes;
+        }
+      }
+      const auto num_layers = static_cast<std::uint64_t>(shape.num_layers);
+      EXPECT_EQ(stored, num_layers * 2 * cache) << source.label;
+      const std::uint64_t queries = num_tokens * static_cast<std::uint64_t>(shape.num_heads) * head_size * 2;
+      EXPECT_EQ(loaded, num_layers * (2 * cache + queries)) << source.label;
+    }
+  }
+}
+
+TEST(TilingTest, HeadsThatAreQuantizedStayTogether) {
+  units::AcceleratorConfig config = small_config();
+  LinearBytes bytes{.input_row = 512, .operand_row = 128, .weight_col = 128, .output_element = 2, .depth = 256};
+  bytes.column_unit = 48;
+  for (const std::int64_t capacity : {8192, 16384, 65536, 262144}) {
+    config.scratchpad.bytes = capacity;
+    EXPECT_EQ(tile_linear("op", 100, 192, bytes, config).cols % 48, 0) << capacity;
+  }
+  config.scratchpad.bytes = 6000;
+  try {
+    (void)tile_linear("op", 100, 192, bytes, config);
+    FAIL() << "a row and 48 columns do not fit 6000 bytes";
+  } catch (const UserError& error) {
+    EXPECT_STREQ(error.what(), "scratchpad.bytes: got 6000; op needs at least 6880");  // 640 + 48 * 130
+  }
+}
+
 TEST(ScheduleTest, ADecodeStepLoadsTheCacheAndOneRow) {
   for (const tests::RandomModel& source : tests::random_models()) {
     const std::size_t position = 13;
