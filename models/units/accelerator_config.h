@@ -18,6 +18,8 @@ inline constexpr std::array<std::string_view, 3> kStatisticsValues = {"one_pass"
 inline constexpr std::array<std::string_view, 2> kEpsilonValues = {"raw", "rescaled"};
 inline constexpr std::array<std::string_view, 2> kScaleValues = {"exact", "pow2"};
 inline constexpr std::array<std::string_view, 2> kOrderValues = {"descending", "ascending"};
+inline constexpr std::array<std::string_view, 2> kSoftmaxValues = {"two_pass", "online"};
+inline constexpr std::array<std::string_view, 2> kExponentialValues = {"polynomial", "table"};
 inline constexpr std::array<std::string_view, 2> kOperandScaleValues = {"none", "dynamic"};
 
 /// [accumulator.buffer]: the outer accumulator behind the PEs.
@@ -243,6 +245,31 @@ struct VectorConfig {
   }
 };
 
+/// [softmax]: attention's probabilities.
+struct SoftmaxConfig {
+  std::string method = "two_pass";
+  std::int64_t block = 32;
+  std::string exponential = "polynomial";
+  std::int64_t table_bits = 8;
+  std::string format = "fp32";
+
+  static void visit_fields(auto& self, auto&& visit) {
+    visit(
+        FieldInfo{"method", "",
+                  "Maximum of the row first, or online: a running maximum, and a sum that is rescaled when it rises."},
+        self.method, OneOf{kSoftmaxValues});
+    visit(FieldInfo{"block", "elements", "Online: scores whose maximum is taken together."}, self.block,
+          IntRange{1, 4096});
+    visit(FieldInfo{"exponential", "",
+                    "Binary32 polynomial (1 ulp), or a table of powers of two with linear interpolation."},
+          self.exponential, OneOf{kExponentialValues});
+    visit(FieldInfo{"table_bits", "", "The table has 2^table_bits intervals between two powers of two."},
+          self.table_bits, IntRange{2, 12});
+    visit(FieldInfo{"format", "", "Format of differences, exponentials, their sum, its rescaling and the quotients."},
+          self.format, FormatName{});
+  }
+};
+
 /// [storage]: formats of tensors between units.
 struct StorageConfig {
   std::string activation = "fp16";
@@ -337,6 +364,7 @@ struct AcceleratorConfig {
   SmoothConfig smooth;
   RotateConfig rotate;
   VectorConfig vector;
+  SoftmaxConfig softmax;
   StorageConfig storage;
   ScratchpadConfig scratchpad;
   DmaConfig dma;
@@ -362,6 +390,7 @@ struct AcceleratorConfig {
     visit("smooth", self.smooth);
     visit("rotate", self.rotate);
     visit("vector", self.vector);
+    visit("softmax", self.softmax);
     visit("storage", self.storage);
     visit("scratchpad", self.scratchpad);
     visit("dma", self.dma);

@@ -198,6 +198,7 @@ std::uint64_t vector_cycles(const VectorWork& work, const units::VectorConfig& v
   const uint64_t lanes = work.lanes != 0 ? work.lanes : unsigned_of(vector.lanes);
   const uint64_t beats = ceil_div(work.elements, lanes);
   uint64_t cycles = beats * work.passes + beats * work.exp_passes * unsigned_of(vector.exp_cycles);
+  cycles += ceil_div(work.exponentials, lanes) * (unsigned_of(vector.exp_cycles) + 1);
   if (work.sort_elements > 1) {  // bitonic network on the next power of two, `lanes` comparators
     const uint64_t levels = ceil_log2(work.sort_elements);
     cycles += levels * (levels + 1) / 2 * ceil_div((uint64_t{1} << levels) / 2, lanes);

@@ -29,6 +29,7 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
   if (!variant.kv_quantized) variant.kv_cache = units::conversion_spec(config.storage.kv_cache);
   variant.attention = units::make_matrix_mode(config.array, config.attention, config.attention_accumulator, 0);
   variant.norm.emplace(config.norm, variant.activation);
+  variant.softmax.emplace(config.softmax, variant.activation);
   bool has_rope = false;
   for (std::size_t index = 0; index < variant.model.ops.size(); ++index) {
     const Op& op = variant.model.ops[index];

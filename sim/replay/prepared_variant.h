@@ -14,6 +14,7 @@
 #include "models/units/matrix_unit.h"
 #include "models/units/norm_unit.h"
 #include "models/units/smooth_unit.h"
+#include "models/units/softmax_unit.h"
 
 namespace guardbit::sim {
 
@@ -35,6 +36,7 @@ struct PreparedVariant {
   std::map<std::size_t, PreparedLinear> linears;     ///< by op index
   units::MatrixMode attention;
   std::optional<units::NormUnit> norm;  ///< results in the activation storage format
+  std::optional<units::SoftmaxUnit> softmax;
   units::RopeTable rope;                ///< empty without rotary positions
   numerics::EventLedger weight_events;  ///< of the offline quantization of weights; not part of the run
 

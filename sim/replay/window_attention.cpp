@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "models/numerics/check.h"
-#include "models/units/softmax_unit.h"
 #include "sim/replay/window_values.h"
 
 /// Attention of WindowValues: one head at a time, rows of queries against the keys up to the last of them.
@@ -139,8 +138,8 @@ void WindowValues::softmax(std::size_t softmax_op, std::size_t head, Range rows)
   const std::size_t first = head * num_tokens_ + rows.begin;
   const MatrixView<const float> x = input(op.inputs[0]).view().rows_range(first, first + rows.size());
   Matrix<float>& y = output(op, num_heads * num_tokens_, num_tokens_);
-  units::softmax_rows(x, rows.begin, variant_.activation, y.view().rows_range(first, first + rows.size()),
-                      ledgers_[softmax_op], options_.parallel_for);
+  variant_.softmax->run(x, rows.begin, y.view().rows_range(first, first + rows.size()), ledgers_[softmax_op],
+                        options_.parallel_for);
 }
 
 void WindowValues::values(std::size_t values_op, std::size_t head, Range rows) {

@@ -76,6 +76,16 @@ void WindowScheduler::attention_kv_head(const Attention& attention, std::size_t 
   attention_values(attention, *pending, attention.held_bytes);
 }
 
+/// Two passes: maximum, exponential with running sum, division: three reads, one of them through the exponential.
+/// Online: exponential with running maximum and sum, exponential and division: two reads, both through the exponential,
+/// and a factor for the sum of every block but a row's first.
+VectorWork WindowScheduler::softmax_work(Range rows) const {
+  const std::uint64_t elements = rows.size() * rows.end;
+  if (config_.softmax.method == "two_pass") return {.elements = elements, .passes = 3, .exp_passes = 1};
+  const auto block = static_cast<std::uint64_t>(config_.softmax.block);
+  return {.elements = elements, .passes = 2, .exp_passes = 2, .exponentials = rows.size() * ((rows.end - 1) / block)};
+}
+
 WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention& attention, std::size_t head,
                                                                  Range rows, TokenId operands) {
   const transformer::Op& op = model_.ops[attention.scores];
@@ -102,9 +112,8 @@ WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention
       UnitKind::kVector, VectorWork{.elements = elements}, {product},
       [engine = &engine_, index = attention.scores, head, rows] { engine->scores_epilogue(index, head, rows); });
   builder_.begin_op(attention.softmax);
-  // Maximum, exponential with running sum, division: three reads, one of them through the exponential.
   const TokenId probabilities = builder_.compute(
-      UnitKind::kVector, VectorWork{.elements = elements, .passes = 3, .exp_passes = 1}, {scaled},
+      UnitKind::kVector, softmax_work(rows), {scaled},
       [engine = &engine_, index = attention.softmax, head, rows] { engine->softmax(index, head, rows); });
   return {head, rows, probabilities, reserved};
 }

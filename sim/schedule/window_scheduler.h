@@ -99,6 +99,7 @@ class WindowScheduler {
                          std::uint64_t k) const;
 
   void schedule_attention(std::size_t scores_index);
+  VectorWork softmax_work(Range rows) const;
   void attention_kv_head(const Attention& attention, std::size_t kv_head, std::size_t num_kv_heads);
   PendingValues attention_scores(const Attention& attention, std::size_t head, Range rows, TokenId operands);
   void attention_values(const Attention& attention, const PendingValues& pending, std::uint64_t free_bytes);

@@ -477,6 +477,7 @@ TEST(VectorTimingTest, PassesAndExponentials) {
   EXPECT_EQ(vector_cycles({.elements = 17, .passes = 2, .exp_passes = 1}, vector), 6u + 12);
   EXPECT_EQ(vector_cycles({.elements = 17, .passes = 2, .lanes = 1}, vector), 34u);
   EXPECT_EQ(vector_cycles({.elements = 0, .passes = 2}, vector), 0u);
+  EXPECT_EQ(vector_cycles({.elements = 17, .passes = 1, .exponentials = 9}, vector), 3u + 2 * (4 + 1));
 }
 
 TEST(VectorTimingTest, SortIsAsLongAsABitonicNetwork) {
