@@ -27,8 +27,7 @@ class GroupQuantizer {
       : format_(format),
         scale_(format.scale),
         fp32_(conversion_spec("fp32")),
-        smallest_scale_(std::ldexp(1.0F, format.scale.format.quantum_exponent())),
-        largest_scale_(numerics::max_finite(format.scale.format)) {}
+        smallest_scale_(std::ldexp(1.0F, format.scale.format.quantum_exponent())) {}
 
   GroupScale operator()(std::span<const float> x, std::span<std::int16_t> codes, EventCounts& events) const {
     return format_.has_zero_point ? asymmetric(x, codes, events) : symmetric(x, codes, events);
@@ -37,8 +36,7 @@ class GroupQuantizer {
  private:
   float scale_of(float range, int steps, EventCounts& events) const {
     if (range == 0) return 1;
-    const float scale = scale_.divide(range, static_cast<float>(steps), events);
-    return std::clamp(scale, smallest_scale_, largest_scale_);
+    return std::max(scale_.divide(range, static_cast<float>(steps), events), smallest_scale_);
   }
 
   GroupScale symmetric(std::span<const float> x, std::span<std::int16_t> codes, EventCounts& events) const {
@@ -91,7 +89,6 @@ class GroupQuantizer {
   ScalarRounder scale_;
   ScalarRounder fp32_;
   float smallest_scale_;
-  float largest_scale_;
 };
 
 }  // namespace

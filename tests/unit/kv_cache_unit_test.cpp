@@ -151,7 +151,9 @@ TEST(KvCacheTest, TiesAndSpecialGroups) {
                                                  -0x1p-24F, -0x1p-24F, 0,          0});    // scale below fp16
   for (const char* codes : {"int4", "int8"}) {
     for (const bool zero_point : {false, true}) {
-      expect_reference(x, 4, format_of(codes, zero_point), codes);
+      for (const char* scale : {"fp16", "fp32", "fp8_e5m2", "fp8_e4m3"}) {
+        expect_reference(x, 4, format_of(codes, zero_point, scale), std::string(codes) + " " + scale);
+      }
     }
   }
   KvCache cache(1, 1, 4);

@@ -349,8 +349,10 @@ TEST(NormUnitTest, WideFormatsApproachTheMathematicalNorm) {
   constexpr std::size_t kSize = 300;
   const Matrix<float> x = tests::random_carriers(4, kSize, numerics::kFp16, 3, 9);
   for (const bool layer_norm : {true, false}) {
-    // Welford: the mean's errors are as in a sum (a state's weights R_k are convex), M2's terms are non-negative up to
-    // the mean's error: d / lanes updates and 4 merges of 3 roundings each stay below the 24 + 8 roundings above twice.
+    // Welford (u = 2^-24, 19 updates a lane, 4 merges): the k-th update changes the mean by delta / k with 2 u of that,
+    // and rounds it: at most sum 2 u 12 / k + 19 u < 100 u, 33 u of the deviation. M2 grows by non-negative terms with
+    // 2 u each, 19 + 2 * 4 additions, and feels the lanes' mean errors twice, as 2 * 100 u of the deviation's square 9:
+    // below 60 u, halved by the root. With the last 8 roundings and |y| <= 4: 33 + 4 * 38 < 200 u = the bound.
     for (const auto& [statistics, dynamic] : {std::pair{"one_pass", false},
                                               {"two_pass", false},
                                               {"welford", false},
@@ -448,6 +450,25 @@ TEST(NormUnitTest, ADynamicPowerOfTwoScaleChangesNothingInWideFormatsAndSavesNar
     NormUnit(narrow, conversion_spec("fp16"))
         .run(x.view(), {.layer_norm = layer_norm, .dynamic_scale = true}, scaled.view(), saved);
     EXPECT_EQ(saved.total()[Event::kOverflow], 0u);
+  }
+}
+
+TEST(NormUnitTest, DynamicScalesAreTheNextPowerOfTwoOrTheMaximumItself) {
+  NormConfig config = fp32_config();
+  for (const auto& [largest, pow2, exact] : {std::tuple{4.0F, 0.25F, 0.25F},
+                                             {4.5F, 0.125F, 1 / 4.5F},
+                                             {0.0F, 1.0F, 1.0F},
+                                             {0x1p-140F, 0x1p126F, 0x1p126F},
+                                             {kInfinity, 0x1p-127F, 0x1p-128F}}) {
+    const Matrix<float> x(1, 3, std::vector<float>{largest / 2, -largest, kNan});
+    Matrix<float> y(1, 3);
+    std::vector<NormTrace> traces;
+    for (const auto& [scale, reciprocal] : {std::pair{"pow2", pow2}, {"exact", exact}}) {
+      config.scale = scale;
+      EventLedger ledger;
+      NormUnit(config, conversion_spec("fp16")).run(x.view(), {.dynamic_scale = true}, y.view(), ledger, &traces);
+      EXPECT_EQ(traces[0].reciprocal_scale, reciprocal) << scale << " of " << largest;
+    }
   }
 }
 

@@ -153,6 +153,7 @@ TEST(ScheduleTest, AnIntegerCacheIsStoredAndLoadedWithItsScales) {
       const std::uint64_t cache = num_tokens * static_cast<std::uint64_t>(shape.num_kv_heads) * group;
       std::uint64_t stored = 0;
       std::uint64_t loaded = 0;
+      std::uint64_t dequantized = 0;
       for (const Command& command : scheduled.commands) {
         const Op& op = scheduled.model.ops[command.op_index];
         const bool makes_cache =
@@ -161,9 +162,14 @@ TEST(ScheduleTest, AnIntegerCacheIsStoredAndLoadedWithItsScales) {
         if (command.unit == UnitKind::kLoad && op.kind == OpKind::kScores) {
           loaded += std::get<DmaWork>(command.work).bytes;
         }
+        const auto* vector = std::get_if<VectorWork>(&command.work);
+        const bool makes_operands = vector != nullptr && op.kind == OpKind::kScores && command.compute &&
+                                    vector->elements == 2 * num_tokens * head_size;
+        if (makes_operands && vector->passes == 1) ++dequantized;  // fp16 operands need no further pass
       }
       const auto num_layers = static_cast<std::uint64_t>(shape.num_layers);
       EXPECT_EQ(stored, num_layers * 2 * cache) << source.label;
+      EXPECT_GE(dequantized, num_layers * static_cast<std::uint64_t>(shape.num_kv_heads)) << source.label;
       const std::uint64_t queries = num_tokens * static_cast<std::uint64_t>(shape.num_heads) * head_size * 2;
       EXPECT_EQ(loaded, num_layers * (2 * cache + queries)) << source.label;
     }
