@@ -12,6 +12,7 @@ namespace guardbit::calibration {
 
 using transformer::Model;
 
+void apply_dynamic_norm(Model<double>& model, const CalibrationOptions& options);
 void apply_rotate(Model<double>& model, const CalibrationOptions& options);
 void apply_rrs(Model<double>& model, const CalibrationOptions& options);
 void apply_rs(Model<double>& model, const CalibrationOptions& options);
@@ -36,6 +37,8 @@ constexpr Method make_method(std::string_view name, unsigned effects, std::strin
 }
 
 constexpr std::array kMethods = {
+    make_method<apply_dynamic_norm>("dynamic_norm", kScalesNorms,
+                                    "norms divide each row by its largest magnitude, found in an extra pass"),
     make_method<apply_none>("none", 0, "the model as it is; quantization rounds to nearest"),
     make_method<apply_rotate>("rotate", kRotates, "QuaRot: Hadamard rotations of weights and activations"),
     make_method<apply_rrs>("rrs", kRotates | kSmooths, "rotated runtime smooth: rotate, then rs"),

@@ -33,8 +33,8 @@ struct Method {
   void (*apply_double)(transformer::Model<double>& model, const CalibrationOptions& options);
 };
 
-/// All methods, sorted by name: none, rotate, rrs, rs, slanc, slanc_residual. Adding one = one .cpp and one row in
-/// calibration_registry.cpp. What each computes is in its file's first comment.
+/// All methods, sorted by name: dynamic_norm, none, rotate, rrs, rs, slanc, slanc_residual. Adding one = one .cpp and
+/// one row in calibration_registry.cpp. What each computes is in its file's first comment.
 std::span<const Method> methods();
 const Method* find_method(std::string_view name);
 

@@ -78,8 +78,9 @@ struct Op {
   bool smooth = false;  ///< kLinear: runtime smoothing of the input (group etc. from [smooth])
 
   NormKind norm = NormKind::kLayerNorm;
-  double epsilon = 0;      ///< kNorm, unscaled
-  double input_scale = 1;  ///< kNorm: static scale s; the unit works on x / s (SLaNC)
+  double epsilon = 0;                ///< kNorm, unscaled
+  double input_scale = 1;            ///< kNorm: static scale s; the unit works on x / s (SLaNC)
+  bool dynamic_input_scale = false;  ///< kNorm: the unit finds s in every row instead (dynamic max scaling)
 
   ActivationKind activation = ActivationKind::kGeluTanh;  ///< kActivation, kGate
 

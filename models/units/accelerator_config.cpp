@@ -198,6 +198,18 @@ void check_norm(const NormConfig& norm, Problems& problems) {
   }
 }
 
+void check_storage(const StorageConfig& storage, Problems& problems) {
+  constexpr int kWidestCode = 8;
+  const auto integer = parse_int_format(storage.kv_cache);
+  if (integer && integer->bits > kWidestCode) {
+    problems.add("storage.kv_cache", quoted(storage.kv_cache), "int2 to int8, or a float format");
+  }
+  if (storage.kv_cache_zero_point && !integer) {
+    problems.add("storage.kv_cache_zero_point", "true with storage.kv_cache = " + quoted(storage.kv_cache),
+                 "false, or an integer cache");
+  }
+}
+
 }  // namespace
 
 std::vector<ConfigProblem> AcceleratorConfig::cross_field_problems() const {
@@ -214,6 +226,7 @@ std::vector<ConfigProblem> AcceleratorConfig::cross_field_problems() const {
     check_buffer(sections, problems);
   }
   check_norm(norm, problems);
+  check_storage(storage, problems);
   return problems.take();
 }
 

@@ -14,10 +14,12 @@ inline constexpr std::array<std::string_view, 2> kDataflowValues = {"os", "ws"};
 inline constexpr std::array<std::string_view, 2> kPolicyValues = {"serial", "overlap"};
 inline constexpr std::array<std::string_view, 2> kEdgeValues = {"full", "used"};
 inline constexpr std::array<std::string_view, 4> kReduceValues = {"sequential", "tree", "aligned", "fixed"};
-inline constexpr std::array<std::string_view, 2> kStatisticsValues = {"one_pass", "two_pass"};
+inline constexpr std::array<std::string_view, 3> kStatisticsValues = {"one_pass", "two_pass", "welford"};
 inline constexpr std::array<std::string_view, 2> kEpsilonValues = {"raw", "rescaled"};
 inline constexpr std::array<std::string_view, 2> kScaleValues = {"exact", "pow2"};
 inline constexpr std::array<std::string_view, 2> kOrderValues = {"descending", "ascending"};
+inline constexpr std::array<std::string_view, 2> kSoftmaxValues = {"two_pass", "online"};
+inline constexpr std::array<std::string_view, 2> kExponentialValues = {"polynomial", "table"};
 inline constexpr std::array<std::string_view, 2> kOperandScaleValues = {"none", "dynamic"};
 
 /// [accumulator.buffer]: the outer accumulator behind the PEs.
@@ -209,15 +211,19 @@ struct NormConfig {
     visit(FieldInfo{"lanes", "elements", "Elements read per cycle; width of the adder tree, a power of two."},
           self.lanes, IntRange{2, 64});
     visit(FieldInfo{"input", "", "Format of the input after the static scale 1/s."}, self.input, FormatName{});
-    visit(FieldInfo{"statistics", "", "One pass over sum and sum of squares, or mean first and centred squares."},
-          self.statistics, OneOf{kStatisticsValues});
+    visit(
+        FieldInfo{
+            "statistics", "",
+            "LayerNorm: one pass over sum and sum of squares, mean first and centred squares, or Welford's update "
+            "in every lane. RMSNorm has no mean and always takes one pass."},
+        self.statistics, OneOf{kStatisticsValues});
     visit(FieldInfo{"arithmetic", "", "Format of mean, variance, epsilon and of the normalization itself."},
           self.arithmetic, FormatName{});
     visit(FieldInfo{"epsilon", "", "Whether epsilon is divided by s squared together with the input."}, self.epsilon,
           OneOf{kEpsilonValues});
     visit(FieldInfo{"scale", "",
-                    "SLaNC scales as computed, or rounded up to a power of two (an exponent subtract that costs no "
-                    "cycle)."},
+                    "Static (slanc) and dynamic (dynamic_norm) scales as computed, or rounded up to a power of two (an "
+                    "exponent subtract that costs no cycle)."},
           self.scale, OneOf{kScaleValues});
   }
 };
@@ -266,17 +272,54 @@ struct VectorConfig {
   }
 };
 
+/// [softmax]: attention's probabilities.
+struct SoftmaxConfig {
+  std::string method = "two_pass";
+  std::int64_t block = 32;
+  std::string exponential = "polynomial";
+  std::int64_t table_bits = 8;
+  std::string format = "fp32";
+
+  static void visit_fields(auto& self, auto&& visit) {
+    visit(
+        FieldInfo{"method", "",
+                  "Maximum of the row first, or online: a running maximum, and a sum that is rescaled when it rises."},
+        self.method, OneOf{kSoftmaxValues});
+    visit(FieldInfo{"block", "elements", "Online: scores whose maximum is taken together."}, self.block,
+          IntRange{1, 4096});
+    visit(FieldInfo{"exponential", "",
+                    "Binary32 polynomial (1 ulp), or a table of powers of two with linear interpolation."},
+          self.exponential, OneOf{kExponentialValues});
+    visit(FieldInfo{"table_bits", "", "The table has 2^table_bits intervals between two powers of two."},
+          self.table_bits, IntRange{2, 12});
+    visit(FieldInfo{"format", "", "Format of differences, exponentials, their sum, its rescaling and the quotients."},
+          self.format, FormatName{});
+  }
+};
+
 /// [storage]: formats of tensors between units.
 struct StorageConfig {
   std::string activation = "fp16";
   std::string residual = "fp16";
   std::string kv_cache = "fp16";
+  bool kv_cache_zero_point = false;
+  std::string kv_cache_scale = "fp16";
 
   static void visit_fields(auto& self, auto&& visit) {
     visit(FieldInfo{"activation", "", "Format of results of norms, linear layers, activations and attention."},
           self.activation, FormatName{});
     visit(FieldInfo{"residual", "", "Format of the residual stream."}, self.residual, FormatName{});
-    visit(FieldInfo{"kv_cache", "", "Format of keys and values."}, self.kv_cache, FormatName{});
+    visit(
+        FieldInfo{
+            "kv_cache", "",
+            "Format of keys and values in the cache: a float, or int2..int8 with a scale for each token and head, "
+            "quantized when written and dequantized to the activation format when read."},
+        self.kv_cache, FormatName{.integers = true});
+    visit(
+        FieldInfo{"kv_cache_zero_point", "",
+                  "An integer cache has a zero point for each token and head (asymmetric); else codes are symmetric."},
+        self.kv_cache_zero_point, AnyBool{});
+    visit(FieldInfo{"kv_cache_scale", "", "Format of an integer cache's scales."}, self.kv_cache_scale, FormatName{});
   }
 };
 
@@ -348,6 +391,7 @@ struct AcceleratorConfig {
   SmoothConfig smooth;
   RotateConfig rotate;
   VectorConfig vector;
+  SoftmaxConfig softmax;
   StorageConfig storage;
   ScratchpadConfig scratchpad;
   DmaConfig dma;
@@ -373,6 +417,7 @@ struct AcceleratorConfig {
     visit("smooth", self.smooth);
     visit("rotate", self.rotate);
     visit("vector", self.vector);
+    visit("softmax", self.softmax);
     visit("storage", self.storage);
     visit("scratchpad", self.scratchpad);
     visit("dma", self.dma);

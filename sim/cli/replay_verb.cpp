@@ -36,6 +36,7 @@ struct ReplayArguments {
   std::string vector_target;
   std::int64_t threads = 0;
   std::int64_t windows = 0;
+  std::int64_t decode = 0;
   std::int64_t seed = 1;
   bool quiet = false;
   ReplayOptions options;
@@ -69,6 +70,7 @@ int run_replay(ReplayArguments& arguments) {
   if (!arguments.output.empty()) directory = std::make_unique<OutputDirectory>(arguments.output, result_names());
 
   arguments.options.max_windows = static_cast<std::size_t>(arguments.windows);
+  arguments.options.decode = static_cast<std::size_t>(arguments.decode);
   arguments.options.seed = static_cast<std::uint64_t>(arguments.seed);
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   ReplayResult result;
@@ -115,6 +117,9 @@ void add_replay(CLI::App& app, Action& action) {
       ->check(check_gain);
   verb->add_option("--channels", options.channels, "Number of outlier channels")->check(CLI::Range(0, 1 << 20));
   verb->add_option("--windows", arguments->windows, "Replay only the first windows of the trace (0: all)")
+      ->check(CLI::Range(std::int64_t{0}, kLargestCount));
+  verb->add_option("--decode", arguments->decode,
+                   "Process the last tokens of each window one at a time against the KV cache (0: none)")
       ->check(CLI::Range(std::int64_t{0}, kLargestCount));
   verb->add_option("--seed", arguments->seed, "Rotation signs, outlier channels, stochastic rounding")
       ->check(check_seed())

@@ -41,6 +41,7 @@ struct NormWork {
   std::uint64_t hidden_size = 0;
   bool layer_norm = true;       ///< false: RMSNorm
   bool scale_multiply = false;  ///< a static scale that is not a power of two: one more pipeline stage
+  bool dynamic_scale = false;   ///< a row's largest magnitude is found first and divides it
   std::uint32_t rsqrt_newton_steps = 0;
 };
 
@@ -49,6 +50,7 @@ struct VectorWork {
   std::uint64_t elements = 0;
   std::uint32_t passes = 1;         ///< reads of the elements at `lanes` per cycle
   std::uint32_t exp_passes = 0;     ///< passes that evaluate an exponential (initiation interval exp_cycles)
+  std::uint64_t exponentials = 0;   ///< beyond the passes: each one with a multiplication, in any lane
   std::uint32_t lanes = 0;          ///< 0: [vector] lanes; smoothing passes use [smooth] lanes
   std::uint64_t sort_elements = 0;  ///< channel maxima to sort (bitonic network), 0: none
 };

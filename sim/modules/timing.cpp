@@ -159,6 +159,7 @@ std::uint64_t norm_cycles(const NormWork& work, const units::NormConfig& norm) {
   constexpr uint64_t kOpsPerNewtonStep = 3;  // y*y; 1.5 - (x/2)*(y*y); y * that: each needs the one before
   constexpr uint64_t kVarianceOps = 2;       // one pass: sum of squares / d, then minus mean * mean
   constexpr uint64_t kRsqrtInputOps = 1;     // + epsilon
+  constexpr uint64_t kDivideCycles = 14;     // 24 bits of 1/M at 2 a cycle (radix 4), unpack, round
   const uint64_t sum = default_latency_cycles(norm.accumulator.format);
   const uint64_t scalar = default_latency_cycles(norm.arithmetic);
   const uint64_t interleave = unsigned_of(norm.accumulator.interleave);
@@ -166,7 +167,8 @@ std::uint64_t norm_cycles(const NormWork& work, const units::NormConfig& norm) {
 
   const uint64_t beats = ceil_div(work.hidden_size, lanes);
   const uint64_t statistics = beats * ceil_div(sum, interleave);  // one accumulation a beat, `interleave` in turn
-  const uint64_t input = kReadCycles + (work.scale_multiply ? scalar : 0);
+  const bool multiplies = work.scale_multiply || (work.dynamic_scale && norm.scale == "exact");
+  const uint64_t input = kReadCycles + (multiplies ? scalar : 0);
   const uint64_t reduce = sum * (ceil_log2(lanes) + 1 + (interleave - 1));  // tree, accumulator, merges
   const uint64_t square = sum;
   const uint64_t mean = scalar;  // times 1/d
@@ -179,6 +181,16 @@ std::uint64_t norm_cycles(const NormWork& work, const units::NormConfig& norm) {
   if (work.layer_norm && norm.statistics == "two_pass") {
     occupied = 2 * statistics + input + reduce + mean;              // mean first, then centred squares
     depth = kReadCycles + scalar + square + reduce + mean + rsqrt;  // centring subtracts once more
+  }
+  if (work.layer_norm && norm.statistics == "welford") {
+    const uint64_t update = 2 * sum;  // the next update of a state needs its mean: a difference and a multiply-add
+    // The sums of squared deviations are the longer chain: two operations behind the mean, then two a merge.
+    const uint64_t merges = ceil_log2(lanes) + (interleave - 1);
+    occupied = beats * ceil_div(update, interleave);
+    depth = input + 2 * update + merges * update + mean + rsqrt;
+  }
+  if (work.dynamic_scale) {  // comparator tree and running maximum, before the first element is scaled
+    occupied += beats + kReadCycles + ceil_log2(lanes) + 1 + (norm.scale == "exact" ? kDivideCycles : 0);
   }
   const uint64_t apply_ops = work.layer_norm ? 4 : 2;  // (x - mean) * inv_std * gamma + beta; x * inv_std * gamma
   const uint64_t apply_depth = kReadCycles + scalar * apply_ops;
@@ -194,6 +206,7 @@ std::uint64_t vector_cycles(const VectorWork& work, const units::VectorConfig& v
   const uint64_t lanes = work.lanes != 0 ? work.lanes : unsigned_of(vector.lanes);
   const uint64_t beats = ceil_div(work.elements, lanes);
   uint64_t cycles = beats * work.passes + beats * work.exp_passes * unsigned_of(vector.exp_cycles);
+  cycles += ceil_div(work.exponentials, lanes) * (unsigned_of(vector.exp_cycles) + 1);
   if (work.sort_elements > 1) {  // bitonic network on the next power of two, `lanes` comparators
     const uint64_t levels = ceil_log2(work.sort_elements);
     cycles += levels * (levels + 1) / 2 * ceil_div((uint64_t{1} << levels) / 2, lanes);

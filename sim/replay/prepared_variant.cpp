@@ -25,12 +25,15 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
   variant.config = config;
   variant.residual = units::conversion_spec(config.storage.residual);
   variant.activation = units::conversion_spec(config.storage.activation);
-  variant.kv_cache = units::conversion_spec(config.storage.kv_cache);
+  variant.kv_quantized = units::kv_cache_format(config.storage);
+  if (!variant.kv_quantized) variant.kv_cache = units::conversion_spec(config.storage.kv_cache);
   variant.attention = units::make_matrix_mode(config.array, config.attention, config.attention_accumulator, 0);
   variant.norm.emplace(config.norm, variant.activation);
+  variant.softmax.emplace(config.softmax, variant.activation);
   bool has_rope = false;
   for (std::size_t index = 0; index < variant.model.ops.size(); ++index) {
     const Op& op = variant.model.ops[index];
+    if (variant.kv_quantized && is_cached(variant.model, op.output)) variant.quantized_tensors.insert(op.output);
     has_rope = has_rope || op.kind == OpKind::kRope;
     if (op.kind != OpKind::kLinear) continue;
     const units::MatrixMode mode = linear_mode(config, op);

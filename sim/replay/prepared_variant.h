@@ -3,15 +3,18 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "models/transformer/model.h"
 #include "models/units/accelerator_config.h"
 #include "models/units/arithmetic.h"
 #include "models/units/eltwise_unit.h"
+#include "models/units/kv_cache_unit.h"
 #include "models/units/matrix_unit.h"
 #include "models/units/norm_unit.h"
 #include "models/units/smooth_unit.h"
+#include "models/units/softmax_unit.h"
 
 namespace guardbit::sim {
 
@@ -27,10 +30,13 @@ struct PreparedVariant {
   units::AcceleratorConfig config;
   numerics::FloatSpec residual;  ///< storage formats
   numerics::FloatSpec activation;
-  numerics::FloatSpec kv_cache;
-  std::map<std::size_t, PreparedLinear> linears;  ///< by op index
+  numerics::FloatSpec kv_cache;                      ///< of a float cache
+  std::optional<units::KvCacheFormat> kv_quantized;  ///< of an integer cache
+  std::set<std::string> quantized_tensors;           ///< keys and values that an integer cache holds
+  std::map<std::size_t, PreparedLinear> linears;     ///< by op index
   units::MatrixMode attention;
   std::optional<units::NormUnit> norm;  ///< results in the activation storage format
+  std::optional<units::SoftmaxUnit> softmax;
   units::RopeTable rope;                ///< empty without rotary positions
   numerics::EventLedger weight_events;  ///< of the offline quantization of weights; not part of the run
 

@@ -57,6 +57,23 @@ void check_variants(const std::vector<std::string>& variants) {
   }
 }
 
+/// One run of the machine: some tokens of a window through the whole model.
+void run_pass(const PreparedVariant& variant, Range tokens, std::size_t window_tokens, const std::string& phase,
+              WindowValues& values, Accelerator& machine, VariantStatistics& statistics) {
+  values.begin_pass(tokens);
+  std::vector<Command> commands = schedule_tokens(variant.model, variant.config, tokens, window_tokens, values);
+  for (Command& command : commands) {
+    if (!command.compute) continue;
+    command.compute = [compute = std::move(command.compute)] {
+      throw_if_interrupted();
+      compute();
+    };
+  }
+  const std::size_t num_ops = variant.model.ops.size();
+  const std::vector<std::uint64_t> macs = multiply_accumulates(commands, num_ops);
+  statistics.add_pass(phase, tokens.size(), machine.run(std::move(commands), num_ops), macs);
+}
+
 /// All windows of one variant.
 VariantResult replay_variant(const PreparedVariant& variant, std::span<const Trace::Window> windows,
                              const ReplayOptions& options, const numerics::ParallelFor& parallel_for,
@@ -72,17 +89,15 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
                          .parallel_for = parallel_for,
                          .recorded = options.open_loop ? &reference : nullptr},
                         statistics.ledgers());
-    std::vector<Command> commands = schedule_window(variant.model, variant.config, tokens.inputs.size(), values);
-    for (Command& command : commands) {
-      if (!command.compute) continue;
-      command.compute = [compute = std::move(command.compute)] {
-        throw_if_interrupted();
-        compute();
-      };
+    const std::size_t num_tokens = tokens.inputs.size();
+    const std::size_t prefilled = num_tokens - std::min(options.decode, num_tokens);
+    if (prefilled > 0) {
+      run_pass(variant, {0, prefilled}, num_tokens, options.decode == 0 ? "" : "prefill", values, machine, statistics);
     }
-    const std::vector<std::uint64_t> macs = multiply_accumulates(commands, variant.model.ops.size());
-    const CycleReport cycles = machine.run(std::move(commands), variant.model.ops.size());
-    statistics.add_window(values.tensors(), reference, tokens.targets, cycles, macs);
+    for (std::size_t token = prefilled; token < num_tokens; ++token) {
+      run_pass(variant, {token, token + 1}, num_tokens, "decode", values, machine, statistics);
+    }
+    statistics.add_window(values.tensors(), reference, tokens.targets);
     window_done();
   }
   const units::ArrayConfig& array = variant.config.array;

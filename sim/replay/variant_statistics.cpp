@@ -85,18 +85,31 @@ void VariantStatistics::add_cycles(const CycleReport& cycles) {
 }
 
 void VariantStatistics::add_window(const transformer::Activations<float>& simulated,
-                                   const transformer::Activations<float>& reference, std::span<const int> targets,
-                                   const CycleReport& cycles, std::span<const std::uint64_t> macs) {
+                                   const transformer::Activations<float>& reference, std::span<const int> targets) {
   for (std::size_t op = 0; op < model_.ops.size(); ++op) {
     const std::string& tensor = model_.ops[op].output;
     const numerics::Matrix<float>& values = simulated.at(tensor);
     compare(op, values, reference.at(tensor));
     errors_[op].output.update(values.data().data(), values.data().size() * sizeof(float));
-    result_.ops[op].macs += macs[op];
   }
   const std::string& logits = model_.ops.back().output;
   add_logits(simulated.at(logits), reference.at(logits), targets);
+}
+
+void VariantStatistics::add_pass(const std::string& phase, std::size_t tokens, const CycleReport& cycles,
+                                 std::span<const std::uint64_t> macs) {
+  for (std::size_t op = 0; op < macs.size(); ++op) result_.ops[op].macs += macs[op];
   add_cycles(cycles);
+  if (phase.empty()) return;
+  auto found = std::find_if(result_.phases.begin(), result_.phases.end(),
+                            [&phase](const PhaseResult& known) { return known.name == phase; });
+  if (found == result_.phases.end()) found = result_.phases.insert(found, PhaseResult{.name = phase});
+  ++found->passes;
+  found->tokens += tokens;
+  found->cycles += cycles.total;
+  for (const std::uint64_t count : macs) found->macs += count;
+  for (const CycleReport::OpCycles& op : cycles.ops) found->dram_bytes += op.dram_bytes;
+  for (std::size_t unit = 0; unit < kNumUnits; ++unit) found->busy[unit] += cycles.units[unit].busy;
 }
 
 VariantResult VariantStatistics::finish(double peak_macs_per_cycle) {

@@ -14,10 +14,13 @@ class VariantStatistics {
  public:
   VariantStatistics(std::string name, const transformer::Model<float>& model);
 
-  /// One window: simulated and reference outputs of every op, the window's cycles, MACs by op, and targets (one per
-  /// token).
+  /// One pass of the machine over `tokens` tokens: its cycles, and MACs by op. `phase`: to which it belongs; "" for a
+  /// pass over a whole window.
+  void add_pass(const std::string& phase, std::size_t tokens, const CycleReport& cycles,
+                std::span<const std::uint64_t> macs);
+  /// One window: simulated and reference outputs of every op, and targets (one per token).
   void add_window(const transformer::Activations<float>& simulated, const transformer::Activations<float>& reference,
-                  std::span<const int> targets, const CycleReport& cycles, std::span<const std::uint64_t> macs);
+                  std::span<const int> targets);
 
   /// The sums over all windows. `peak_macs_per_cycle`: of the array.
   VariantResult finish(double peak_macs_per_cycle);

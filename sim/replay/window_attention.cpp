@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "models/numerics/check.h"
-#include "models/units/softmax_unit.h"
 #include "sim/replay/window_values.h"
 
 /// Attention of WindowValues: one head at a time, rows of queries against the keys up to the last of them.
@@ -24,15 +23,55 @@ MatrixView<const float> WindowValues::head_view(const std::string& tensor, std::
   return input(tensor).view().cols_range(head * head_size, (head + 1) * head_size);
 }
 
+units::KvCache& WindowValues::cache_in(std::map<std::string, units::KvCache>& caches, const std::string& tensor) const {
+  const transformer::ModelShape& shape = variant_.model.shape;
+  return caches
+      .try_emplace(tensor, num_tokens_, static_cast<std::size_t>(shape.num_kv_heads),
+                   static_cast<std::size_t>(shape.head_size))
+      .first->second;
+}
+
+/// Writes whole heads of keys or values to their cache, and puts in their place what a reader will find there (whose
+/// events are the reader's).
+void WindowValues::through_cache(const std::string& tensor, Range rows, Range cols,
+                                 std::map<std::string, units::KvCache>& caches, Matrix<float>& values,
+                                 numerics::EventLedger& ledger) const {
+  const auto head_size = static_cast<std::size_t>(variant_.model.shape.head_size);
+  const units::KvCacheFormat& format = *variant_.kv_quantized;
+  units::KvCache& cache = cache_in(caches, tensor);
+  const MatrixView<float> block = values.view().rows_range(rows.begin, rows.end);
+  units::write_kv_cache(block.cols_range(cols.begin, cols.end), format, rows.begin, cols.begin / head_size, cache,
+                        ledger, options_.parallel_for);
+  numerics::EventLedger uncounted;
+  for (std::size_t begin = cols.begin; begin < cols.end; begin += head_size) {
+    units::read_kv_cache(cache, format, rows.begin, begin / head_size, block.cols_range(begin, begin + head_size),
+                         uncounted, options_.parallel_for);
+  }
+}
+
+/// Keys or values of one head up to the pass's last token, as attention reads them.
+Matrix<float> WindowValues::cached_head(const std::string& tensor, std::size_t kv_head, numerics::EventLedger& ledger) {
+  const MatrixView<const float> whole = head_view(tensor, kv_head).rows_range(0, pass_.end);
+  Matrix<float> head(whole.rows, whole.cols);
+  if (is_quantized(tensor)) {
+    units::read_kv_cache(cache_in(options_.recorded == nullptr ? caches_ : recorded_caches_, tensor),
+                         *variant_.kv_quantized, 0, kv_head, head.view(), ledger, options_.parallel_for);
+    return head;
+  }
+  for (std::size_t row = 0; row < head.rows(); ++row) std::copy_n(whole.row(row), whole.cols, head.row(row));
+  return head;
+}
+
 void WindowValues::keys_values(std::size_t scores_op, std::size_t values_op, std::size_t kv_head) {
   const Op& scores = variant_.model.ops[scores_op];
   const Op& values = variant_.model.ops[values_op];
-  attentions_[scores_op].keys[kv_head] =
-      units::quantize_operand(head_view(scores.inputs[1], kv_head), variant_.attention, /*is_weight=*/true,
-                              ledgers_[scores_op], options_.parallel_for);
+  const Matrix<float> key_rows = cached_head(scores.inputs[1], kv_head, ledgers_[scores_op]);
+  const Matrix<float> value_rows = cached_head(values.inputs[1], kv_head, ledgers_[values_op]);
+  attentions_[scores_op].keys[kv_head] = units::quantize_operand(
+      key_rows.view(), variant_.attention, /*is_weight=*/true, ledgers_[scores_op], options_.parallel_for);
   outputs_[values_op].values[kv_head] =
-      units::quantize_operand(head_view(values.inputs[1], kv_head).transposed(), variant_.attention,
-                              /*is_weight=*/true, ledgers_[values_op], options_.parallel_for);
+      units::quantize_operand(value_rows.view().transposed(), variant_.attention, /*is_weight=*/true,
+                              ledgers_[values_op], options_.parallel_for);
 }
 
 void WindowValues::scores(std::size_t scores_op, std::size_t head, Range rows) {
@@ -99,8 +138,8 @@ void WindowValues::softmax(std::size_t softmax_op, std::size_t head, Range rows)
   const std::size_t first = head * num_tokens_ + rows.begin;
   const MatrixView<const float> x = input(op.inputs[0]).view().rows_range(first, first + rows.size());
   Matrix<float>& y = output(op, num_heads * num_tokens_, num_tokens_);
-  units::softmax_rows(x, rows.begin, variant_.activation, y.view().rows_range(first, first + rows.size()),
-                      ledgers_[softmax_op], options_.parallel_for);
+  variant_.softmax->run(x, rows.begin, y.view().rows_range(first, first + rows.size()), ledgers_[softmax_op],
+                        options_.parallel_for);
 }
 
 void WindowValues::values(std::size_t values_op, std::size_t head, Range rows) {

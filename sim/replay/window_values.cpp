@@ -62,7 +62,11 @@ units::Operand empty_operand(const units::MatrixMode& mode, std::size_t num_rows
 
 WindowValues::WindowValues(const PreparedVariant& variant, const WindowOptions& options,
                            std::vector<numerics::EventLedger>& ledgers)
-    : variant_(variant), options_(options), ledgers_(ledgers), num_tokens_(options.tokens.size()) {}
+    : variant_(variant),
+      options_(options),
+      ledgers_(ledgers),
+      num_tokens_(options.tokens.size()),
+      pass_{0, num_tokens_} {}
 
 /// The tensor an op reads: what the op before computed, or in open loop what was recorded, in the storage format in
 /// which it would have arrived (that conversion is not the reading op's, so its events are not counted).
@@ -76,6 +80,9 @@ const Matrix<float>& WindowValues::input(const std::string& tensor) {
   numerics::EventLedger uncounted;
   units::convert_rows(converted.view(), variant_.storage_of(*producer), Stage::kStorage, converted.view(), uncounted,
                       options_.parallel_for);
+  if (is_quantized(tensor)) {
+    through_cache(tensor, {0, converted.rows()}, {0, converted.cols()}, recorded_caches_, converted, uncounted);
+  }
   return recorded_.emplace(tensor, std::move(converted)).first->second;
 }
 
@@ -115,10 +122,16 @@ void WindowValues::rows(std::size_t index, Range range) {
                           .gamma = vector_of(variant_.model, op.weight),
                           .beta = vector_of(variant_.model, op.bias),
                           .epsilon = op.epsilon,
-                          .input_scale = op.input_scale},
+                          .input_scale = op.input_scale,
+                          .dynamic_scale = op.dynamic_input_scale},
                          y, ledger, nullptr, options_.parallel_for);
       break;
-    case OpKind::kRope: units::rope(x, variant_.rope, range.begin, storage, y, ledger, options_.parallel_for); break;
+    case OpKind::kRope:
+      units::rope(x, variant_.rope, range.begin, storage, y, ledger, options_.parallel_for);
+      if (is_quantized(op.output)) {
+        through_cache(op.output, range, {0, y.cols}, caches_, tensors_.at(op.output), ledger);
+      }
+      break;
     case OpKind::kActivation:
       units::activate(function_of(op.activation), x, storage, y, ledger, options_.parallel_for);
       break;
@@ -136,15 +149,16 @@ void WindowValues::rows(std::size_t index, Range range) {
 
 MatrixView<const float> WindowValues::linear_input(std::size_t index, LinearState& state) {
   const Op& op = variant_.model.ops[index];
-  return op.rotation.size > 0 ? state.rotated.view() : input(op.inputs[0]).view();
+  if (op.rotation.size > 0) return state.rotated.view();
+  return input(op.inputs[0]).view().rows_range(pass_.begin, pass_.end);
 }
 
 void WindowValues::rotate(std::size_t index, Range range) {
   const Op& op = variant_.model.ops[index];
   const MatrixView<const float> x = input(op.inputs[0]).view();
   LinearState& state = linears_[index];
-  if (state.rotated.rows() == 0) state.rotated = Matrix<float>(x.rows, x.cols);
-  const MatrixView<float> rotated = state.rotated.view().rows_range(range.begin, range.end);
+  if (state.rotated.rows() == 0) state.rotated = Matrix<float>(pass_.size(), x.cols);
+  const MatrixView<float> rotated = state.rotated.view().rows_range(in_pass(range).begin, in_pass(range).end);
   units::rotate(x.rows_range(range.begin, range.end), op.rotation.size, op.rotation.stride, variant_.config.rotate,
                 rotated, ledgers_[index], options_.parallel_for);
   units::convert_rows(rotated, variant_.activation, Stage::kStorage, rotated, ledgers_[index], options_.parallel_for);
@@ -173,7 +187,7 @@ void WindowValues::quantize(std::size_t index, Range range) {
   LinearState& state = linears_[index];
   const units::MatrixMode& mode = variant_.linears.at(index).mode;
   const MatrixView<const float> all = linear_input(index, state);
-  MatrixView<const float> x = all.rows_range(range.begin, range.end);
+  MatrixView<const float> x = all.rows_range(in_pass(range).begin, in_pass(range).end);
   Matrix<float> smoothed;
   if (variant_.model.ops[index].smooth) {
     smoothed = Matrix<float>(x.rows, x.cols);
@@ -182,8 +196,8 @@ void WindowValues::quantize(std::size_t index, Range range) {
     x = smoothed.view();
   }
   if (state.x.rows() == 0) state.x = empty_operand(mode, all.rows, all.cols);
-  copy_rows(units::quantize_operand(x, mode, /*is_weight=*/false, ledgers_[index], options_.parallel_for), range.begin,
-            state.x);
+  copy_rows(units::quantize_operand(x, mode, /*is_weight=*/false, ledgers_[index], options_.parallel_for),
+            in_pass(range).begin, state.x);
 }
 
 units::MatrixProductOptions WindowValues::product_options(std::size_t index, std::size_t head,
@@ -197,13 +211,16 @@ units::MatrixProductOptions WindowValues::product_options(std::size_t index, std
 void WindowValues::product(std::size_t index, Range rows, Range cols) {
   const PreparedLinear& linear = variant_.linears.at(index);
   LinearState& state = linears_[index];
-  if (state.accumulators.rows() == 0) state.accumulators = Matrix<float>(num_tokens_, linear.weights.rows());
+  if (state.accumulators.rows() == 0) state.accumulators = Matrix<float>(pass_.size(), linear.weights.rows());
+  const Range local = in_pass(rows);
   const bool smooth = variant_.model.ops[index].smooth;
   const auto num_heads = static_cast<std::size_t>(variant_.model.shape.num_heads);
-  units::matrix_product(
-      state.x, smooth ? state.gathered : linear.weights, {rows.begin, rows.end}, {cols.begin, cols.end}, linear.mode,
-      state.plan.group_scales, product_options(index, 0, num_heads),
-      state.accumulators.view().rows_range(rows.begin, rows.end).cols_range(cols.begin, cols.end), ledgers_[index]);
+  units::MatrixProductOptions options = product_options(index, 0, num_heads);
+  options.origin.row = static_cast<std::uint32_t>(pass_.begin);
+  units::matrix_product(state.x, smooth ? state.gathered : linear.weights, {local.begin, local.end},
+                        {cols.begin, cols.end}, linear.mode, state.plan.group_scales, options,
+                        state.accumulators.view().rows_range(local.begin, local.end).cols_range(cols.begin, cols.end),
+                        ledgers_[index]);
 }
 
 void WindowValues::epilogue(std::size_t index, Range rows, Range cols) {
@@ -213,17 +230,18 @@ void WindowValues::epilogue(std::size_t index, Range rows, Range cols) {
   const auto part = [](std::span<const float> values, Range range) {
     return values.empty() ? values : values.subspan(range.begin, range.size());
   };
-  const units::Epilogue steps{.row_scales = part(state.x.scales, rows),
+  const units::Epilogue steps{.row_scales = part(state.x.scales, in_pass(rows)),
                               .col_scales = part(linear.weights.scales, cols),
                               .factor = 1,
                               .bias = part(vector_of(variant_.model, op.bias), cols)};
   Matrix<float>& y = output(op, num_tokens_, linear.weights.rows());
-  const auto block = [rows, cols](Matrix<float>& matrix) {
-    return matrix.view().rows_range(rows.begin, rows.end).cols_range(cols.begin, cols.end);
+  const auto block = [cols](Matrix<float>& matrix, Range some) {
+    return matrix.view().rows_range(some.begin, some.end).cols_range(cols.begin, cols.end);
   };
-  units::epilogue(block(state.accumulators), steps, variant_.storage_of(op), block(y), ledgers_[index],
-                  options_.parallel_for);
-  if (rows.end == num_tokens_ && cols.end == linear.weights.rows()) linears_.erase(index);
+  units::epilogue(block(state.accumulators, in_pass(rows)), steps, variant_.storage_of(op), block(y, rows),
+                  ledgers_[index], options_.parallel_for);
+  if (is_quantized(op.output)) through_cache(op.output, rows, cols, caches_, y, ledgers_[index]);
+  if (rows.end == pass_.end && cols.end == linear.weights.rows()) linears_.erase(index);
 }
 
 }  // namespace guardbit::sim

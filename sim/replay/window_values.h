@@ -27,6 +27,10 @@ class WindowValues final : public ValueEngine {
   WindowValues(const PreparedVariant& variant, const WindowOptions& options,
                std::vector<numerics::EventLedger>& ledgers);
 
+  /// The tokens that the next commands are about; the whole window until it is called. Operands, statistics and
+  /// accumulators of linear layers are those of the pass; tensors between ops and the KV cache hold the whole window.
+  void begin_pass(Range tokens) { pass_ = tokens; }
+
   void rows(std::size_t op, Range rows) override;
   void rotate(std::size_t op, Range rows) override;
   void smooth_statistics(std::size_t op) override;
@@ -40,11 +44,12 @@ class WindowValues final : public ValueEngine {
   void values(std::size_t values_op, std::size_t head, Range rows) override;
   void values_epilogue(std::size_t values_op, std::size_t head, Range rows) override;
 
-  /// Output of every op that was computed, by tensor name; scores and probabilities as in transformer::Activations.
+  /// Output of every op that was computed, by tensor name; scores and probabilities as in transformer::Activations,
+  /// keys and values of an integer cache as they are read from it.
   const transformer::Activations<float>& tensors() const { return tensors_; }
 
  private:
-  /// A linear layer between its first operand and its last result.
+  /// A linear layer between its first operand and its last result; T: the tokens of the pass.
   struct LinearState {
     numerics::Matrix<float> rotated;       ///< (T, K), where the op rotates
     units::SmoothPlan plan;                ///< where the op smooths
@@ -55,8 +60,8 @@ class WindowValues final : public ValueEngine {
   using BlockKey = std::pair<std::size_t, std::size_t>;  ///< head, first query row
   /// One product of an attention layer: keys or values by key/value head, and the blocks of queries in flight.
   struct AttentionState {
-    std::map<std::size_t, units::Operand> keys;    ///< scores: (T, head_size)
-    std::map<std::size_t, units::Operand> values;  ///< values: (head_size, T)
+    std::map<std::size_t, units::Operand> keys;    ///< scores: (tokens so far, head_size)
+    std::map<std::size_t, units::Operand> values;  ///< values: (head_size, tokens so far)
     std::map<BlockKey, units::Operand> queries;    ///< rows of q, or of probabilities
     std::map<BlockKey, numerics::Matrix<float>> accumulators;
   };
@@ -64,9 +69,15 @@ class WindowValues final : public ValueEngine {
   const numerics::Matrix<float>& input(const std::string& tensor);
   numerics::Matrix<float>& output(const transformer::Op& op, std::size_t num_rows, std::size_t num_cols);
   numerics::MatrixView<const float> linear_input(std::size_t op, LinearState& state);
+  Range in_pass(Range rows) const { return {rows.begin - pass_.begin, rows.end - pass_.begin}; }
   numerics::MatrixView<const float> head_view(const std::string& tensor, std::size_t head);
   units::MatrixProductOptions product_options(std::size_t op, std::size_t head, std::size_t num_heads) const;
   void embed(std::size_t op, Range rows);
+  bool is_quantized(const std::string& tensor) const { return variant_.quantized_tensors.contains(tensor); }
+  units::KvCache& cache_in(std::map<std::string, units::KvCache>& caches, const std::string& tensor) const;
+  void through_cache(const std::string& tensor, Range rows, Range cols, std::map<std::string, units::KvCache>& caches,
+                     numerics::Matrix<float>& values, numerics::EventLedger& ledger) const;
+  numerics::Matrix<float> cached_head(const std::string& tensor, std::size_t kv_head, numerics::EventLedger& ledger);
   std::size_t kv_head_of(std::size_t head) const;
   static units::Operand part_of(const units::Operand& operand, units::IndexRange rows, std::size_t num_cols);
   void causal_scores(units::MatrixProductOptions options, const units::Operand& queries, const units::Operand& keys,
@@ -79,8 +90,11 @@ class WindowValues final : public ValueEngine {
   const WindowOptions options_;
   std::vector<numerics::EventLedger>& ledgers_;
   const std::size_t num_tokens_;
+  Range pass_;
   transformer::Activations<float> tensors_;
-  transformer::Activations<float> recorded_;  ///< open loop: recorded inputs in their storage formats
+  transformer::Activations<float> recorded_;               ///< open loop: recorded inputs in their storage formats
+  std::map<std::string, units::KvCache> caches_;           ///< integer caches, by tensor
+  std::map<std::string, units::KvCache> recorded_caches_;  ///< open loop: those of recorded keys and values
   std::map<std::size_t, LinearState> linears_;
   std::map<std::size_t, AttentionState> attentions_;  ///< by scores op
   std::map<std::size_t, AttentionState> outputs_;     ///< by values op

@@ -45,6 +45,16 @@ Json by_unit(const Cells& cells, const ToJson& convert) {
   return json;
 }
 
+Json to_json(const PhaseResult& phase) {
+  return Json{{"name", phase.name},
+              {"passes", phase.passes},
+              {"tokens", phase.tokens},
+              {"cycles", phase.cycles},
+              {"macs", phase.macs},
+              {"dram_bytes", phase.dram_bytes},
+              {"busy", by_unit(phase.busy, [](std::uint64_t busy) { return Json(busy); })}};
+}
+
 Json to_json(const OpResult& op) {
   Json json = {{"name", op.name},
                {"kind", op.kind},
@@ -75,17 +85,21 @@ Json json_real(double value) {
 Json to_json(const VariantResult& variant) {
   Json ops = Json::array();
   for (const OpResult& op : variant.ops) ops.push_back(to_json(op));
-  return Json{{"name", variant.name},
-              {"perplexity", json_real(variant.perplexity)},
-              {"sqnr_db", json_real(variant.sqnr_db)},
-              {"top1_agreement", json_real(variant.top1_agreement)},
-              {"events", totals(variant.events)},
-              {"cycles", variant.cycles.total},
-              {"macs", variant.macs},
-              {"utilization", json_real(variant.utilization)},
-              {"digest", variant.digest},
-              {"units", by_unit(variant.cycles.units, [](const UnitCycles& cycles) { return to_json(cycles); })},
-              {"ops", std::move(ops)}};
+  Json phases = Json::array();
+  for (const PhaseResult& phase : variant.phases) phases.push_back(to_json(phase));
+  Json json{{"name", variant.name},
+            {"perplexity", json_real(variant.perplexity)},
+            {"sqnr_db", json_real(variant.sqnr_db)},
+            {"top1_agreement", json_real(variant.top1_agreement)},
+            {"events", totals(variant.events)},
+            {"cycles", variant.cycles.total},
+            {"macs", variant.macs},
+            {"utilization", json_real(variant.utilization)},
+            {"digest", variant.digest},
+            {"units", by_unit(variant.cycles.units, [](const UnitCycles& cycles) { return to_json(cycles); })},
+            {"ops", std::move(ops)}};
+  if (!phases.empty()) json["phases"] = std::move(phases);
+  return json;
 }
 
 std::string dump(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace); }

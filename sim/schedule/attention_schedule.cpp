@@ -6,7 +6,8 @@
 
 /// Attention, head by head: keys and values of one head stay in the scratchpad while blocks of queries pass; scores and
 /// probabilities never leave it. The scores of the next block are issued before the values of the current one, so that
-/// the array works while the vector unit computes the softmax:
+/// the array works while the vector unit computes the softmax. A decode step is the same with one query row per head
+/// against the whole cache:
 ///
 ///   load k, v -> [operands] -> for each block i: load q -> scores(i) -> scale, convert -> softmax(i)
 ///                                                values(i - 1) -> convert -> store
@@ -27,11 +28,15 @@ void WindowScheduler::schedule_attention(std::size_t scores_index) {
   const auto head_size = static_cast<std::uint64_t>(model_.shape.head_size);
   const int result_bits = storage_bits(values.output);
   attention.head_bytes = packed_bytes(head_size, storage_bits(scores.inputs[0]));
-  attention.key_bytes = packed_bytes(head_size, storage_bits(scores.inputs[1]));
+  const std::uint64_t read_bytes = packed_bytes(head_size, storage_bits(scores.inputs[1]));
+  const bool quantized = is_quantized(scores.inputs[1]);
+  attention.key_bytes = quantized ? group_bytes() : read_bytes;
+  attention.held_bytes = 2 * tokens_.end * (quantized ? attention.key_bytes + read_bytes : read_bytes);
+  attention.cache_passes = quantized ? 1 : 0;
   attention.row_bytes =
-      attention.head_bytes + packed_bytes(num_tokens_, result_bits) + packed_bytes(head_size, result_bits);
+      attention.head_bytes + packed_bytes(tokens_.end, result_bits) + packed_bytes(head_size, result_bits);
   attention.rows_per_block =
-      tile_attention(scores.name, num_tokens_, 2 * num_tokens_ * attention.key_bytes, attention.row_bytes, config_);
+      tile_attention(scores.name, tokens_.size(), attention.held_bytes, attention.row_bytes, config_);
   const bool scaled = attention.mode.integer || attention.mode.dynamic_scale;
   const bool converted = activation_bits(attention.mode) != result_bits;
   attention.operand_passes = scaled ? 2 : (converted ? 1 : 0);
@@ -45,30 +50,40 @@ void WindowScheduler::schedule_attention(std::size_t scores_index) {
 void WindowScheduler::attention_kv_head(const Attention& attention, std::size_t kv_head, std::size_t num_kv_heads) {
   const transformer::Op& scores = model_.ops[attention.scores];
   const transformer::Op& values = model_.ops[attention.values];
-  const Range all{0, num_tokens_};
-  const std::uint64_t head_bytes = num_tokens_ * attention.key_bytes;
-  const std::uint64_t elements = num_tokens_ * static_cast<std::uint64_t>(model_.shape.head_size);
+  const Range all{0, tokens_.end};
+  const std::uint64_t head_bytes = all.size() * attention.key_bytes;
+  const std::uint64_t head_offset = kv_head * window_tokens_ * attention.key_bytes;  // a head's tokens lie together
+  const std::uint64_t elements = all.size() * static_cast<std::uint64_t>(model_.shape.head_size);
   builder_.begin_op(attention.scores);
-  const std::uint64_t held = 2 * head_bytes;
-  const TokenId keys = builder_.load(scores.inputs[1], kv_head * head_bytes, head_bytes,
-                                     builder_.tokens_for(scores.inputs[1], all), held);
+  const TokenId keys = builder_.load(scores.inputs[1], head_offset, head_bytes,
+                                     builder_.tokens_for(scores.inputs[1], all), attention.held_bytes);
   const TokenId loaded =
-      builder_.load(values.inputs[1], kv_head * head_bytes, head_bytes, builder_.tokens_for(values.inputs[1], all));
+      builder_.load(values.inputs[1], head_offset, head_bytes, builder_.tokens_for(values.inputs[1], all));
   const TokenId operands = builder_.compute(
-      UnitKind::kVector, VectorWork{.elements = 2 * elements, .passes = attention.operand_passes}, {keys, loaded},
+      UnitKind::kVector,
+      VectorWork{.elements = 2 * elements, .passes = attention.cache_passes + attention.operand_passes}, {keys, loaded},
       [engine = &engine_, attention, kv_head] { engine->keys_values(attention.scores, attention.values, kv_head); });
 
   const std::size_t group = static_cast<std::size_t>(model_.shape.num_heads) / num_kv_heads;
   std::optional<PendingValues> pending;
   for (std::size_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    for (std::size_t begin = 0; begin < num_tokens_; begin += attention.rows_per_block) {
-      const Range rows{begin, std::min<std::size_t>(begin + attention.rows_per_block, num_tokens_)};
+    for_token_blocks(attention.rows_per_block, [&](Range rows) {
       const PendingValues next = attention_scores(attention, head, rows, operands);
       if (pending) attention_values(attention, *pending, 0);
       pending = next;
-    }
+    });
   }
-  attention_values(attention, *pending, held);
+  attention_values(attention, *pending, attention.held_bytes);
+}
+
+/// Two passes: maximum, exponential with running sum, division: three reads, one of them through the exponential.
+/// Online: exponential with running maximum and sum, exponential and division: two reads, both through the exponential,
+/// and a factor for the sum of every block but a row's first.
+VectorWork WindowScheduler::softmax_work(Range rows) const {
+  const std::uint64_t elements = rows.size() * rows.end;
+  if (config_.softmax.method == "two_pass") return {.elements = elements, .passes = 3, .exp_passes = 1};
+  const auto block = static_cast<std::uint64_t>(config_.softmax.block);
+  return {.elements = elements, .passes = 2, .exp_passes = 2, .exponentials = rows.size() * ((rows.end - 1) / block)};
 }
 
 WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention& attention, std::size_t head,
@@ -78,7 +93,7 @@ WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention
   builder_.begin_op(attention.scores);
   const std::uint64_t reserved = rows.size() * attention.row_bytes;
   const TokenId queries =
-      builder_.load(op.inputs[0], head * num_tokens_ * attention.head_bytes + rows.begin * attention.head_bytes,
+      builder_.load(op.inputs[0], head * window_tokens_ * attention.head_bytes + rows.begin * attention.head_bytes,
                     rows.size() * attention.head_bytes, builder_.tokens_for(op.inputs[0], rows), reserved);
   Tokens ready = {queries, operands};
   if (attention.operand_passes > 0) {
@@ -97,9 +112,8 @@ WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention
       UnitKind::kVector, VectorWork{.elements = elements}, {product},
       [engine = &engine_, index = attention.scores, head, rows] { engine->scores_epilogue(index, head, rows); });
   builder_.begin_op(attention.softmax);
-  // Maximum, exponential with running sum, division: three reads, one of them through the exponential.
   const TokenId probabilities = builder_.compute(
-      UnitKind::kVector, VectorWork{.elements = elements, .passes = 3, .exp_passes = 1}, {scaled},
+      UnitKind::kVector, softmax_work(rows), {scaled},
       [engine = &engine_, index = attention.softmax, head, rows] { engine->softmax(index, head, rows); });
   return {head, rows, probabilities, reserved};
 }
@@ -128,7 +142,7 @@ void WindowScheduler::attention_values(const Attention& attention, const Pending
                                         });
   const std::uint64_t out_bytes = packed_bytes(head_size, storage_bits(op.output));
   builder_.rows_ready(op.output, rows,
-                      builder_.store(op.output, pending.head * num_tokens_ * out_bytes + rows.begin * out_bytes,
+                      builder_.store(op.output, pending.head * window_tokens_ * out_bytes + rows.begin * out_bytes,
                                      rows.size() * out_bytes, {done}, pending.reserved_bytes));
 }
 

@@ -39,12 +39,14 @@ WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
   linear.columns = row_width(linear.op->output);
   linear.mode = linear_mode(config_, *linear.op);
   linear.input = linear.op->inputs[0];
-  linear.bytes = {.input_row = row_bytes(linear.input),
-                  .operand_row = packed_bytes(linear.depth, activation_bits(linear.mode)),
-                  .weight_col = packed_bytes(linear.depth, weight_bits(linear.mode)),
-                  .output_element = packed_bytes(1, storage_bits(linear.op->output)),
-                  .depth = linear.depth};
-  linear.tile = tile_linear(linear.op->name, num_tokens_, linear.columns, linear.bytes, config_);
+  linear.bytes = {
+      .input_row = row_bytes(linear.input),
+      .operand_row = packed_bytes(linear.depth, activation_bits(linear.mode)),
+      .weight_col = packed_bytes(linear.depth, weight_bits(linear.mode)),
+      .output_element = packed_bytes(1, storage_bits(linear.op->output)),
+      .depth = linear.depth,
+      .column_unit = is_quantized(linear.op->output) ? static_cast<std::uint64_t>(model_.shape.head_size) : 1};
+  linear.tile = tile_linear(linear.op->name, tokens_.size(), linear.columns, linear.bytes, config_);
   const bool scaled = linear.mode.integer || linear.mode.dynamic_scale;
   const bool converted = activation_bits(linear.mode) != storage_bits(linear.input);
   linear.quantize_passes = scaled ? 2 : (converted ? 1 : 0);  // maximum and quantize; or one conversion; or nothing
@@ -61,12 +63,11 @@ void WindowScheduler::prepare_linear(Linear& linear) {
     linear.input = op.name + ".rotated";
     widths_[linear.input] = linear.depth;
     bits_[linear.input] = storage_bits(source);
-    builder_.place(linear.input, num_tokens_ * row);
+    builder_.place(linear.input, window_tokens_ * row);
   }
   Tokens maxima;
-  const std::uint64_t block = tile_rows(op.name, num_tokens_, row * (rotates ? 2 : 1), config_);
-  for (std::size_t begin = 0; begin < num_tokens_; begin += block) {
-    const Range rows{begin, std::min<std::size_t>(begin + block, num_tokens_)};
+  const std::uint64_t block = tile_rows(op.name, tokens_.size(), row * (rotates ? 2 : 1), config_);
+  for_token_blocks(block, [&](Range rows) {
     const std::uint64_t reserved = rows.size() * row * (rotates ? 2 : 1);
     TokenId ready =
         builder_.load(source, rows.begin * row, rows.size() * row, builder_.tokens_for(source, rows), reserved);
@@ -87,7 +88,7 @@ void WindowScheduler::prepare_linear(Linear& linear) {
       builder_.rows_ready(linear.input, rows,
                           builder_.store(linear.input, rows.begin * row, rows.size() * row, waits, reserved));
     }
-  }
+  });
   if (op.smooth) {
     linear.input_ready.push_back(
         builder_.compute(UnitKind::kVector,
@@ -146,29 +147,31 @@ void WindowScheduler::linear_rows(const Linear& linear, Range rows) {
         matrix_work(linear.mode, operand_config(config_, op.operand_class),
                     accumulator_config(config_, op.operand_class), rows.size(), cols.size(), linear.depth);
     const bool last_columns = cols.end == linear.columns;
-    work.first_of_op = rows.begin == 0 && cols.begin == 0;
-    work.last_of_op = rows.end == num_tokens_ && last_columns;
+    work.first_of_op = rows.begin == tokens_.begin && cols.begin == 0;
+    work.last_of_op = rows.end == tokens_.end && last_columns;
     const TokenId product = builder_.compute(
         UnitKind::kMatrix, work, {operands, weights},
         [engine = &engine_, index = linear.index, rows, cols] { engine->product(index, rows, cols); },
         last_columns ? held : 0);
     const std::uint64_t elements = rows.size() * cols.size();
     const TokenId done = builder_.compute(
-        UnitKind::kVector, VectorWork{.elements = elements}, {product},
+        UnitKind::kVector, VectorWork{.elements = elements, .passes = 1 + quantizer_passes(op.output)}, {product},
         [engine = &engine_, index = linear.index, rows, cols] { engine->epilogue(index, rows, cols); });
+    const auto stored_bytes = [&](std::uint64_t num_columns) {
+      return is_quantized(op.output) ? num_columns / linear.bytes.column_unit * group_bytes()
+                                     : num_columns * linear.bytes.output_element;
+    };
     builder_.rows_ready(op.output, rows,
-                        builder_.store(op.output, rows.begin * out_row + cols.begin * linear.bytes.output_element,
-                                       elements * linear.bytes.output_element, {done}, reserved));
+                        builder_.store(op.output, rows.begin * out_row + stored_bytes(cols.begin),
+                                       rows.size() * stored_bytes(cols.size()), {done}, reserved));
   }
 }
 
 void WindowScheduler::schedule_linear(std::size_t index) {
   Linear linear = make_linear(index);
   const bool needs_whole_input = linear.op->smooth;
-  if (needs_whole_input && linear.tile.rows < num_tokens_) prepare_linear(linear);
-  for (std::size_t begin = 0; begin < num_tokens_; begin += linear.tile.rows) {
-    linear_rows(linear, {begin, std::min<std::size_t>(begin + linear.tile.rows, num_tokens_)});
-  }
+  if (needs_whole_input && linear.tile.rows < tokens_.size()) prepare_linear(linear);
+  for_token_blocks(linear.tile.rows, [&](Range rows) { linear_rows(linear, rows); });
 }
 
 }  // namespace guardbit::sim

@@ -1,6 +1,6 @@
 #include "sim/schedule/scheduler.h"
 
-#include <bit>
+#include <algorithm>
 #include <cmath>
 
 #include "models/numerics/check.h"
@@ -18,15 +18,14 @@ bool is_power_of_two(double value) {
   return std::frexp(value, &exponent) == 0.5;
 }
 
-/// True if some attention op reads the tensor as keys or values.
+}  // namespace
+
 bool is_cached(const transformer::Model<float>& model, const std::string& tensor) {
   for (const Op& op : model.ops) {
     if ((op.kind == OpKind::kScores || op.kind == OpKind::kValues) && op.inputs[1] == tensor) return true;
   }
   return false;
 }
-
-}  // namespace
 
 const units::OperandConfig& operand_config(const units::AcceleratorConfig& config, OperandClass kind) {
   switch (kind) {
@@ -55,13 +54,26 @@ units::MatrixMode linear_mode(const units::AcceleratorConfig& config, const Op& 
 const std::string& storage_format(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
                                   const Op& op) {
   if (op.kind == OpKind::kEmbed || op.kind == OpKind::kResidual) return config.storage.residual;
-  return is_cached(model, op.output) ? config.storage.kv_cache : config.storage.activation;
+  const bool is_quantized = numerics::parse_int_format(config.storage.kv_cache).has_value();
+  return is_cached(model, op.output) && !is_quantized ? config.storage.kv_cache : config.storage.activation;
 }
 
 WindowScheduler::WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
-                                 std::size_t num_tokens, ValueEngine& engine)
-    : model_(model), config_(config), num_tokens_(num_tokens), engine_(engine) {
+                                 Range tokens, std::size_t window_tokens, ValueEngine& engine)
+    : model_(model),
+      config_(config),
+      tokens_(tokens),
+      window_tokens_(window_tokens),
+      engine_(engine),
+      kv_cache_(units::kv_cache_format(config.storage)) {
+  GUARDBIT_CHECK(tokens.size() > 0 && tokens.end <= window_tokens, "a pass has tokens of the window");
   place_tensors();
+}
+
+void WindowScheduler::for_token_blocks(std::uint64_t rows_per_block, const std::function<void(Range)>& body) const {
+  for (std::size_t begin = tokens_.begin; begin < tokens_.end; begin += rows_per_block) {
+    body({begin, std::min<std::size_t>(begin + rows_per_block, tokens_.end)});
+  }
 }
 
 void WindowScheduler::place_tensors() {
@@ -83,7 +95,7 @@ void WindowScheduler::place_tensors() {
     }
     widths_[op.output] = width;
     bits_[op.output] = numerics::parse_float_format(storage_format(model_, config_, op))->storage_bits();
-    builder_.place(op.output, num_tokens_ * row_bytes(op.output));
+    builder_.place(op.output, window_tokens_ * row_bytes(op.output));
     if (op.kind == OpKind::kLinear) {
       const units::MatrixMode mode = linear_mode(config_, op);
       const std::uint64_t column_bytes = packed_bytes(model_.weights.at(op.weight).cols(), weight_bits(mode));
@@ -98,7 +110,20 @@ void WindowScheduler::place_tensors() {
 
 std::uint64_t WindowScheduler::row_width(const std::string& tensor) const { return widths_.at(tensor); }
 int WindowScheduler::storage_bits(const std::string& tensor) const { return bits_.at(tensor); }
+bool WindowScheduler::is_quantized(const std::string& tensor) const {
+  return kv_cache_.has_value() && is_cached(model_, tensor);
+}
+/// One token of one head in an integer cache.
+std::uint64_t WindowScheduler::group_bytes() const {
+  return packed_bytes(1, kv_cache_->group_bits(model_.shape.head_size));
+}
+/// In DRAM.
 std::uint64_t WindowScheduler::row_bytes(const std::string& tensor) const {
+  if (!is_quantized(tensor)) return kept_row_bytes(tensor);
+  return row_width(tensor) / static_cast<std::uint64_t>(model_.shape.head_size) * group_bytes();
+}
+/// In the scratchpad, where it is made.
+std::uint64_t WindowScheduler::kept_row_bytes(const std::string& tensor) const {
   return packed_bytes(row_width(tensor), storage_bits(tensor));
 }
 
@@ -110,6 +135,7 @@ Work WindowScheduler::row_work(const Op& op, std::uint64_t rows) const {
                       .hidden_size = row_width(op.output),
                       .layer_norm = op.norm == transformer::NormKind::kLayerNorm,
                       .scale_multiply = !is_power_of_two(op.input_scale),
+                      .dynamic_scale = op.dynamic_input_scale,
                       .rsqrt_newton_steps = static_cast<std::uint32_t>(config_.norm.rsqrt.newton_steps)};
     case OpKind::kActivation: {
       const bool has_exponential = op.activation != transformer::ActivationKind::kRelu;
@@ -119,8 +145,8 @@ Work WindowScheduler::row_work(const Op& op, std::uint64_t rows) const {
       const bool has_exponential = op.activation != transformer::ActivationKind::kRelu;
       return VectorWork{.elements = elements, .passes = 2, .exp_passes = has_exponential ? 1U : 0U};
     }
+    case OpKind::kRope: return VectorWork{.elements = elements, .passes = 1 + quantizer_passes(op.output)};
     case OpKind::kEmbed:
-    case OpKind::kRope:
     case OpKind::kResidual: return VectorWork{.elements = elements, .passes = 1};
     case OpKind::kLinear:
     case OpKind::kScores:
@@ -137,11 +163,11 @@ void WindowScheduler::schedule_rows(std::size_t index) {
   std::uint64_t in_bytes = is_embed ? out_bytes * (op.bias.empty() ? 1 : 2) : 0;
   for (const std::string& input : op.inputs) in_bytes += row_bytes(input);
 
+  const std::uint64_t made_bytes = kept_row_bytes(op.output);
   const UnitKind unit = op.kind == OpKind::kNorm ? UnitKind::kNorm : UnitKind::kVector;
-  const std::uint64_t block = tile_rows(op.name, num_tokens_, in_bytes + out_bytes, config_);
-  for (std::size_t begin = 0; begin < num_tokens_; begin += block) {
-    const Range rows{begin, std::min<std::size_t>(begin + block, num_tokens_)};
-    const std::uint64_t reserved = rows.size() * (in_bytes + out_bytes);
+  const std::uint64_t block = tile_rows(op.name, tokens_.size(), in_bytes + made_bytes, config_);
+  for_token_blocks(block, [&](Range rows) {
+    const std::uint64_t reserved = rows.size() * (in_bytes + made_bytes);
     Tokens loaded;
     if (is_embed) loaded.push_back(builder_.load(op.weight, 0, rows.size() * in_bytes, {}, reserved));
     for (const std::string& input : op.inputs) {
@@ -152,7 +178,7 @@ void WindowScheduler::schedule_rows(std::size_t index) {
                                           [this_engine = &engine_, index, rows] { this_engine->rows(index, rows); });
     builder_.rows_ready(op.output, rows,
                         builder_.store(op.output, rows.begin * out_bytes, rows.size() * out_bytes, {done}, reserved));
-  }
+  });
 }
 
 std::vector<Command> WindowScheduler::run() {
@@ -177,9 +203,9 @@ std::vector<Command> WindowScheduler::run() {
   return builder_.take();
 }
 
-std::vector<Command> schedule_window(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
-                                     std::size_t num_tokens, ValueEngine& engine) {
-  return WindowScheduler(model, config, num_tokens, engine).run();
+std::vector<Command> schedule_tokens(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
+                                     Range tokens, std::size_t window_tokens, ValueEngine& engine) {
+  return WindowScheduler(model, config, tokens, window_tokens, engine).run();
 }
 
 std::vector<std::uint64_t> multiply_accumulates(const std::vector<Command>& commands, std::size_t num_ops) {

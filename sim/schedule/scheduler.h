@@ -11,10 +11,12 @@
 
 namespace guardbit::sim {
 
-/// Commands of one forward pass over `num_tokens` tokens. `engine` must outlive them.
+/// Commands of one forward pass over the tokens `tokens` of a window of `window_tokens`: prefill (many tokens) or a
+/// decode step (one). Keys and values of the tokens before it are in DRAM already, where an earlier pass stored them;
+/// queries see the keys up to their own. `engine` must outlive the commands.
 /// Throws UserError kConfiguration if a tile cannot fit the scratchpad.
-std::vector<Command> schedule_window(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
-                                     std::size_t num_tokens, ValueEngine& engine);
+std::vector<Command> schedule_tokens(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
+                                     Range tokens, std::size_t window_tokens, ValueEngine& engine);
 
 /// Multiply-accumulates that the matrix unit executes, by op. Causal attention skips keys after the last query of a
 /// block, so its count depends on the block size.

@@ -32,7 +32,8 @@ LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint6
   const auto array_rows = static_cast<std::uint64_t>(config.array.rows);
   const auto array_cols = static_cast<std::uint64_t>(config.array.cols);
   const std::uint64_t row_bytes = bytes.input_row + bytes.operand_row;
-  const std::uint64_t smallest = row_bytes + bytes.weight_col + bytes.output_element;
+  const std::uint64_t unit = bytes.column_unit;
+  const std::uint64_t smallest = row_bytes + unit * (bytes.weight_col + bytes.output_element);
   if (smallest > capacity) refuse(op, smallest, config);
 
   // More rows mean fewer passes over the weights, fewer columns mean array columns without work: both cost time.
@@ -51,8 +52,9 @@ LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint6
     const std::uint64_t rest = capacity - std::min(capacity, rows * row_bytes);
     const std::uint64_t col_bytes = bytes.weight_col + rows * bytes.output_element;
     std::uint64_t cols = std::min(rest / (2 * col_bytes), num_cols);  // double buffered
-    if (cols == 0 && rows == 1 && !best) cols = 1;                    // one at a time, if nothing else fits
-    cols = std::min(round_down(cols, array_cols), kMaxColumnFolds * array_cols);
+    if (cols < unit && rows == 1 && !best) cols = unit;               // one at a time, if nothing else fits
+    cols = unit == 1 ? std::min(round_down(cols, array_cols), kMaxColumnFolds * array_cols)
+                     : std::min(cols, std::max(kMaxColumnFolds * array_cols, unit)) / unit * unit;
     const LinearTile tile{rows, cols};
     if (cols > 0 && (!best || cost(tile) < cost(*best))) best = tile;
     if (rows == 1) return *best;

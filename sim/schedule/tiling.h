@@ -14,7 +14,8 @@ struct LinearBytes {
   std::uint64_t operand_row = 0;  ///< K elements in the operand format
   std::uint64_t weight_col = 0;   ///< K weights of one output channel
   std::uint64_t output_element = 0;
-  std::uint64_t depth = 0;  ///< K, in elements
+  std::uint64_t depth = 0;        ///< K, in elements
+  std::uint64_t column_unit = 1;  ///< output channels that a block must not separate: a head, if heads are quantized
 };
 
 /// A linear layer's block sizes: `rows` tokens are kept with their operands while `cols` output channels at a time
@@ -29,7 +30,7 @@ struct LinearTile {
 };
 
 /// Of the tiles that leave room for two weight blocks, the one that needs the least time of array and DRAM for passing
-/// the weights; the largest of those. Throws UserError kConfiguration if one row and one column do not fit.
+/// the weights; the largest of those. Throws UserError kConfiguration if one row and one unit of columns do not fit.
 LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint64_t num_cols, const LinearBytes& bytes,
                        const units::AcceleratorConfig& config);
 

@@ -1,10 +1,13 @@
 #pragma once
-/// The working state of schedule_window(); one method per kind of op.
+/// The working state of schedule_tokens(); one method per kind of op.
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "models/units/arithmetic.h"
+#include "models/units/kv_cache_unit.h"
 #include "sim/schedule/command_builder.h"
 #include "sim/schedule/scheduler.h"
 #include "sim/schedule/tiling.h"
@@ -26,8 +29,8 @@ inline int weight_bits(const units::MatrixMode& mode) {
 
 class WindowScheduler {
  public:
-  WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
-                  std::size_t num_tokens, ValueEngine& engine);
+  WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config, Range tokens,
+                  std::size_t window_tokens, ValueEngine& engine);
   std::vector<Command> run();
 
  private:
@@ -55,10 +58,12 @@ class WindowScheduler {
     std::size_t values = 0;
     units::MatrixMode mode;
     std::uint64_t head_bytes = 0;  ///< one row of q (or output) of one head
-    std::uint64_t key_bytes = 0;   ///< one row of k or v of one head
+    std::uint64_t key_bytes = 0;   ///< one row of k or v of one head, as it lies in the cache
+    std::uint64_t held_bytes = 0;  ///< scratchpad of k and v of one head: the cache's, and dequantized
     std::uint64_t row_bytes = 0;   ///< scratchpad of one query row: q, scores, output
     std::uint64_t rows_per_block = 0;
     std::uint32_t operand_passes = 0;
+    std::uint32_t cache_passes = 0;  ///< of k and v before they are operands: 1 if they are dequantized
   };
   /// A block whose scores are issued and whose values are not.
   struct PendingValues {
@@ -72,6 +77,14 @@ class WindowScheduler {
   std::uint64_t row_width(const std::string& tensor) const;
   int storage_bits(const std::string& tensor) const;
   std::uint64_t row_bytes(const std::string& tensor) const;
+  std::uint64_t kept_row_bytes(const std::string& tensor) const;
+  bool is_quantized(const std::string& tensor) const;
+  std::uint64_t group_bytes() const;
+  /// Passes of the vector unit over what it writes: maximum (and minimum), codes.
+  std::uint32_t quantizer_passes(const std::string& tensor) const { return is_quantized(tensor) ? 2 : 0; }
+
+  /// Calls body(Range) for consecutive blocks of the pass's tokens.
+  void for_token_blocks(std::uint64_t rows_per_block, const std::function<void(Range)>& body) const;
 
   void schedule_rows(std::size_t index);
   Work row_work(const transformer::Op& op, std::uint64_t rows) const;
@@ -86,17 +99,20 @@ class WindowScheduler {
                          std::uint64_t k) const;
 
   void schedule_attention(std::size_t scores_index);
+  VectorWork softmax_work(Range rows) const;
   void attention_kv_head(const Attention& attention, std::size_t kv_head, std::size_t num_kv_heads);
   PendingValues attention_scores(const Attention& attention, std::size_t head, Range rows, TokenId operands);
   void attention_values(const Attention& attention, const PendingValues& pending, std::uint64_t free_bytes);
 
   const transformer::Model<float>& model_;
   const units::AcceleratorConfig& config_;
-  const std::size_t num_tokens_;
+  const Range tokens_;               ///< of this pass
+  const std::size_t window_tokens_;  ///< rows of every tensor in DRAM
   ValueEngine& engine_;
   CommandBuilder builder_;
   std::map<std::string, std::uint64_t> widths_;  ///< elements per row of every tensor
-  std::map<std::string, int> bits_;              ///< storage bits of every tensor
+  std::map<std::string, int> bits_;  ///< storage bits of every tensor; of a quantized one: before and after the cache
+  std::optional<units::KvCacheFormat> kv_cache_;  ///< if the cache is quantized
 };
 
 /// Operand and accumulator sections of an operand class.
@@ -107,7 +123,11 @@ const units::AccumulatorConfig& accumulator_config(const units::AcceleratorConfi
 /// Arithmetic of a linear op: the smoothing group applies where the op smooths its input.
 units::MatrixMode linear_mode(const units::AcceleratorConfig& config, const transformer::Op& op);
 
-/// Storage format name of the tensor that an op writes: residual stream, keys and values, or activation.
+/// True if some attention op reads the tensor as keys or values.
+bool is_cached(const transformer::Model<float>& model, const std::string& tensor);
+
+/// Storage format name of the tensor that an op writes: residual stream, keys and values, or activation. Keys and
+/// values of an integer cache are quantized from the activation format and dequantized into it.
 const std::string& storage_format(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
                                   const transformer::Op& op);
 

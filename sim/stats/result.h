@@ -58,6 +58,17 @@ struct OpResult {
   std::string output_sha256;  ///< over the op's output carriers of all windows (binary32, little endian, row major)
 };
 
+/// What the passes of one phase (prefill, decode) cost, over all windows; passes run one after the other.
+struct PhaseResult {
+  std::string name;
+  std::uint64_t passes = 0;
+  std::uint64_t tokens = 0;
+  std::uint64_t cycles = 0;
+  std::uint64_t macs = 0;
+  std::uint64_t dram_bytes = 0;
+  std::array<std::uint64_t, kNumUnits> busy{};
+};
+
 struct VariantResult {
   std::string name;
   double perplexity = 0;      ///< NaN if logits are not finite
@@ -67,6 +78,7 @@ struct VariantResult {
   std::uint64_t macs = 0;
   double utilization = 0;  ///< MACs / (matrix PEs * dot_width * total cycles)
   CycleReport cycles;
+  std::vector<PhaseResult> phases;  ///< prefill and decode, if tokens were decoded; else empty
   std::vector<OpResult> ops;
   std::string digest;  ///< SHA-256 over all ops' output_sha256, events by stage, cycles by unit, and total cycles
 };

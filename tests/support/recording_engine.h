@@ -16,12 +16,12 @@ class RecordingEngine final : public sim::ValueEngine {
  public:
   using Range = sim::Range;
 
-  explicit RecordingEngine(std::size_t num_tokens) : num_tokens_(num_tokens) {}
+  explicit RecordingEngine(Range tokens) : tokens_(tokens) {}
 
   void rows(std::size_t op, Range rows) override { mark("rows", op, 0, rows, {0, 1}); }
   void rotate(std::size_t op, Range rows) override { mark("rotate", op, 0, rows, {0, 1}); }
   void smooth_statistics(std::size_t op) override {
-    if (rotates.count(op) != 0) expect_done("rotate", op, 0, {0, num_tokens_}, {0, 1});
+    if (rotates.count(op) != 0) expect_done("rotate", op, 0, tokens_, {0, 1});
     mark("statistics", op, 0, {0, 1}, {0, 1});
   }
   void quantize(std::size_t op, Range rows) override {
@@ -91,7 +91,7 @@ class RecordingEngine final : public sim::ValueEngine {
         << step << " of op " << op << " head " << head << " is missing for rows " << rows.begin << ".." << rows.end;
   }
 
-  std::size_t num_tokens_;
+  Range tokens_;  ///< of the pass
   std::map<Key, bool> marks_;
 };
 

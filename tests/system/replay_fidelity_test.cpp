@@ -31,7 +31,7 @@ const std::string kWide =
 TEST(ReplayFidelityTest, WideFormatsReproduceTheReferenceInEveryVariant) {
   const TemporaryDirectory directory;
   const Json result = replay(capture_short_trace(directory, 2, 24), "edge",
-                             kWide + "--variants none,slanc,slanc_residual,rotate,rs,rrs,slanc+rrs");
+                             kWide + "--variants none,slanc,slanc_residual,dynamic_norm,rotate,rs,rrs,slanc+rrs");
   for (const Json& variant : result["variants"]) {
     EXPECT_NEAR(variant["perplexity"].get<double>(), result["reference"]["perplexity"].get<double>(), 2e-4)
         << variant["name"];
@@ -95,6 +95,26 @@ TEST(ReplayFidelityTest, AFixedPointRegisterMakesTheOrderOfSummationIrrelevant) 
   };
   EXPECT_EQ(digests(fixed + interleaved), digests(fixed));
   EXPECT_NE(digests(sequential + interleaved), digests(sequential)) << "rounded sums depend on their order";
+}
+
+TEST(ReplayFidelityTest, DynamicScalingRemovesThemTooAndCostsAPass) {
+  const TemporaryDirectory directory;
+  const Json result = replay(capture_short_trace(directory, 1, 24), "edge",
+                             "--residual-gain 16 --variants slanc_residual,dynamic_norm");
+  std::uint64_t more = 0;
+  std::uint64_t num_norms = 0;
+  for (std::size_t op = 0; op < result["variants"][1]["ops"].size(); ++op) {
+    const Json& fixed = result["variants"][0]["ops"][op];
+    const Json& dynamic = result["variants"][1]["ops"][op];
+    if (dynamic["kind"] != "norm") continue;
+    ++num_norms;
+    EXPECT_EQ(dynamic["events"]["overflow"].get<int>(), 0) << dynamic["name"];
+    more += dynamic["cycles"].get<std::uint64_t>() - fixed["cycles"].get<std::uint64_t>();
+  }
+  // 256 elements on 16 lanes: 16 beats + log2 16 + 2 = 22 cycles a row. Here the two row buffers are what a row waits
+  // for (hold 124 > 2 * 48 cycles of statistics), so 24 rows pay it 11 times a pair, once between the last two, and
+  // once.
+  EXPECT_EQ(more, num_norms * 13 * 22);
 }
 
 TEST(ReplayFidelityTest, UnitCyclesSumToTheTotal) {

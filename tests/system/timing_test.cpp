@@ -387,6 +387,91 @@ TEST(NormTimingTest, MatchesSteppedRowBuffers) {
   }
 }
 
+/// Welford's statistics of one row, operation by operation: when mean and M2 of all elements are there, counted from
+/// the first element at the lanes. A beat needs the mean of the state that it updates; every operator takes a new
+/// operation a cycle.
+struct WelfordReady {
+  std::uint64_t mean = 0;
+  std::uint64_t m2 = 0;
+};
+WelfordReady step_welford(std::uint64_t beats, std::uint64_t lanes, std::uint64_t interleave, std::uint64_t latency) {
+  const std::uint64_t interval = (2 * latency + interleave - 1) / interleave;
+  std::vector<WelfordReady> states(interleave);  // of any lane; all lanes are alike
+  for (std::uint64_t beat = 0; beat < beats; ++beat) {
+    WelfordReady& state = states[beat % interleave];
+    const std::uint64_t start = beat * interval;
+    EXPECT_GE(start, state.mean) << "an element comes before the mean it is compared with";
+    state.mean = start + latency + latency;  // delta, mean
+    const std::uint64_t delta2 = state.mean + latency;
+    EXPECT_GE(delta2, state.m2);
+    state.m2 = delta2 + latency;
+  }
+  const auto merge = [latency](const WelfordReady& a, const WelfordReady& b) {
+    const std::uint64_t delta = std::max(a.mean, b.mean) + latency;
+    const std::uint64_t sum = std::max(a.m2, b.m2) + latency;
+    return WelfordReady{delta + latency, std::max(delta + latency, sum) + latency};
+  };
+  // The states' last elements come an interval apart; the merges wait for the last of them.
+  const WelfordReady last = {(beats - 1) * interval + 2 * latency, (beats - 1) * interval + 4 * latency};
+  WelfordReady all = last;
+  for (std::uint64_t k = 1; k < interleave; ++k) all = merge(all, last);
+  for (std::uint64_t width = lanes; width > 1; width /= 2) all = merge(all, all);
+  return all;
+}
+
+TEST(NormTimingTest, WelfordMatchesSteppedOperations) {
+  units::NormConfig norm;
+  norm.arithmetic = "bf16";  // 3
+  norm.rsqrt.format = "fp16";
+  norm.statistics = "welford";
+  for (const auto& [format, latency] : {std::pair{"fp16", 3U}, {"fp32", 4U}, {"fp8_e5m2", 2U}}) {
+    for (const std::uint64_t interleave : {1, 2, 5, 8}) {
+      for (const std::uint64_t lanes : {2, 16}) {
+        norm.accumulator.format = format;
+        norm.accumulator.interleave = static_cast<std::int64_t>(interleave);
+        norm.lanes = static_cast<std::int64_t>(lanes);
+        const std::uint64_t interval = (2 * latency + interleave - 1) / interleave;
+        for (const std::uint64_t beats : {1, 7, 40}) {
+          for (const std::uint64_t rows : {1, 2, 5}) {
+            const NormWork work{.rows = rows, .hidden_size = beats * lanes, .layer_norm = true};
+            const WelfordReady ready = step_welford(beats, lanes, interleave, latency);
+            // Read 1 before; M2 / d 3, + epsilon 3, table 1 behind; the lanes are busy for `interval` after a beat.
+            const std::uint64_t until_apply = 1 + interval + ready.m2 + 3 + 3 + 1;
+            EXPECT_EQ(norm_cycles(work, norm),
+                      step_norm(rows, beats * interval, until_apply - beats * interval, beats, 1 + 4 * 3))
+                << format << " interleave " << interleave << " lanes " << lanes << " beats " << beats;
+          }
+        }
+        // RMSNorm has no mean: one pass.
+        const NormWork rms{.rows = 3, .hidden_size = 7 * lanes, .layer_norm = false};
+        units::NormConfig one_pass = norm;
+        one_pass.statistics = "one_pass";
+        EXPECT_EQ(norm_cycles(rms, norm), norm_cycles(rms, one_pass));
+      }
+    }
+  }
+}
+
+TEST(NormTimingTest, DynamicScalingAddsAPassAToken) {
+  units::NormConfig norm;
+  norm.lanes = 8;
+  norm.accumulator.interleave = 4;
+  NormWork work{.rows = 1, .hidden_size = 800, .layer_norm = false, .rsqrt_newton_steps = 2};
+  const std::uint64_t unscaled = norm_cycles(work, norm);
+  work.dynamic_scale = true;
+  // Read 1, 100 beats into a tree of 3 comparators, the running maximum 1.
+  norm.scale = "pow2";
+  EXPECT_EQ(norm_cycles(work, norm), unscaled + 1 + 100 + 3 + 1);
+  norm.scale = "exact";  // then 1/M in 14 cycles and a multiplication (fp32: 4) in front of the statistics
+  EXPECT_EQ(norm_cycles(work, norm), unscaled + 1 + 100 + 3 + 1 + 14 + 4);
+  // Many rows: a row every 2 * 100 + 5 cycles, as the maxima are found where the statistics are computed.
+  norm.scale = "pow2";
+  work.rows = 2001;
+  const std::uint64_t many = norm_cycles(work, norm);
+  work.rows = 1;
+  EXPECT_EQ(many - norm_cycles(work, norm), 2000u * 205);
+}
+
 TEST(NormTimingTest, TooFewAccumulatorsSlowTheStatistics) {
   units::NormConfig norm;
   norm.lanes = 8;
@@ -405,6 +490,7 @@ TEST(VectorTimingTest, PassesAndExponentials) {
   EXPECT_EQ(vector_cycles({.elements = 17, .passes = 2, .exp_passes = 1}, vector), 6u + 12);
   EXPECT_EQ(vector_cycles({.elements = 17, .passes = 2, .lanes = 1}, vector), 34u);
   EXPECT_EQ(vector_cycles({.elements = 0, .passes = 2}, vector), 0u);
+  EXPECT_EQ(vector_cycles({.elements = 17, .passes = 1, .exponentials = 9}, vector), 3u + 2 * (4 + 1));
 }
 
 TEST(VectorTimingTest, SortIsAsLongAsABitonicNetwork) {

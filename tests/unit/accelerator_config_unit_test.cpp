@@ -98,6 +98,10 @@ const std::vector<Violation>& violations() {
        "no random generator"},
       {"promotion without buffer", [](auto& c) { c.accumulator.buffer.promote_every = 32; },
        "accumulator.buffer.promote_every", "got 32 without a buffer"},
+      {"wide cache codes", [](auto& c) { c.storage.kv_cache = "int12"; }, "storage.kv_cache",
+       "got \"int12\"; expected int2 to int8"},
+      {"zero points without codes", [](auto& c) { c.storage.kv_cache_zero_point = true; },
+       "storage.kv_cache_zero_point", "got true with storage.kv_cache = \"fp16\"; expected false"},
   };
   return list;
 }

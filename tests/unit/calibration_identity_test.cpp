@@ -27,18 +27,9 @@ constexpr double kDoubleTolerance = 1e-9;
 /// Weights rounded to binary32 after a rotation, and a binary32 forward.
 constexpr double kFloatTolerance = 1e-4;
 
-const std::vector<std::string> kVariants = {"none",
-                                            "rotate",
-                                            "rs",
-                                            "rrs",
-                                            "slanc",
-                                            "slanc_residual",
-                                            "slanc+rotate",
-                                            "slanc+rs",
-                                            "slanc+rrs",
-                                            "rs+rotate",
-                                            "rrs+slanc_residual",
-                                            "rs+rotate+slanc"};
+const std::vector<std::string> kVariants = {
+    "none",         "rotate",   "rs",        "rrs",       "dynamic_norm",       "slanc",          "slanc_residual",
+    "slanc+rotate", "slanc+rs", "slanc+rrs", "rs+rotate", "rrs+slanc_residual", "rs+rotate+slanc"};
 
 struct Subject {
   tests::RandomModel random;

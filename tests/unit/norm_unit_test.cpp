@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -47,29 +48,110 @@ struct ReferenceNorm {
     return sums[0];
   }
 
+  /// Mean and M2 of a set of elements that meet one state, in order; then as many states as there are.
+  struct State {
+    std::size_t count = 0;
+    float mean = 0;
+    float m2 = 0;
+  };
+  /// acc + a * b with event swamped.
+  float accumulate_product(float sum, float a, float b, EventCounts& events) const {
+    const float result = acc.multiply_add(a, b, sum, events);
+    const bool eligible = std::isfinite(sum) && std::isfinite(a) && std::isfinite(b) && sum != 0 && a != 0 && b != 0;
+    if (eligible && std::bit_cast<std::uint32_t>(result) == std::bit_cast<std::uint32_t>(sum)) {
+      ++events[Event::kSwamped];
+    }
+    return result;
+  }
+  State merged(const State& a, const State& b, EventLedger& ledger) const {
+    if (b.count == 0) return a;
+    const ReferenceSteps table{conversion_spec(config.accumulator.format)};
+    const auto both = static_cast<double>(a.count + b.count);
+    const float delta = acc.add(b.mean, -a.mean, ledger[Stage::kSum]);
+    const float weight = table.constant(static_cast<double>(b.count) / both);
+    const float weighting = table.constant(static_cast<double>(a.count * b.count) / both);
+    const float mean = accumulate_product(a.mean, delta, weight, ledger[Stage::kSum]);
+    const float m2 = acc.accumulate(a.m2, b.m2, ledger[Stage::kSumOfSquares]);
+    return {a.count + b.count, mean,
+            accumulate_product(m2, acc.multiply(delta, delta, ledger[Stage::kSquare]), weighting,
+                               ledger[Stage::kSumOfSquares])};
+  }
+  State lane_state(const std::vector<float>& u, std::size_t lane, std::size_t k, EventLedger& ledger) const {
+    const ReferenceSteps table{conversion_spec(config.accumulator.format)};
+    const auto lanes = static_cast<std::size_t>(config.lanes);
+    const auto interleave = static_cast<std::size_t>(config.accumulator.interleave);
+    State state;
+    for (std::size_t j = lane + k * lanes; j < u.size(); j += lanes * interleave) {
+      ++state.count;
+      const float delta = acc.add(u[j], -state.mean, ledger[Stage::kSum]);
+      state.mean = accumulate_product(state.mean, delta, table.constant(1.0 / static_cast<double>(state.count)),
+                                      ledger[Stage::kSum]);
+      const float delta2 = acc.add(u[j], -state.mean, ledger[Stage::kSquare]);
+      state.m2 = accumulate_product(state.m2, delta, delta2, ledger[Stage::kSumOfSquares]);
+    }
+    return state;
+  }
+  State welford(const std::vector<float>& u, std::size_t first_lane, std::size_t num_lanes, EventLedger& ledger) const {
+    if (num_lanes > 1) {
+      const State left = welford(u, first_lane, num_lanes / 2, ledger);
+      return merged(left, welford(u, first_lane + num_lanes / 2, num_lanes / 2, ledger), ledger);
+    }
+    State state = lane_state(u, first_lane, 0, ledger);
+    for (std::size_t k = 1; k < static_cast<std::size_t>(config.accumulator.interleave); ++k) {
+      state = merged(state, lane_state(u, first_lane, k, ledger), ledger);
+    }
+    return state;
+  }
+
+  /// 1/s of a row scaled by its largest magnitude.
+  float dynamic_reciprocal(const std::vector<float>& x, EventCounts& events) const {
+    float largest = 0;
+    for (const float value : x) largest = std::fabs(value) > largest ? std::fabs(value) : largest;
+    if (largest == 0) largest = 1;
+    largest = std::min(std::max(largest, 0x1p-126F), std::numeric_limits<float>::max());
+    if (config.scale == "exact") return ReferenceSteps{}.divide(1, largest, events);
+    float scale = 0x1p-126F;
+    while (scale < largest && scale < 0x1p127F) scale *= 2;
+    return 1 / scale;
+  }
+
   std::vector<float> run(const std::vector<float>& x, const NormParameters& p, EventLedger& ledger) const {
     const std::size_t d = x.size();
-    const float r = static_cast<float>(1 / p.input_scale);
+    const float r =
+        p.dynamic_scale ? dynamic_reciprocal(x, ledger[Stage::kScaledInput]) : static_cast<float>(1 / p.input_scale);
     const float inverse_d = arithmetic.constant(1.0 / static_cast<double>(d));
     const double epsilon = config.epsilon == "rescaled" ? p.epsilon / (p.input_scale * p.input_scale) : p.epsilon;
     std::vector<float> u(d);
     for (std::size_t j = 0; j < d; ++j) u[j] = input.multiply(x[j], r, ledger[Stage::kScaledInput]);
     float mean = 0;
     EventCounts& statistics = ledger[Stage::kStatistics];
-    if (p.layer_norm) mean = arithmetic.multiply(total(u, ledger[Stage::kSum]), inverse_d, statistics);
-    std::vector<float> squares(d);
-    for (std::size_t j = 0; j < d; ++j) {
+    float sum_of_squares = 0;
+    const bool welford_statistics = p.layer_norm && config.statistics == "welford";
+    if (welford_statistics) {
+      const State state = welford(u, 0, static_cast<std::size_t>(config.lanes), ledger);
+      mean = arithmetic.convert(state.mean, statistics);
+      sum_of_squares = state.m2;
+    } else if (p.layer_norm) {
+      mean = arithmetic.multiply(total(u, ledger[Stage::kSum]), inverse_d, statistics);
+    }
+    std::vector<float> squares(welford_statistics ? 0 : d);
+    for (std::size_t j = 0; j < squares.size(); ++j) {
       EventCounts& square = ledger[Stage::kSquare];
       const bool centred = p.layer_norm && config.statistics == "two_pass";
       const float value = centred ? input.add(u[j], -mean, square) : u[j];
       squares[j] = acc.multiply(value, value, square);
     }
-    float variance = arithmetic.multiply(total(squares, ledger[Stage::kSumOfSquares]), inverse_d, statistics);
+    if (!welford_statistics) sum_of_squares = total(squares, ledger[Stage::kSumOfSquares]);
+    float variance = arithmetic.multiply(sum_of_squares, inverse_d, statistics);
     if (p.layer_norm && config.statistics == "one_pass") {
       variance = arithmetic.add(variance, -arithmetic.multiply(mean, mean, statistics), statistics);
       if (variance < 0) variance = 0;
     }
-    const float v = arithmetic.add(variance, arithmetic.constant(epsilon), statistics);
+    float e = arithmetic.constant(epsilon);
+    if (p.dynamic_scale && config.epsilon == "rescaled") {
+      e = arithmetic.multiply(arithmetic.multiply(e, r, statistics), r, statistics);
+    }
+    const float v = arithmetic.add(variance, e, statistics);
     const float inv_std = RsqrtUnit(config.rsqrt)(v, ledger[Stage::kRsqrt]);  // pinned by rsqrt_unit_test.cpp
     std::vector<float> y(d);
     for (std::size_t j = 0; j < d; ++j) {
@@ -124,7 +206,8 @@ TEST(NormUnitTest, EqualsTheStepsInReferenceOperations) {
     NormConfig config;
     config.lanes = pick_int(2, 4, 8, 16, 64);
     config.input = pick("fp16", "bf16", "fp32", "fp8_e4m3");
-    config.statistics = pick("one_pass", "two_pass");
+    config.statistics = pick("one_pass", "two_pass", "welford");
+    config.scale = pick("exact", "pow2");
     config.arithmetic = pick("fp32", "fp16", "bf16", "fp8_e5m2");
     config.epsilon = pick("raw", "rescaled");
     config.accumulator.format = pick("fp32", "fp16", "bf16", "fp8_e5m2", "e6m9");
@@ -140,6 +223,8 @@ TEST(NormUnitTest, EqualsTheStepsInReferenceOperations) {
     const Matrix<float> beta = tests::random_carriers(1, d, numerics::kFp32, 1, generator());
     NormParameters parameters{.layer_norm = generator() % 2 == 0};
     parameters.input_scale = std::vector<double>{1, 0.25, 16, 3.7, 1000}[generator() % 5];
+    parameters.dynamic_scale = generator() % 3 == 0;
+    if (parameters.dynamic_scale) parameters.input_scale = 1;
     if (generator() % 4 != 0) parameters.gamma = gamma.data();
     if (generator() % 2 != 0) parameters.beta = beta.data();
     expect_reference(config, pick("fp16", "bf16", "fp8_e4m3"), x.data(), parameters, "round " + std::to_string(round));
@@ -155,15 +240,20 @@ TEST(NormUnitTest, SpecialRowsEqualTheReference) {
                                                 {65504, 65504, 65504},
                                                 {0x1p-24F, 0, 0, 0x1p-24F},
                                                 {7, 7, 7, 7, 7, 7, 7}};
-  for (const char* statistics : {"one_pass", "two_pass"}) {
-    for (const bool layer_norm : {true, false}) {
+  for (const char* statistics : {"one_pass", "two_pass", "welford"}) {
+    for (const auto& [layer_norm, dynamic] :
+         {std::pair{true, false}, std::pair{false, false}, std::pair{true, true}, std::pair{false, true}}) {
       for (const char* format : {"fp32", "fp16"}) {
         NormConfig config;
         config.lanes = 4;
         config.statistics = statistics;
         config.accumulator.format = config.arithmetic = config.rsqrt.format = format;
         for (std::size_t i = 0; i < rows.size(); ++i) {
-          expect_reference(config, "fp16", rows[i], {.layer_norm = layer_norm}, "row " + std::to_string(i));
+          for (const char* scale : {"exact", "pow2"}) {
+            config.scale = scale;
+            expect_reference(config, "fp16", rows[i], {.layer_norm = layer_norm, .dynamic_scale = dynamic},
+                             "row " + std::to_string(i));
+          }
         }
       }
     }
@@ -259,12 +349,21 @@ TEST(NormUnitTest, WideFormatsApproachTheMathematicalNorm) {
   constexpr std::size_t kSize = 300;
   const Matrix<float> x = tests::random_carriers(4, kSize, numerics::kFp16, 3, 9);
   for (const bool layer_norm : {true, false}) {
-    for (const char* statistics : {"one_pass", "two_pass"}) {
+    // Welford (u = 2^-24, 19 updates a lane, 4 merges): the k-th update changes the mean by delta / k with 2 u of that,
+    // and rounds it: at most sum 2 u 12 / k + 19 u < 100 u, 33 u of the deviation. M2 grows by non-negative terms with
+    // 2 u each, 19 + 2 * 4 additions, and feels the lanes' mean errors twice, as 2 * 100 u of the deviation's square 9:
+    // below 60 u, halved by the root. With the last 8 roundings and |y| <= 4: 33 + 4 * 38 < 200 u = the bound.
+    for (const auto& [statistics, dynamic] : {std::pair{"one_pass", false},
+                                              {"two_pass", false},
+                                              {"welford", false},
+                                              {"welford", true},
+                                              {"two_pass", true}}) {
       NormConfig config = fp32_config();
       config.statistics = statistics;
       Matrix<float> y(4, kSize);
       EventLedger ledger;
-      NormUnit(config, conversion_spec("fp32")).run(x.view(), {.layer_norm = layer_norm}, y.view(), ledger);
+      NormUnit(config, conversion_spec("fp32"))
+          .run(x.view(), {.layer_norm = layer_norm, .dynamic_scale = dynamic}, y.view(), ledger);
       for (std::size_t row = 0; row < 4; ++row) {
         double mean = 0;
         for (std::size_t j = 0; j < kSize; ++j) mean += x(row, j) / kSize;
@@ -279,6 +378,96 @@ TEST(NormUnitTest, WideFormatsApproachTheMathematicalNorm) {
           EXPECT_NEAR(y(row, j), (x(row, j) - mean) / std::sqrt(variance + 1e-5), bound) << row << ", " << j;
         }
       }
+    }
+  }
+}
+
+TEST(NormUnitTest, WelfordSurvivesALargeMeanThatOnePassDoesNot) {
+  // Deviations of 1 around 4096 in fp32: mean^2 = 2^24 leaves one pass an absolute error near 2^24 * 2^-24 * lanes;
+  // Welford subtracts before it squares.
+  constexpr std::size_t kSize = 256;
+  Matrix<float> x(1, kSize);
+  for (std::size_t j = 0; j < kSize; ++j) x(0, j) = 4096.0F + (j % 2 == 0 ? 1.0F : -1.0F) + (j % 3 == 0 ? 0.5F : 0.0F);
+  double mean = 0;
+  for (const float value : x.data()) mean += value / static_cast<double>(kSize);
+  double variance = 0;
+  for (const float value : x.data()) variance += (value - mean) * (value - mean) / static_cast<double>(kSize);
+  const auto error = [&](const char* statistics) {
+    NormConfig config = fp32_config();
+    config.statistics = statistics;
+    config.accumulator.interleave = 3;
+    Matrix<float> y(1, kSize);
+    EventLedger ledger;
+    std::vector<NormTrace> traces;
+    NormUnit(config, conversion_spec("fp32")).run(x.view(), {}, y.view(), ledger, &traces);
+    return std::fabs(traces[0].variance - variance);
+  };
+  // Every mean a state holds is within 2^-24 * 4096 * (updates 6 + merges 6) of its elements' mean; M2's error per
+  // element is at most twice that times a deviation below 1.6.
+  EXPECT_LT(error("welford"), 2 * 1.6 * 12 * 4096 * 0x1p-24);
+  EXPECT_GT(error("one_pass"), 0.05);
+}
+
+TEST(NormUnitTest, RmsNormHasNoMeanAndTakesOnePassWhateverTheStatistics) {
+  const Matrix<float> x = tests::random_carriers(3, 130, numerics::kFp16, 9, 11);
+  Matrix<float> one_pass(3, 130);
+  EventLedger one_pass_ledger;
+  NormConfig config;
+  config.accumulator.format = "fp16";
+  config.accumulator.interleave = 3;
+  NormUnit(config, conversion_spec("fp16")).run(x.view(), {.layer_norm = false}, one_pass.view(), one_pass_ledger);
+  config.statistics = "welford";
+  Matrix<float> welford(3, 130);
+  EventLedger welford_ledger;
+  NormUnit(config, conversion_spec("fp16")).run(x.view(), {.layer_norm = false}, welford.view(), welford_ledger);
+  EXPECT_EQ(tests::first_difference(welford.data(), one_pass.data()), "");
+  EXPECT_EQ(tests::ledger_difference(welford_ledger, one_pass_ledger), "");
+}
+
+TEST(NormUnitTest, ADynamicPowerOfTwoScaleChangesNothingInWideFormatsAndSavesNarrowOnes) {
+  const Matrix<float> x = tests::random_carriers(8, 256, numerics::kFp16, 1e4, 5);
+  for (const bool layer_norm : {true, false}) {
+    Matrix<float> unscaled(8, 256);
+    Matrix<float> scaled(8, 256);
+    EventLedger ledger;
+    const NormUnit wide(fp32_config(), conversion_spec("fp16"));
+    wide.run(x.view(), {.layer_norm = layer_norm}, unscaled.view(), ledger);
+    std::vector<NormTrace> traces;
+    wide.run(x.view(), {.layer_norm = layer_norm, .dynamic_scale = true}, scaled.view(), ledger, &traces);
+    EXPECT_EQ(tests::first_difference(scaled.data(), unscaled.data()), "");
+    for (std::size_t row = 0; row < 8; ++row) {
+      const float largest = std::fabs(*std::max_element(x.row(row), x.row(row) + 256,
+                                                        [](float a, float b) { return std::fabs(a) < std::fabs(b); }));
+      EXPECT_LE(largest * traces[row].reciprocal_scale, 1.0F);
+      EXPECT_GT(largest * traces[row].reciprocal_scale, 0.5F);
+    }
+    NormConfig narrow = fp32_config();
+    narrow.accumulator.format = "fp16";
+    EventLedger overflowing;
+    NormUnit(narrow, conversion_spec("fp16")).run(x.view(), {.layer_norm = layer_norm}, scaled.view(), overflowing);
+    EXPECT_GT(overflowing.total()[Event::kOverflow], 0u);
+    EventLedger saved;
+    NormUnit(narrow, conversion_spec("fp16"))
+        .run(x.view(), {.layer_norm = layer_norm, .dynamic_scale = true}, scaled.view(), saved);
+    EXPECT_EQ(saved.total()[Event::kOverflow], 0u);
+  }
+}
+
+TEST(NormUnitTest, DynamicScalesAreTheNextPowerOfTwoOrTheMaximumItself) {
+  NormConfig config = fp32_config();
+  for (const auto& [largest, pow2, exact] : {std::tuple{4.0F, 0.25F, 0.25F},
+                                             {4.5F, 0.125F, 1 / 4.5F},
+                                             {0.0F, 1.0F, 1.0F},
+                                             {0x1p-140F, 0x1p126F, 0x1p126F},
+                                             {kInfinity, 0x1p-127F, 0x1p-128F}}) {
+    const Matrix<float> x(1, 3, std::vector<float>{largest / 2, -largest, kNan});
+    Matrix<float> y(1, 3);
+    std::vector<NormTrace> traces;
+    for (const auto& [scale, reciprocal] : {std::pair{"pow2", pow2}, {"exact", exact}}) {
+      config.scale = scale;
+      EventLedger ledger;
+      NormUnit(config, conversion_spec("fp16")).run(x.view(), {.dynamic_scale = true}, y.view(), ledger, &traces);
+      EXPECT_EQ(traces[0].reciprocal_scale, reciprocal) << scale << " of " << largest;
     }
   }
 }

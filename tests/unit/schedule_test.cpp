@@ -1,6 +1,7 @@
 // The schedule covers every op once, in an order that respects what each step needs, within the scratchpad.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 
 #include "models/calibration/method.h"
@@ -34,17 +35,17 @@ units::AcceleratorConfig small_config() {
 }
 
 Scheduled schedule(transformer::Model<float> model, const std::string& variant, const units::AcceleratorConfig& config,
-                   std::size_t num_tokens) {
+                   Range tokens) {
   Scheduled scheduled{.model = std::move(model), .commands = {}, .engine = nullptr};
   calibration::apply_variant(variant, scheduled.model, {});
-  scheduled.engine = std::make_unique<tests::RecordingEngine>(num_tokens);
+  scheduled.engine = std::make_unique<tests::RecordingEngine>(tokens);
   scheduled.engine->heads_per_kv_head =
       static_cast<std::size_t>(scheduled.model.shape.num_heads / scheduled.model.shape.num_kv_heads);
   for (std::size_t index = 0; index < scheduled.model.ops.size(); ++index) {
     if (scheduled.model.ops[index].rotation.size > 0) scheduled.engine->rotates[index] = true;
     if (scheduled.model.ops[index].smooth) scheduled.engine->smooths[index] = true;
   }
-  scheduled.commands = schedule_window(scheduled.model, config, num_tokens, *scheduled.engine);
+  scheduled.commands = schedule_tokens(scheduled.model, config, tokens, tokens.end + 1, *scheduled.engine);
   return scheduled;
 }
 
@@ -68,9 +69,8 @@ void run_in_order(const Scheduled& scheduled, const units::AcceleratorConfig& co
   EXPECT_EQ(used, 0) << "bytes are never given back";
 }
 
-void expect_complete(const Scheduled& scheduled, std::size_t num_tokens) {
+void expect_complete(const Scheduled& scheduled, Range all) {
   const tests::RecordingEngine& engine = *scheduled.engine;
-  const Range all{0, num_tokens};
   for (std::size_t index = 0; index < scheduled.model.ops.size(); ++index) {
     const Op& op = scheduled.model.ops[index];
     switch (op.kind) {
@@ -109,9 +109,12 @@ TEST(ScheduleTest, CoversEveryOpOnceWithinTheScratchpad) {
         SCOPED_TRACE(testing::Message() << source.label << " " << variant << " " << bytes << " bytes " << num_tokens
                                         << " tokens");
         try {
-          const Scheduled scheduled = schedule(source.build(), variant, config, num_tokens);
-          run_in_order(scheduled, config);
-          expect_complete(scheduled, num_tokens);
+          const Scheduled prefill = schedule(source.build(), variant, config, {0, num_tokens});
+          run_in_order(prefill, config);
+          expect_complete(prefill, {0, num_tokens});
+          const Scheduled decode = schedule(source.build(), variant, config, {num_tokens, num_tokens + 1});
+          run_in_order(decode, config);
+          expect_complete(decode, {num_tokens, num_tokens + 1});
         } catch (const UserError& error) {
           EXPECT_LE(bytes, 4096) << error.what();
           EXPECT_EQ(error.code(), ExitCode::kConfiguration);
@@ -124,13 +127,94 @@ TEST(ScheduleTest, CoversEveryOpOnceWithinTheScratchpad) {
 TEST(ScheduleTest, CountsMultiplyAccumulatesOfLinearLayers) {
   const tests::RandomModel source = tests::random_models().front();
   const std::size_t num_tokens = 5;
-  const Scheduled scheduled = schedule(source.build(), "none", small_config(), num_tokens);
+  const Scheduled scheduled = schedule(source.build(), "none", small_config(), {0, num_tokens});
   const std::vector<std::uint64_t> macs = multiply_accumulates(scheduled.commands, scheduled.model.ops.size());
   for (std::size_t index = 0; index < scheduled.model.ops.size(); ++index) {
     const Op& op = scheduled.model.ops[index];
     if (op.kind != OpKind::kLinear) continue;
     const auto& weight = scheduled.model.weights.at(op.weight);
     EXPECT_EQ(macs[index], num_tokens * weight.rows() * weight.cols()) << op.name;
+  }
+}
+
+TEST(ScheduleTest, AnIntegerCacheIsStoredAndLoadedWithItsScales) {
+  for (const tests::RandomModel& source : tests::random_models()) {
+    for (const bool zero_point : {false, true}) {
+      units::AcceleratorConfig config = small_config();
+      config.storage.kv_cache = "int4";
+      config.storage.kv_cache_zero_point = zero_point;
+      const std::size_t num_tokens = 9;
+      const Scheduled scheduled = schedule(source.build(), "none", config, {0, num_tokens});
+      run_in_order(scheduled, config);
+      expect_complete(scheduled, {0, num_tokens});
+      const transformer::ModelShape& shape = scheduled.model.shape;
+      const auto head_size = static_cast<std::uint64_t>(shape.head_size);
+      const std::uint64_t group = (4 * head_size + 16 + (zero_point ? 4 : 0) + 7) / 8;
+      const std::uint64_t cache = num_tokens * static_cast<std::uint64_t>(shape.num_kv_heads) * group;
+      std::uint64_t stored = 0;
+      std::uint64_t loaded = 0;
+      std::uint64_t dequantized = 0;
+      for (const Command& command : scheduled.commands) {
+        const Op& op = scheduled.model.ops[command.op_index];
+        const bool makes_cache =
+            op.name.ends_with("attn.v") || op.name.ends_with(shape.family == "llama" ? "attn.rope_k" : "attn.k");
+        if (command.unit == UnitKind::kStore && makes_cache) stored += std::get<DmaWork>(command.work).bytes;
+        if (command.unit == UnitKind::kLoad && op.kind == OpKind::kScores) {
+          loaded += std::get<DmaWork>(command.work).bytes;
+        }
+        const auto* vector = std::get_if<VectorWork>(&command.work);
+        const bool makes_operands = vector != nullptr && op.kind == OpKind::kScores && command.compute &&
+                                    vector->elements == 2 * num_tokens * head_size;
+        if (makes_operands && vector->passes == 1) ++dequantized;  // fp16 operands need no further pass
+      }
+      const auto num_layers = static_cast<std::uint64_t>(shape.num_layers);
+      EXPECT_EQ(stored, num_layers * 2 * cache) << source.label;
+      EXPECT_GE(dequantized, num_layers * static_cast<std::uint64_t>(shape.num_kv_heads)) << source.label;
+      const std::uint64_t queries = num_tokens * static_cast<std::uint64_t>(shape.num_heads) * head_size * 2;
+      EXPECT_EQ(loaded, num_layers * (2 * cache + queries)) << source.label;
+    }
+  }
+}
+
+TEST(TilingTest, HeadsThatAreQuantizedStayTogether) {
+  units::AcceleratorConfig config = small_config();
+  LinearBytes bytes{.input_row = 512, .operand_row = 128, .weight_col = 128, .output_element = 2, .depth = 256};
+  bytes.column_unit = 48;
+  for (const std::int64_t capacity : {8192, 16384, 65536, 262144}) {
+    config.scratchpad.bytes = capacity;
+    EXPECT_EQ(tile_linear("op", 100, 192, bytes, config).cols % 48, 0) << capacity;
+  }
+  config.scratchpad.bytes = 6000;
+  try {
+    (void)tile_linear("op", 100, 192, bytes, config);
+    FAIL() << "a row and 48 columns do not fit 6000 bytes";
+  } catch (const UserError& error) {
+    EXPECT_STREQ(error.what(), "scratchpad.bytes: got 6000; op needs at least 6880");  // 640 + 48 * 130
+  }
+}
+
+TEST(ScheduleTest, ADecodeStepLoadsTheCacheAndOneRow) {
+  for (const tests::RandomModel& source : tests::random_models()) {
+    const std::size_t position = 13;
+    const Scheduled scheduled = schedule(source.build(), "none", small_config(), {position, position + 1});
+    const auto head_bytes = 2 * static_cast<std::uint64_t>(scheduled.model.shape.head_size);  // fp16
+    const auto num_kv_heads = static_cast<std::uint64_t>(scheduled.model.shape.num_kv_heads);
+    const auto num_heads = static_cast<std::uint64_t>(scheduled.model.shape.num_heads);
+    std::map<OpKind, std::uint64_t> loaded;
+    std::map<OpKind, std::uint64_t> macs;
+    for (const Command& command : scheduled.commands) {
+      const OpKind kind = scheduled.model.ops[command.op_index].kind;
+      if (command.unit == UnitKind::kLoad) loaded[kind] += std::get<DmaWork>(command.work).bytes;
+      if (const auto* work = std::get_if<MatrixWork>(&command.work)) {
+        EXPECT_EQ(work->m, 1u);
+        macs[kind] += work->n * work->k;
+      }
+    }
+    const auto num_layers = static_cast<std::uint64_t>(scheduled.model.shape.num_layers);
+    EXPECT_EQ(loaded[OpKind::kScores], num_layers * head_bytes * (2 * num_kv_heads * (position + 1) + num_heads))
+        << source.label;
+    EXPECT_EQ(macs[OpKind::kScores], num_layers * num_heads * (head_bytes / 2) * (position + 1));
+    EXPECT_EQ(macs[OpKind::kValues], macs[OpKind::kScores]);
   }
 }
 

@@ -28,7 +28,7 @@ TEST(VariantTest, RegistryIsSortedAndFinds) {
     EXPECT_EQ(find_method(method.name), &method);
     EXPECT_FALSE(method.summary.empty());
   }
-  EXPECT_THAT(names, testing::ElementsAre("none", "rotate", "rrs", "rs", "slanc", "slanc_residual"));
+  EXPECT_THAT(names, testing::ElementsAre("dynamic_norm", "none", "rotate", "rrs", "rs", "slanc", "slanc_residual"));
   EXPECT_EQ(find_method("gptq"), nullptr);
 }
 
@@ -56,10 +56,10 @@ TEST(VariantTest, SlancReadsTheWeightsBeforeRotation) {
 }
 
 TEST(VariantTest, UnknownPartsAreNamedWithTheKnownOnes) {
-  EXPECT_EQ(
-      message_of("slanc+rss"),
-      "variant \"slanc+rss\": no method \"rss\"; known: none, rotate, rrs, rs, slanc, slanc_residual; did you mean "
-      "\"rrs\"?");
+  EXPECT_EQ(message_of("slanc+rss"),
+            "variant \"slanc+rss\": no method \"rss\"; known: dynamic_norm, none, rotate, rrs, rs, slanc, "
+            "slanc_residual; did you mean "
+            "\"rrs\"?");
   EXPECT_THAT(message_of("quarot_gptq"), testing::Not(testing::HasSubstr("did you mean")));
   EXPECT_THAT(message_of("rotat"), testing::HasSubstr("did you mean \"rotate\"?"));
   EXPECT_THAT(message_of(""), testing::HasSubstr("no method \"\""));
@@ -68,7 +68,7 @@ TEST(VariantTest, UnknownPartsAreNamedWithTheKnownOnes) {
 
 TEST(VariantTest, PartsThatExcludeOneAnotherAreRefused) {
   for (const std::string variant : {"slanc+slanc_residual", "rotate+rrs", "rs+rrs", "slanc+slanc", "none+rrs",
-                                    "slanc+none", "none+none", "slanc+rotate+rrs"})
+                                    "slanc+none", "none+none", "slanc+dynamic_norm", "slanc+rotate+rrs"})
     EXPECT_THAT(message_of(variant), testing::HasSubstr("exclude one another")) << variant;
 }
 

@@ -105,6 +105,29 @@ std::string cycles_by_unit(const ReplayResult& result) {
   return table.empty() ? "" : table.text();
 }
 
+/// Prefill and decode, where tokens were decoded.
+std::string phases(const ReplayResult& result) {
+  TextTable table({{"phase", kLeft},
+                   {"", kLeft},
+                   {"tokens"},
+                   {"cycles"},
+                   {"cycles/token"},
+                   {"ms/token"},
+                   {"MACs"},
+                   {"DRAM bytes"}});
+  for (const VariantResult& variant : result.variants) {
+    std::string name = printable(variant.name);
+    for (const PhaseResult& phase : variant.phases) {
+      const double per_token = static_cast<double>(phase.cycles) / static_cast<double>(phase.tokens);
+      table.add_row({name, phase.name, count_text(phase.tokens), count_text(phase.cycles), real_text(per_token, 0),
+                     real_text(per_token / (1e3 * result.clock_mhz), 3), count_text(phase.macs),
+                     count_text(phase.dram_bytes)});
+      name.clear();
+    }
+  }
+  return table.empty() ? "" : table.text();
+}
+
 const OpResult* find_op(const VariantResult& variant, const std::string& name) {
   const auto found =
       std::find_if(variant.ops.begin(), variant.ops.end(), [&](const OpResult& op) { return op.name == name; });
@@ -149,7 +172,7 @@ std::string legend(const ReplayResult& result) {
 std::string write_table(const ReplayResult& result) {
   std::string text = title(result);
   for (const std::string& block : {quality_and_cost(result), events(result), worst(result), cycles_by_unit(result),
-                                   norm_scales(result), legend(result)}) {
+                                   phases(result), norm_scales(result), legend(result)}) {
     if (!block.empty()) text += "\n" + block;
   }
   return text;

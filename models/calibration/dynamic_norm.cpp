@@ -1,0 +1,15 @@
+/// Dynamic max scaling, the baseline that SLaNC is compared with: every norm finds the largest magnitude of each row in
+/// a pass of its own and works on the row divided by it (norm_unit.h, step 0). A switch for the norm unit; weights
+/// stay.
+#include "models/calibration/method.h"
+#include "models/calibration/model_access.h"
+
+namespace guardbit::calibration {
+
+void apply_dynamic_norm(Model<double>& model, const CalibrationOptions&) {
+  for (Op& op : model.ops) {
+    if (op.kind == OpKind::kNorm) op.dynamic_input_scale = true;
+  }
+}
+
+}  // namespace guardbit::calibration
