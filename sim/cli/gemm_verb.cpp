@@ -53,15 +53,16 @@ numerics::EventSet parse_events(const std::string& text) {
   return wanted;
 }
 
-/// The described hardware. Weight-stationary sums need a buffer: without a file that describes one it is fp32.
+/// The described hardware. Sums that flow down a column need a buffer: without a file that describes one it is fp32.
 LoadedAccelerator load_hardware(const GemmArguments& arguments) {
   std::vector<std::string> overrides = arguments.overrides;
   const auto any_begins = [&](std::string_view text) {
     return std::any_of(overrides.begin(), overrides.end(),
                        [&](const std::string& set) { return set.starts_with(text); });
   };
-  const bool weight_stationary = any_begins("array.dataflow=ws") || any_begins("array.dataflow=\"ws\"");
-  if (arguments.accelerator.empty() && weight_stationary && !any_begins("accumulator.buffer.format=")) {
+  const bool flows_down = any_begins("array.dataflow=ws") || any_begins("array.dataflow=\"ws\"") ||
+                          any_begins("array.dataflow=is") || any_begins("array.dataflow=\"is\"");
+  if (arguments.accelerator.empty() && flows_down && !any_begins("accumulator.buffer.format=")) {
     overrides.emplace_back("accumulator.buffer.format=fp32");
   }
   return arguments.accelerator.empty() ? default_accelerator(overrides, ConfigScope::kLinear)

@@ -40,7 +40,6 @@ double bytes_needed(const GemmOptions& options) {
 GemmTiming timing_of(const ProductMode& product, const GemmOptions& options) {
   const units::ArrayConfig& array = product.array;
   const PeTiming& pe = product.pe;
-  const auto chunk = static_cast<std::uint64_t>(product.mode.chunk);
   const MatrixWork work{.m = options.m,
                         .n = options.n,
                         .k = options.k,
@@ -48,7 +47,7 @@ GemmTiming timing_of(const ProductMode& product, const GemmOptions& options) {
                         .latency_cycles = pe.latency_cycles,
                         .interleave = pe.interleave,
                         .pipeline_cycles = pe.pipeline_cycles,
-                        .outer_updates = chunk == 0 ? 0 : (options.k + chunk - 1) / chunk};
+                        .chunk = static_cast<std::uint64_t>(product.mode.chunk)};
   const MatrixWork plain_work{.m = options.m, .n = options.n, .k = options.k};
   const MatrixTiming plain = matrix_timing(plain_work, array);
   GemmTiming timing;
