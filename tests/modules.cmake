@@ -3,3 +3,5 @@ guardbit_test(system/accelerator_test.cpp LINK guardbit_modules guardbit_base SY
 guardbit_test(system/timing_test.cpp LINK guardbit_timing LABELS system)
 guardbit_test(system/memory_test.cpp LINK guardbit_modules SYSTEMC LABELS system)
 guardbit_test(system/machine_laws_test.cpp LINK guardbit_modules SYSTEMC LABELS system)
+guardbit_test(system/pe_array_test.cpp LINK guardbit_pe_array SYSTEMC LABELS system)
+guardbit_test(system/pe_array_full_test.cpp LINK guardbit_pe_array SYSTEMC LABELS full)

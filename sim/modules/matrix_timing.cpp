@@ -1,5 +1,5 @@
-// Cycles of a product on the array. Symbols as in docs/timing.md; tests/system/pe_array_test.cpp compares the forms with
-// the array stepped PE by PE.
+// Cycles of a product on the array. Symbols as in docs/timing.md; tests/system/pe_array_test.cpp compares the forms
+// with the array stepped PE by PE.
 #include <algorithm>
 #include <array>
 

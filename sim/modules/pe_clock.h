@@ -1,0 +1,32 @@
+#pragma once
+/// The stepped array's clock: at every edge the registers take their next values and all processes run once. It stops
+/// by itself when the run's last sum has been delivered, so that an idle array costs nothing.
+#include <systemc>
+
+#include "sim/modules/pe_registers.h"
+#include "sim/modules/pe_run.h"
+
+namespace guardbit::sim {
+
+class PeClock : public sc_core::sc_module {
+ public:
+  SC_HAS_PROCESS(PeClock);
+  PeClock(const sc_core::sc_module_name& name, PeRun& run, PeRegisterBank& bank);
+
+  /// The first edge is one cycle from now. Internal error if the last sum is not there after `limit_cycles`.
+  void start(std::uint64_t limit_cycles);
+  sc_core::sc_event& edge() { return edge_; }
+  const sc_core::sc_event& stopped() const { return stopped_; }
+
+ private:
+  void tick();
+
+  PeRun& run_;
+  PeRegisterBank& bank_;
+  std::uint64_t limit_cycles_ = 0;
+  sc_core::sc_event next_;
+  sc_core::sc_event edge_;
+  sc_core::sc_event stopped_;
+};
+
+}  // namespace guardbit::sim

@@ -1,0 +1,58 @@
+#pragma once
+/// Products on the stepped array, for callers that know no SystemC.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "models/units/accelerator_config.h"
+#include "models/units/matrix_unit.h"
+#include "sim/modules/command.h"
+
+namespace guardbit::sim {
+
+/// One product and the array that does it.
+struct PeProduct {
+  units::ArrayConfig array;
+  MatrixWork work;  ///< shape, PE and chunk
+  /// Values; without them the array is stepped for its cycles alone.
+  struct Values {
+    const units::MatrixMode* mode = nullptr;
+    const units::Operand* a = nullptr;  ///< (M, K)
+    const units::Operand* b = nullptr;  ///< (N, K)
+    std::span<const float> scales;      ///< one a chunk, or empty: all 1
+    numerics::RandomStream stream;
+    arith::OutputIndex origin;      ///< of c(0, 0) in the whole product, for random bits
+    numerics::MatrixView<float> c;  // (M, N)
+  };
+  std::optional<Values> values;
+};
+
+/// What the clock counted.
+struct PeCycles {
+  std::uint64_t folds = 0;
+  std::uint64_t cycles = 0;             ///< from the first operand in PE (0, 0) to the last sum; serial: of all folds
+  std::uint64_t first_fold_cycles = 0;  ///< serial: of the first fold
+  std::uint64_t stepped_cycles = 0;     ///< edges of the clock, those before and after the counted ones included
+};
+
+class PeArray;
+
+/// The elaborated array. SystemC allows one elaboration per process: create one and run() it as often as wanted.
+class PeMachine {
+ public:
+  /// For arrays of up to max_rows x max_cols PEs.
+  PeMachine(std::uint32_t max_rows, std::uint32_t max_cols);
+  ~PeMachine();
+  PeMachine(const PeMachine&) = delete;
+  PeMachine& operator=(const PeMachine&) = delete;
+
+  /// Steps the product; c is overwritten and events are added if it has values. Internal error if the array is larger
+  /// than the elaborated one, or if a PE finds a hazard.
+  PeCycles run(const PeProduct& product, arith::AccumulationEvents& events);
+
+ private:
+  std::unique_ptr<PeArray> array_;
+};
+
+}  // namespace guardbit::sim
