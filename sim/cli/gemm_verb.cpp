@@ -27,6 +27,7 @@ struct GemmArguments {
   std::vector<std::string> overrides;
   std::string events = "all";
   std::string format = "table";
+  std::string fidelity = "tile";
   std::string vector_target;
   std::size_t threads = 0;
   bool no_values = false;
@@ -84,6 +85,7 @@ int run_gemm(const GemmArguments& arguments) {
   options.b = OperandSource::parse(arguments.b, "--b");
   options.wanted = parse_events(arguments.events);
   options.values = !arguments.no_values;
+  options.stepped = arguments.fidelity == "pe";
   options.error = !arguments.no_error;
   ThreadPool pool(arguments.threads);
   options.parallel_for = pool.parallel_for();
@@ -125,6 +127,10 @@ void add_gemm(CLI::App& app, Action& action) {
   verb->add_option("--events", arguments->events, "Events to count: all, none, or names joined by commas")
       ->capture_default_str();
   verb->add_option("--seed", options.seed, "Generated operands, stochastic rounding")->capture_default_str();
+  verb->add_option("--fidelity", arguments->fidelity,
+                   "tile: fast kernels and closed forms; pe: every PE stepped as a clocked process, same results")
+      ->check(CLI::IsMember({"tile", "pe"}))
+      ->capture_default_str();
   verb->add_flag("--no-values", arguments->no_values, "Cycles alone");
   verb->add_flag("--no-error", arguments->no_error, "Leave out the comparison with exact sums, which costs most time");
   verb->add_flag("--no-memory", arguments->no_memory,
