@@ -7,11 +7,18 @@ namespace guardbit::sim {
 Pe::Pe(const sc_core::sc_module_name& name, PeRun& run, const PeWiring& wiring, sc_core::sc_event& clock_edge)
     : sc_core::sc_module(name), run_(run), wiring_(wiring) {
   SC_METHOD(run);
+  process_ = sc_core::sc_get_last_created_process_handle();
   dont_initialize();
   sensitive << clock_edge;
 }
 
 void Pe::begin_run() {
+  const bool takes_part = wiring_.row < run_.rows && wiring_.col < run_.cols;
+  if (takes_part) {
+    process_.enable();
+  } else {
+    process_.disable();
+  }
   events_ = {};
   multiplier_free_cycle_ = 0;
   products_.resize(run_.pipeline);
@@ -23,7 +30,6 @@ void Pe::begin_run() {
 }
 
 void Pe::run() {
-  if (wiring_.row >= run_.rows || wiring_.col >= run_.cols) return;  // elaborated, but not part of this array
   if (run_.sums_flow_down) {
     step_flowing_down();
   } else {
@@ -38,6 +44,7 @@ Pe::Pair Pe::start_step(const Operand& b) {
   if (a.fold != nullptr && wiring_.col < a.fold->columns) {
     GUARDBIT_CHECK(multiplier_free_cycle_ <= run_.cycle, "a step begins when the multiplier is free");
     multiplier_free_cycle_ = run_.cycle + run_.cycles_per_mac;
+    run_.note_step(at_origin());
   }
   adder_taken_ = false;
   return products_.exchange({a, b}, run_.product_slot);
@@ -54,28 +61,38 @@ void Pe::retire() {
     Sum& target = leaves_column ? wiring_.column_next->exit : wiring_.next->sum;
     GUARDBIT_CHECK(target.fold == nullptr, "sums leave a column one at a time");
     target = sum;
-    if (leaves_column) run_.note_sum();
+    if (leaves_column) run_.note_sum(at_origin());
     return;
   }
   accumulators_[result.accumulator].word = sum.word;
   if (result.finished) load_shadow_register(sum);
 }
 
+/// (row, col) of the product's result, and where the step lies in its sum.
 units::PePlace Pe::place(const PeFold& fold, std::uint32_t index) const {
   const std::uint32_t across = fold.col_base + wiring_.col;
-  units::PePlace at;
-  if (run_.sums_flow_down) {
-    at.output = run_.inputs_stay ? arith::OutputIndex{across, index} : arith::OutputIndex{index, across};
-    at.chunk = fold.chunk;
-    at.step = wiring_.row;
-    at.first_k = fold.row_base + wiring_.row * run_.dot_width;
-  } else {
+  if (!run_.sums_flow_down) {
     const PeStep& step = run_.steps[index];
-    at = {{fold.row_base + wiring_.row, across}, step.chunk, step.number, step.first_k};
+    return {{fold.row_base + wiring_.row, across}, step.chunk, step.number, step.first_k};
+  }
+  const arith::OutputIndex output{run_.inputs_stay ? across : index, run_.inputs_stay ? index : across};
+  return {output, fold.chunk, wiring_.row, fold.row_base + wiring_.row * run_.dot_width};
+}
+
+/// The step's arithmetic; nothing if the PE is idle in it.
+units::SumBits Pe::multiply_add(units::SumBits sum, const Pair& pair, std::uint32_t count) {
+  if (pair.a.values == nullptr || pair.b.values == nullptr) return sum;
+  units::PePlace at = place(*pair.a.fold, pair.a.index);
+  if (run_.mask != CausalMask::kNone) {
+    if (run_.hides_output(at.output.row, at.output.column)) return sum;
+    count = run_.visible(at.output.row, at.first_k, count);
+    if (count == 0) return sum;
   }
   at.output.row += run_.origin.row;
   at.output.column += run_.origin.column;
-  return at;
+  const Operand& a = run_.inputs_stay ? pair.b : pair.a;
+  const Operand& b = run_.inputs_stay ? pair.a : pair.b;
+  return run_.arithmetic->step(sum, a.values, b.values, count, at, events_);
 }
 
 void Pe::step_output_stationary() {
@@ -114,11 +131,7 @@ void Pe::accumulate(const Pair& pair) {
   const bool fresh = step.number < run_.interleave;
   GUARDBIT_CHECK(fresh || accumulator.ready_cycle <= run_.cycle, "a step finds the sum that it adds to");
   accumulator.ready_cycle = run_.cycle + run_.latency;
-  units::SumBits word = fresh ? 0 : accumulator.word;
-  if (pair.a.values != nullptr && pair.b.values != nullptr) {
-    word = run_.arithmetic->step(word, pair.a.values, pair.b.values, step.count, place(*pair.a.fold, pair.a.index),
-                                 events_);
-  }
+  const units::SumBits word = multiply_add(fresh ? 0 : accumulator.word, pair, step.count);
   const bool alone = run_.interleave == 1;
   adder_[run_.result_in] = {.sum = {.fold = pair.a.fold, .word = word, .index = pair.a.index, .line = wiring_.row},
                             .accumulator = index,
@@ -138,10 +151,14 @@ void Pe::merge() {
                      (!used || accumulators_[first + merges_.next].ready_cycle <= run_.cycle),
                  "a merge finds both sums");
   units::SumBits word = accumulators_[first].word;
-  const bool has_work = wiring_.row < merges_.fold->rows && wiring_.col < merges_.fold->cols;
+  units::PePlace at = place(*merges_.fold, merges_.step);
+  const bool has_work = wiring_.row < merges_.fold->rows && wiring_.col < merges_.fold->cols &&
+                        run_.has_chunk(at.output.row, at.output.column, *merges_.fold, merges_.step);
   if (run_.arithmetic != nullptr && has_work) {
+    at.output.row += run_.origin.row;
+    at.output.column += run_.origin.column;
     const units::SumBits other = used ? accumulators_[first + merges_.next].word : 0;
-    word = run_.arithmetic->merge(word, other, merges_.next, place(*merges_.fold, merges_.step), events_);
+    word = run_.arithmetic->merge(word, other, merges_.next, at, events_);
   }
   accumulators_[first].ready_cycle = run_.cycle + run_.latency;
   const bool last = ++merges_.next == run_.interleave;
@@ -156,7 +173,7 @@ void Pe::load_shadow_register(const Sum& sum) {
   GUARDBIT_CHECK(wiring_.next->sum.fold == nullptr, "a chunk's sum finds its shadow register empty");
   wiring_.next->sum = sum;
   if (wiring_.row + 1 == sum.fold->lines) wiring_.column_next->release = true;
-  run_.note_sum();
+  run_.note_sum(at_origin());
 }
 
 void Pe::step_flowing_down() {
@@ -194,11 +211,7 @@ void Pe::add_to_sum_above(const Pair& pair) {
     GUARDBIT_CHECK(above.fold == &fold && above.index == pair.a.index, "a product meets the sum that it belongs to");
     word = above.word;
   }
-  if (pair.a.values != nullptr && pair.b.values != nullptr) {
-    const void* a = run_.inputs_stay ? pair.b.values : pair.a.values;
-    const void* b = run_.inputs_stay ? pair.a.values : pair.b.values;
-    word = run_.arithmetic->step(word, a, b, pair.b.count, place(fold, pair.a.index), events_);
-  }
+  word = multiply_add(word, pair, pair.b.count);
   adder_[run_.result_in] = {.sum = {.fold = &fold, .word = word, .index = pair.a.index, .line = wiring_.row},
                             .accumulator = 0,
                             .finished = false};

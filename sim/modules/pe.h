@@ -34,7 +34,8 @@ class Pe : public sc_core::sc_module {
   SC_HAS_PROCESS(Pe);
   Pe(const sc_core::sc_module_name& name, PeRun& run, const PeWiring& wiring, sc_core::sc_event& clock_edge);
 
-  /// Sizes the delay lines for the run's PE and empties every register that only the PE sees.
+  /// Sizes the delay lines for the run's PE and empties every register that only the PE sees. A PE that is elaborated
+  /// but not part of the run's array has no clock.
   void begin_run();
   const arith::AccumulationEvents& events() const { return events_; }
 
@@ -66,6 +67,9 @@ class Pe : public sc_core::sc_module {
   Pair start_step(const Operand& b);
   void retire();
 
+  units::SumBits multiply_add(units::SumBits sum, const Pair& pair, std::uint32_t count);
+  bool at_origin() const { return wiring_.row == 0 && wiring_.col == 0; }
+
   void step_output_stationary();
   void move_sums();
   void accumulate(const Pair& pair);
@@ -81,6 +85,7 @@ class Pe : public sc_core::sc_module {
   units::PePlace place(const PeFold& fold, std::uint32_t index) const;
 
   PeRun& run_;
+  sc_core::sc_process_handle process_;
   const PeWiring wiring_;
   arith::AccumulationEvents events_;
   std::uint64_t multiplier_free_cycle_ = 0;

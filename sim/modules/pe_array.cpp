@@ -11,12 +11,12 @@ namespace {
 constexpr std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
 std::uint32_t word_of(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
 
-OperandMemory memory_of(const units::Operand& operand) {
+OperandMemory memory_of(const units::Operand& operand, std::size_t first_row) {
   if (operand.integer) {
-    const std::int8_t* codes = operand.codes.data().data();
+    const std::int8_t* codes = operand.codes.row(first_row);
     return {reinterpret_cast<const std::byte*>(codes), operand.cols(), sizeof(std::int8_t)};
   }
-  const float* values = operand.values.data().data();
+  const float* values = operand.values.row(first_row);
   return {reinterpret_cast<const std::byte*>(values), operand.cols() * sizeof(float), sizeof(float)};
 }
 
@@ -70,13 +70,16 @@ void PeArray::start(const PeProduct& product) {
   arithmetic_.reset();
   if (product.values) {
     const PeProduct::Values& values = *product.values;
-    GUARDBIT_CHECK(values.a->rows() == work.m && values.b->rows() == work.n && values.a->cols() == work.k &&
-                       values.b->cols() == work.k && values.c.rows == work.m && values.c.cols == work.n,
+    GUARDBIT_CHECK(values.a->rows() >= values.first_row_a + work.m && values.b->rows() >= values.first_row_b + work.n &&
+                       values.a->cols() >= work.k && values.b->cols() >= work.k && values.c.rows == work.m &&
+                       values.c.cols == work.n,
                    "operands and result have the product's shape");
     arithmetic_.emplace(*values.mode, values.stream);
     run_.arithmetic = &*arithmetic_;
-    run_.a = memory_of(*values.a);
-    run_.b = memory_of(*values.b);
+    run_.a = memory_of(*values.a, values.first_row_a);
+    run_.b = memory_of(*values.b, values.first_row_b);
+    run_.mask = values.mask;
+    run_.first_query = values.first_query;
     run_.scales = values.scales;
     run_.c = values.c;
     run_.origin = values.origin;
@@ -98,6 +101,8 @@ void PeArray::describe_hardware(const PeProduct& product) {
   run_.sums_flow_down = array.sums_flow_down();
   run_.inputs_stay = array.dataflow == "is";
   run_.serial = array.policy == "serial";
+  run_.first_of_op = work.first_of_op;
+  run_.last_of_op = work.last_of_op;
   run_.rows = static_cast<std::uint32_t>(array.rows);
   run_.cols = static_cast<std::uint32_t>(array.cols);
   run_.dot_width = static_cast<std::uint32_t>(array.dot_width);

@@ -21,7 +21,8 @@ void PeColumnBuffer::run() {
   const std::uint32_t along = run_.sums_flow_down ? sum.index : fold.row_base + sum.line;
   const std::uint32_t row = run_.inputs_stay ? across : along;
   const std::uint32_t col = run_.inputs_stay ? along : across;
-  const std::uint32_t chunk = run_.chunk_of(sum);
+  if (!run_.has_chunk(row, col, fold, sum.index)) return;
+  const std::uint32_t chunk = run_.chunk_of(fold, sum.index);
   float& outer = run_.c(row, col);
   const float scale = run_.scales.empty() ? 1.0F : run_.scales[chunk];
   outer = run_.arithmetic->deliver(

@@ -8,6 +8,7 @@
 #include "models/units/accelerator_config.h"
 #include "models/units/matrix_unit.h"
 #include "sim/modules/command.h"
+#include "sim/modules/pe_registers.h"
 
 namespace guardbit::sim {
 
@@ -18,11 +19,15 @@ struct PeProduct {
   /// Values; without them the array is stepped for its cycles alone.
   struct Values {
     const units::MatrixMode* mode = nullptr;
-    const units::Operand* a = nullptr;  ///< (M, K)
-    const units::Operand* b = nullptr;  ///< (N, K)
-    std::span<const float> scales;      ///< one a chunk, or empty: all 1
+    const units::Operand* a = nullptr;  ///< M rows from first_row_a on, the first K of their elements
+    const units::Operand* b = nullptr;  ///< N rows from first_row_b on, likewise
+    std::size_t first_row_a = 0;
+    std::size_t first_row_b = 0;
+    std::span<const float> scales{};  ///< one a chunk, or empty: all 1
     numerics::RandomStream stream;
-    arith::OutputIndex origin;      ///< of c(0, 0) in the whole product, for random bits
+    arith::OutputIndex origin;  ///< of c(0, 0) in the whole product, for random bits
+    CausalMask mask = CausalMask::kNone;
+    std::uint32_t first_query = 0;  ///< masked: row m of the product is query first_query + m
     numerics::MatrixView<float> c;  // (M, N)
   };
   std::optional<Values> values;
@@ -31,7 +36,8 @@ struct PeProduct {
 /// What the clock counted.
 struct PeCycles {
   std::uint64_t folds = 0;
-  std::uint64_t cycles = 0;             ///< from the first operand in PE (0, 0) to the last sum; serial: of all folds
+  std::uint64_t cycles = 0;  ///< from the first operand in PE (0, 0) to the last sum; serial: of all folds; a command
+                             ///< that is not its op's first or last: without the fill or the drain
   std::uint64_t first_fold_cycles = 0;  ///< serial: of the first fold
   std::uint64_t stepped_cycles = 0;     ///< edges of the clock, those before and after the counted ones included
 };

@@ -8,6 +8,13 @@
 
 namespace guardbit::sim {
 
+/// Attention: query t sees keys 0 .. t. A PE is idle for what the mask hides; the time slots stay.
+enum class CausalMask : std::uint8_t {
+  kNone,
+  kOutputs,   ///< scores: row t has the columns 0 .. t
+  kProducts,  ///< values: row t sums over k = 0 .. t
+};
+
 /// Rows x columns of outputs (os), or of operands that stay in the PEs (ws, is).
 struct PeFold {
   std::uint32_t number = 0;

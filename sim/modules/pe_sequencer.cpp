@@ -15,10 +15,18 @@ PeSequencer::PeSequencer(const sc_core::sc_module_name& name, PeRun& run, PeRegi
 void PeSequencer::begin_run() {
   fold_ = step_ = loading_ = 0;
   due_ = 0;
-  waited_ = run_.interval;
-  follows_ = begun_ = false;
+  begun_ = false;
   streamed_ = line_ = 0;
+  follows_ = !run_.serial && !run_.first_of_op;
+  waited_ = follows_ ? 0 : run_.interval;
   next_moving_cycle_ = 0;
+  if (!follows_) return;
+  // As if the command before had just issued its last step (os) or first moving operand (ws, is): commands are alike.
+  const std::uint64_t to_origin = 2;  // from here over the feeder to PE (0, 0)
+  previous_end_ = 0;                  // the clock's first edge begins cycle 1
+  previous_lines_ = run_.folds.back().lines;
+  next_moving_cycle_ = 1 + std::uint64_t{run_.num_streamed} * run_.cycles_per_mac;
+  run_.first_cycle = to_origin + (run_.sums_flow_down ? next_moving_cycle_ : run_.interval);
 }
 
 void PeSequencer::run() {

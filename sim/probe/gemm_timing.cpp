@@ -75,13 +75,8 @@ arith::AccumulationEvents SteppedArray::step(const PeProduct& product) {
 
 void SteppedArray::values(const units::Operand& a, const units::Operand& b, numerics::Matrix<float>& c,
                           numerics::EventLedger& ledger) {
-  const PeProduct::Values values{.mode = &product_.mode,
-                                 .a = &a,
-                                 .b = &b,
-                                 .scales = {},
-                                 .stream = {.seed = options_.seed},
-                                 .origin = {},
-                                 .c = c.view()};
+  const PeProduct::Values values{
+      .mode = &product_.mode, .a = &a, .b = &b, .stream = {.seed = options_.seed}, .origin = {}, .c = c.view()};
   const arith::AccumulationEvents events =
       step({.array = product_.array, .work = work_of(product_, options_), .values = values});
   ledger[Stage::kProduct] += events.product;

@@ -31,7 +31,8 @@ struct PeCase {
                << c.operands.cycles_per_mac << " -> " << c.accumulator.format << " " << c.accumulator.rounding << " "
                << c.accumulator.reduce << " product " << c.accumulator.product << " latency "
                << c.accumulator.latency_cycles << " interleave " << c.accumulator.interleave << " buffer '"
-               << buffer.format << "' every " << buffer.promote_every << " group " << c.group;
+               << buffer.format << "' every " << buffer.promote_every << " group " << c.group << " first_of_op "
+               << c.work.first_of_op << " last_of_op " << c.work.last_of_op;
   }
 };
 
@@ -60,6 +61,8 @@ class PeCaseGenerator {
     c.work.interleave = pe.interleave;
     c.work.pipeline_cycles = pe.pipeline_cycles;
     c.work.chunk = static_cast<std::uint64_t>(mode.chunk);
+    c.work.first_of_op = !one_in(4);
+    c.work.last_of_op = !one_in(4);
     return c;
   }
 
