@@ -57,7 +57,7 @@ PeArray::PeArray(const sc_core::sc_module_name& name, std::uint32_t max_rows, st
   }
 }
 
-void PeArray::start(const PeProduct& product) {
+void PeArray::start(const PeProduct& product, const sc_core::sc_time& period) {
   const MatrixWork& work = product.work;
   GUARDBIT_CHECK(work.m >= 1 && work.n >= 1 && work.k >= 1, "a product has a shape");
   run_ = {};
@@ -92,7 +92,7 @@ void PeArray::start(const PeProduct& product) {
   for (const auto& feeder : row_feeders_) feeder->begin_run();
   for (const auto& pe : pes_) pe->begin_run();
   for (const auto& buffer : buffers_) buffer->begin_run();
-  clock_.start(limit_cycles());
+  clock_.start(period, limit_cycles());
 }
 
 void PeArray::describe_hardware(const PeProduct& product) {

@@ -19,8 +19,8 @@ class PeArray : public sc_core::sc_module {
  public:
   PeArray(const sc_core::sc_module_name& name, std::uint32_t max_rows, std::uint32_t max_cols);
 
-  /// Sets everything up and starts the clock; finished() is notified when the result is there.
-  void start(const PeProduct& product);
+  /// Sets everything up and starts the clock (period: PeClock); finished() is notified when the result is there.
+  void start(const PeProduct& product, const sc_core::sc_time& period);
   const sc_core::sc_event& finished() const { return clock_.stopped(); }
   /// Account of the run that has finished; its events are added.
   PeCycles finish(arith::AccumulationEvents& events);

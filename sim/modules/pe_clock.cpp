@@ -1,7 +1,6 @@
 #include "sim/modules/pe_clock.h"
 
 #include "models/numerics/check.h"
-#include "sim/modules/cycle_time.h"
 
 namespace guardbit::sim {
 
@@ -10,12 +9,16 @@ PeClock::PeClock(const sc_core::sc_module_name& name, PeRun& run, PeRegisterBank
   SC_METHOD(tick);
   dont_initialize();
   sensitive << next_;
+  SC_METHOD(rearm);
+  dont_initialize();
+  sensitive << edge_;
 }
 
-void PeClock::start(std::uint64_t limit_cycles) {
+void PeClock::start(const sc_core::sc_time& period, std::uint64_t limit_cycles) {
+  period_ = period;
   limit_cycles_ = limit_cycles;
   run_.cycle = 0;
-  next_.notify(time_of_cycles(1));
+  next_.notify(period_);
 }
 
 void PeClock::tick() {
@@ -31,7 +34,6 @@ void PeClock::tick() {
   run_.result_in = static_cast<std::uint32_t>((run_.cycle + run_.latency - 1) % run_.latency);
   run_.latency_slot = run_.latency == 1 ? 0 : static_cast<std::uint32_t>(run_.cycle % (run_.latency - 1));
   edge_.notify(sc_core::SC_ZERO_TIME);
-  next_.notify(time_of_cycles(1));
 }
 
 }  // namespace guardbit::sim

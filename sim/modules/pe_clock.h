@@ -1,6 +1,8 @@
 #pragma once
 /// The stepped array's clock: at every edge the registers take their next values and all processes run once. It stops
 /// by itself when the run's last sum has been delivered, so that an idle array costs nothing.
+/// With a period of zero the edges are delta cycles: a product is stepped within the moment at which its command
+/// starts, and the matrix unit then spends the cycles that were counted.
 #include <systemc>
 
 #include "sim/modules/pe_registers.h"
@@ -13,16 +15,18 @@ class PeClock : public sc_core::sc_module {
   SC_HAS_PROCESS(PeClock);
   PeClock(const sc_core::sc_module_name& name, PeRun& run, PeRegisterBank& bank);
 
-  /// The first edge is one cycle from now. Internal error if the last sum is not there after `limit_cycles`.
-  void start(std::uint64_t limit_cycles);
+  /// The first edge is one period from now. Internal error if the last sum is not there after `limit_cycles`.
+  void start(const sc_core::sc_time& period, std::uint64_t limit_cycles);
   sc_core::sc_event& edge() { return edge_; }
   const sc_core::sc_event& stopped() const { return stopped_; }
 
  private:
   void tick();
+  void rearm() { next_.notify(period_); }
 
   PeRun& run_;
   PeRegisterBank& bank_;
+  sc_core::sc_time period_;
   std::uint64_t limit_cycles_ = 0;
   sc_core::sc_event next_;
   sc_core::sc_event edge_;

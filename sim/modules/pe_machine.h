@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "models/units/accelerator_config.h"
 #include "models/units/matrix_unit.h"
@@ -24,14 +25,23 @@ struct PeProduct {
     std::size_t first_row_a = 0;
     std::size_t first_row_b = 0;
     std::span<const float> scales{};  ///< one a chunk, or empty: all 1
-    numerics::RandomStream stream;
-    arith::OutputIndex origin;  ///< of c(0, 0) in the whole product, for random bits
+    numerics::RandomStream stream{};
+    arith::OutputIndex origin{};  ///< of c(0, 0) in the whole product, for random bits
     CausalMask mask = CausalMask::kNone;
-    std::uint32_t first_query = 0;  ///< masked: row m of the product is query first_query + m
-    numerics::MatrixView<float> c;  // (M, N)
+    std::uint32_t first_query = 0;    ///< masked: row m of the product is query first_query + m
+    numerics::MatrixView<float> c{};  // (M, N)
   };
   std::optional<Values> values;
 };
+
+/// PE fidelity of a whole machine: the compute function of a matrix command leaves its operands here instead of
+/// multiplying them; the matrix unit steps the product right after.
+struct PeRequest {
+  PeProduct::Values values;                 ///< `scales` apart
+  std::vector<float> chunk_scales;          ///< one a chunk, or empty
+  numerics::EventLedger* ledger = nullptr;  ///< gets the events
+};
+using PeRequestSlot = std::optional<PeRequest>;
 
 /// What the clock counted.
 struct PeCycles {
@@ -41,6 +51,10 @@ struct PeCycles {
   std::uint64_t first_fold_cycles = 0;  ///< serial: of the first fold
   std::uint64_t stepped_cycles = 0;     ///< edges of the clock, those before and after the counted ones included
 };
+
+/// UserError kRefused if that many stepped PEs do not fit in memory, kUsage if they cannot be stepped in one of the
+/// modes (fixed-point sums are wider than a stepped PE's registers).
+void require_stepped_array(const units::ArrayConfig& array, std::span<const units::MatrixMode> modes);
 
 class PeArray;
 

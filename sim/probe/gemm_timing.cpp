@@ -1,10 +1,5 @@
 #include "sim/probe/gemm_timing.h"
 
-#include <fmt/format.h>
-
-#include "models/units/pe_arithmetic.h"
-#include "sim/base/error.h"
-#include "sim/base/memory.h"
 #include "sim/modules/timing.h"
 
 namespace guardbit::sim {
@@ -56,14 +51,8 @@ GemmTiming timing_of(const ProductMode& product, const GemmOptions& options) {
 
 SteppedArray::SteppedArray(const ProductMode& product, const GemmOptions& options)
     : product_(product), options_(options) {
-  if (!units::PeArithmetic::supports(product.mode)) {
-    throw UserError(ExitCode::kUsage,
-                    "--fidelity: got pe with a fixed-point accumulator; expected tile, or another reduction");
-  }
   const units::ArrayConfig& array = product.array;
-  constexpr double kBytesPerPe = 4096;  // module, process, registers, counters
-  require_memory(kBytesPerPe * static_cast<double>(array.rows * array.cols),
-                 fmt::format("an array of {} x {} stepped PEs", array.rows, array.cols));
+  require_stepped_array(array, {&product.mode, 1});
   machine_.emplace(static_cast<std::uint32_t>(array.rows), static_cast<std::uint32_t>(array.cols));
 }
 

@@ -200,10 +200,23 @@ void WindowValues::product(std::size_t index, Range rows, Range cols) {
   if (state.accumulators.rows() == 0) state.accumulators = Matrix<float>(num_tokens_, linear.weights.rows());
   const bool smooth = variant_.model.ops[index].smooth;
   const auto num_heads = static_cast<std::size_t>(variant_.model.shape.num_heads);
-  units::matrix_product(
-      state.x, smooth ? state.gathered : linear.weights, {rows.begin, rows.end}, {cols.begin, cols.end}, linear.mode,
-      state.plan.group_scales, product_options(index, 0, num_heads),
-      state.accumulators.view().rows_range(rows.begin, rows.end).cols_range(cols.begin, cols.end), ledgers_[index]);
+  const units::MatrixProductOptions options = product_options(index, 0, num_heads);
+  const units::Operand& weights = smooth ? state.gathered : linear.weights;
+  const MatrixView<float> acc =
+      state.accumulators.view().rows_range(rows.begin, rows.end).cols_range(cols.begin, cols.end);
+  if (options_.stepped == nullptr) {
+    units::matrix_product(state.x, weights, {rows.begin, rows.end}, {cols.begin, cols.end}, linear.mode,
+                          state.plan.group_scales, options, acc, ledgers_[index]);
+    return;
+  }
+  PeProduct::Values values{.mode = &linear.mode, .a = &state.x, .b = &weights};
+  values.first_row_a = rows.begin;
+  values.first_row_b = cols.begin;
+  values.stream = options.stream;
+  values.origin = {static_cast<std::uint32_t>(rows.begin), static_cast<std::uint32_t>(cols.begin)};
+  values.c = acc;
+  *options_.stepped = {values, units::chunk_scales(state.plan.group_scales, linear.mode, state.x.cols()),
+                       &ledgers_[index]};
 }
 
 void WindowValues::epilogue(std::size_t index, Range rows, Range cols) {
