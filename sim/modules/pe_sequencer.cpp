@@ -68,8 +68,8 @@ void PeSequencer::issue_step() {
   const PeStep& step = run_.steps[step_];
   const PeFold& fold = run_.folds[fold_];
   if (step.last && follows_) {
-    // Until then the shadow registers drain the chunk before, and the adder merges it.
-    const std::uint64_t merged = run_.interleave == 1 ? 0 : (run_.interleave - 1) * std::uint64_t{run_.latency} + 1;
+    // Until then the shadow registers drain the chunk before, and the adder merges it (the last merge takes its slot).
+    const std::uint64_t merged = (run_.interleave - 1) * std::uint64_t{run_.latency};
     if (run_.cycle - previous_end_ < std::max<std::uint64_t>(merged, previous_lines_)) return;
   }
   bank_.issue.next[0].stream = {&fold, static_cast<std::uint32_t>(step_)};
