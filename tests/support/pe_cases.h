@@ -4,6 +4,7 @@
 #include <ostream>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/numerics/codec.h"
@@ -50,10 +51,17 @@ class PeCaseGenerator {
     c.array.dot_width = choose<std::int64_t>({1, 1, 4, 8});
     c.operands.cycles_per_mac = 1 + pick(2);
     c.accumulator.latency_cycles = 1 + pick(4);
+    const bool thin =
+        one_in(4);  // short streams through flat, wide arrays: every fold is still busy when the next comes
+    if (thin) {
+      c.array.rows = 1 + pick(2);
+      c.array.cols = 5 + pick(kMaxPeCols - 4);
+    }
     set_formats(c);
-    c.work.m = size();
-    c.work.n = size();
-    c.work.k = 1 + static_cast<std::uint64_t>(pick(one_in(3) ? 200 : 40));
+    c.work.m = thin ? 1 + static_cast<std::uint64_t>(pick(4)) : size();
+    c.work.n = thin ? 1 + static_cast<std::uint64_t>(pick(40)) : size();
+    c.work.k = 1 + static_cast<std::uint64_t>(pick(thin ? 6 : one_in(3) ? 200 : 40));
+    if (thin && c.array.dataflow == "is") std::swap(c.work.m, c.work.n);
     const units::MatrixMode mode = units::make_matrix_mode(c.array, c.operands, c.accumulator, c.group);
     const sim::PeTiming pe = sim::pe_timing(c.array, c.operands, c.accumulator);
     c.work.cycles_per_mac = pe.cycles_per_mac;

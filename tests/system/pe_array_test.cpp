@@ -61,6 +61,20 @@ TEST(PeArrayTest, CausalMaskLeavesPesIdleAndCyclesAlone) {
   }
 }
 
+/// The 17th column is a fold of its own, through while the 16 in front of it are not.
+TEST(PeArrayTest, RaggedFoldMayBeOverBeforeTheOneInFrontOfIt) {
+  for (const char* dataflow : {"os", "ws", "is"}) {
+    const units::ArrayConfig array{.rows = 1, .cols = 16, .dataflow = dataflow, .policy = "overlap", .edge = "used"};
+    const bool inputs_stay = array.dataflow == "is";
+    const sim::MatrixWork work{.m = inputs_stay ? 17U : 1U, .n = inputs_stay ? 1U : 17U, .k = 1};
+    arith::AccumulationEvents events;
+    // One cycle later than fold 1, fold 2 enters; its only column ends 15 columns earlier than the last of fold 1.
+    const std::uint64_t first_fold = dataflow == std::string("os") ? 1 + 1 + 16 - 2 : 2 * 1 + 16 + 1 - 2;
+    EXPECT_EQ(pe_machine().run({.array = array, .work = work, .values = {}}, events).cycles, first_fold) << dataflow;
+    EXPECT_EQ(sim::matrix_timing(work, array).cycles, first_fold) << dataflow;
+  }
+}
+
 TEST(PeArrayTest, CyclesAloneAreThoseWithValues) {
   PeCaseGenerator generator(4);
   for (int trial = 0; trial < 100; ++trial) {
