@@ -4,6 +4,7 @@
 #include <string>
 
 #include "models/numerics/check.h"
+#include "sim/base/signal_guard.h"
 
 namespace guardbit::sim {
 namespace {
@@ -168,6 +169,7 @@ std::uint64_t PeArray::limit_cycles() const {
 }
 
 PeCycles PeArray::finish(arith::AccumulationEvents& events) {
+  throw_if_interrupted();
   GUARDBIT_CHECK(run_.delivered == run_.expected, "the array has delivered its sums");
   run_.count_interval();
   for (const auto& pe : pes_) events += pe->events();

@@ -22,7 +22,7 @@ class PeArray : public sc_core::sc_module {
   /// Sets everything up and starts the clock (period: PeClock); finished() is notified when the result is there.
   void start(const PeProduct& product, const sc_core::sc_time& period);
   const sc_core::sc_event& finished() const { return clock_.stopped(); }
-  /// Account of the run that has finished; its events are added.
+  /// Account of the run that has finished; its events are added. Throws Interrupted if a signal stopped the clock.
   PeCycles finish(arith::AccumulationEvents& events);
 
  private:

@@ -1,6 +1,7 @@
 #include "sim/modules/pe_clock.h"
 
 #include "models/numerics/check.h"
+#include "sim/base/signal_guard.h"
 
 namespace guardbit::sim {
 
@@ -24,7 +25,7 @@ void PeClock::start(const sc_core::sc_time& period, std::uint64_t limit_cycles) 
 void PeClock::tick() {
   bank_.clock();
   ++run_.cycle;
-  if (run_.delivered == run_.expected) {
+  if (run_.delivered == run_.expected || interrupting_signal() != 0) {
     stopped_.notify(sc_core::SC_ZERO_TIME);
     return;
   }
