@@ -1,9 +1,8 @@
 #pragma once
 /// The stepped array's clock: at every edge the registers take their next values and all processes run once. It stops
-/// by itself when the run's last sum has been delivered, so that an idle array costs nothing, and when a signal asks the
-/// process to stop.
-/// With a period of zero the edges are delta cycles: a product is stepped within the moment at which its command
-/// starts, and the matrix unit then spends the cycles that were counted.
+/// by itself when the run's last sum has been delivered, so that an idle array costs nothing, and when a signal asks
+/// the process to stop. With a period of zero the edges are delta cycles: a product is stepped within the moment at
+/// which its command starts, and the matrix unit then spends the cycles that were counted.
 #include <systemc>
 
 #include "sim/modules/pe_registers.h"

@@ -43,7 +43,7 @@ struct GemmTiming {
   std::uint64_t pe_cycles = 0;        ///< what the described PEs add: latency, interleaving, promotions, cycles_per_mac
   std::uint64_t macs = 0;
   std::uint64_t mac_slots_per_cycle = 0;  ///< rows * cols * dot_width
-  std::uint64_t mapped = 0;         ///< outputs (os) or stationary operands (ws, is) of the product
+  std::uint64_t mapped = 0;               ///< outputs (os) or stationary operands (ws, is) of the product
   std::uint64_t mapping_slots = 0;  ///< folds * rows * cols, for operands * dot_width: what all folds have place for
   std::uint64_t pe_updates = 0;     ///< "pe": clock edges times PEs, the plain PEs' run included
   std::uint64_t total_cycles() const { return cycles + pe_cycles; }
