@@ -65,13 +65,11 @@ Unrounded value_of(std::int64_t sum) {
           .significand = static_cast<numerics::Uint128>(sum < 0 ? -sum : sum)};
 }
 
-/// outer + scale * sum, one rounding.
-float promote(float outer, float scale, const Unrounded& sum, const FloatSpec& spec, const RandomStream& stream,
-              OutputIndex index, std::size_t chunk_index, AccumulationEvents& events) {
+float promote_value(float outer, float scale, const Unrounded& sum, const FloatSpec& spec, const RandomStream& stream,
+                    OutputIndex index, std::uint32_t chunk_index, AccumulationEvents& events) {
   Addend scaled;
   scaled.value = exact_product(numerics::decode(scale), sum, &scaled.invalid);
-  const std::uint32_t random =
-      random_bits(spec, stage_stream(stream, RandomStage::kOuter), index, static_cast<std::uint32_t>(chunk_index));
+  const std::uint32_t random = random_bits(spec, stage_stream(stream, RandomStage::kOuter), index, chunk_index);
   return accumulate(outer, scaled, spec, random, events.outer);
 }
 
@@ -95,6 +93,16 @@ void gemm_by_dots(MatrixView<const Operand> a, MatrixView<const Operand> b, cons
 }
 
 }  // namespace
+
+float promote(float outer, float scale, float sum, const FloatSpec& spec, const RandomStream& stream, OutputIndex index,
+              std::uint32_t chunk_index, AccumulationEvents& events) {
+  return promote_value(outer, scale, numerics::decode(sum), spec, stream, index, chunk_index, events);
+}
+
+float promote(float outer, float scale, std::int64_t sum, const FloatSpec& spec, const RandomStream& stream,
+              OutputIndex index, std::uint32_t chunk_index, AccumulationEvents& events) {
+  return promote_value(outer, scale, value_of(sum), spec, stream, index, chunk_index, events);
+}
 
 float dot_reference(std::span<const float> a, std::span<const float> b, const AccumulationSpec& spec,
                     std::span<const float> scales, const RandomStream& stream, OutputIndex index,
@@ -120,7 +128,7 @@ float dot_reference(std::span<const float> a, std::span<const float> b, const Ac
     const float acc = reduction.run(chunk, spec, events);
     if (!promotes) return acc;
     const float scale = scales.empty() ? 1.0F : scales[chunk_index];
-    outer = promote(outer, scale, numerics::decode(acc), spec.outer, stream, index, chunk_index, events);
+    outer = promote(outer, scale, acc, spec.outer, stream, index, chunk.chunk_index, events);
   }
   return outer;
 }
@@ -139,7 +147,7 @@ float dot_reference(std::span<const std::int8_t> a, std::span<const std::int8_t>
     const std::size_t length = std::min(per_chunk, a.size() - begin);
     const std::int64_t sum = reduce_integer(a.subspan(begin, length), b.subspan(begin, length), spec, events);
     const float scale = scales.empty() ? 1.0F : scales[chunk_index];
-    outer = promote(outer, scale, value_of(sum), spec.outer, stream, index, chunk_index, events);
+    outer = promote(outer, scale, sum, spec.outer, stream, index, static_cast<std::uint32_t>(chunk_index), events);
   }
   return outer;
 }

@@ -27,6 +27,14 @@ float dot_reference(std::span<const std::int8_t> a, std::span<const std::int8_t>
                     std::span<const float> scales, const numerics::RandomStream& stream, OutputIndex index,
                     AccumulationEvents& events);
 
+/// outer + scale * sum, one rounding: a sum leaves its PE at the end of chunk `chunk_index`. Events at the outer stage.
+float promote(float outer, float scale, float sum, const numerics::FloatSpec& spec,
+              const numerics::RandomStream& stream, OutputIndex index, std::uint32_t chunk_index,
+              AccumulationEvents& events);
+float promote(float outer, float scale, std::int64_t sum, const numerics::FloatSpec& spec,
+              const numerics::RandomStream& stream, OutputIndex index, std::uint32_t chunk_index,
+              AccumulationEvents& events);
+
 /// c = a * b, one dot_reference per output. a (M, K), b (K, N), c (M, N); any strides. Output (m, n) has index
 /// (first_row + m, first_column + n), so that a tile of a larger GEMM draws the larger one's random bits.
 void gemm_reference(numerics::MatrixView<const float> a, numerics::MatrixView<const float> b,

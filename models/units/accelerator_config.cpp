@@ -124,9 +124,9 @@ void check_float_accumulator(const ProductSections& s, Problems& problems) {
     problems.add(s.accumulator_key("reduce"), "\"tree\" with array.dot_width = 1",
                  "array.dot_width of at least 2, or \"sequential\"");
   }
-  if (s.array.dataflow == "ws" && s.accumulator.interleave != 1) {
+  if (s.array.sums_flow_down() && s.accumulator.interleave != 1) {
     problems.add(s.accumulator_key("interleave"),
-                 std::to_string(s.accumulator.interleave) + " with array.dataflow = \"ws\"",
+                 std::to_string(s.accumulator.interleave) + " with array.dataflow = " + quoted(s.array.dataflow),
                  "1: a sum that flows down a column has one accumulator");
   }
   const bool chain = s.accumulator.reduce == "sequential" || s.accumulator.reduce == "fixed";
@@ -158,18 +158,19 @@ void check_reduction_keys(const ProductSections& s, Problems& problems) {
 
 void check_buffer(const ProductSections& s, Problems& problems) {
   const BufferConfig& buffer = s.accumulator.buffer;
-  const bool weight_stationary = s.array.dataflow == "ws";
+  const bool flows_down = s.array.sums_flow_down();
   if (!buffer.format.empty()) check_overflow(s.buffer_key("overflow"), buffer.overflow, buffer.format, problems);
-  if (buffer.format.empty() && weight_stationary) {
-    problems.add(s.buffer_key("format"), "none with array.dataflow = \"ws\"",
+  if (buffer.format.empty() && flows_down) {
+    problems.add(s.buffer_key("format"), "none with array.dataflow = " + quoted(s.array.dataflow),
                  "a float format: the sum of each pass down a column is added to the buffer");
   } else if (buffer.format.empty() && buffer.promote_every > 0) {
     problems.add(s.buffer_key("promote_every"), std::to_string(buffer.promote_every) + " without a buffer",
                  "0, or a " + s.buffer_key("format"));
   }
-  const std::int64_t column = s.array.rows * s.array.dot_width;
-  if (weight_stationary && buffer.promote_every > 0 && buffer.promote_every != column) {
-    problems.add(s.buffer_key("promote_every"), std::to_string(buffer.promote_every) + " with array.dataflow = \"ws\"",
+  const std::int64_t column = s.array.column_products();
+  if (flows_down && buffer.promote_every > 0 && buffer.promote_every != column) {
+    problems.add(s.buffer_key("promote_every"),
+                 std::to_string(buffer.promote_every) + " with array.dataflow = " + quoted(s.array.dataflow),
                  "0 or array.rows * array.dot_width = " + std::to_string(column) + ", the products of one column");
   }
 }
@@ -180,11 +181,11 @@ void check_array(const AcceleratorConfig& config, Problems& problems) {
     problems.add("array.dot_width", std::to_string(array.dot_width), "a power of two");
   }
   const std::int64_t group = config.smooth.group;
-  const std::int64_t chunk = std::min(array.rows * array.dot_width, group);
-  if (array.dataflow == "ws" && group % chunk != 0) {
+  const std::int64_t chunk = std::min(array.column_products(), group);
+  if (array.sums_flow_down() && group % chunk != 0) {
     problems.add("smooth.group",
-                 std::to_string(group) + " with array.dataflow = \"ws\" and columns of " + std::to_string(chunk) +
-                     " products (array.rows * array.dot_width)",
+                 std::to_string(group) + " with array.dataflow = " + quoted(array.dataflow) + " and columns of " +
+                     std::to_string(chunk) + " products (array.rows * array.dot_width)",
                  "a multiple of them, so that one scale applies to each pass down a column");
   }
 }

@@ -10,7 +10,7 @@
 
 namespace guardbit::units {
 
-inline constexpr std::array<std::string_view, 2> kDataflowValues = {"os", "ws"};
+inline constexpr std::array<std::string_view, 3> kDataflowValues = {"os", "ws", "is"};
 inline constexpr std::array<std::string_view, 2> kPolicyValues = {"serial", "overlap"};
 inline constexpr std::array<std::string_view, 2> kEdgeValues = {"full", "used"};
 inline constexpr std::array<std::string_view, 4> kReduceValues = {"sequential", "tree", "aligned", "fixed"};
@@ -147,10 +147,16 @@ struct ArrayConfig {
   std::string edge = "full";
   std::int64_t dot_width = 1;
 
+  /// "ws", "is": one operand stays in the PE and every sum passes down a column of rows * dot_width products.
+  bool sums_flow_down() const { return dataflow != "os"; }
+  std::int64_t column_products() const { return rows * dot_width; }
+
   static void visit_fields(auto& self, auto&& visit) {
     visit(FieldInfo{"rows", "PEs", "Rows R of the array."}, self.rows, IntRange{1, 1024});
     visit(FieldInfo{"cols", "PEs", "Columns C of the array."}, self.cols, IntRange{1, 1024});
-    visit(FieldInfo{"dataflow", "", "Output stationary (sums stay in the PE) or weight stationary (sums flow down)."},
+    visit(FieldInfo{"dataflow", "",
+                    "Output stationary (sums stay in the PE), weight stationary or input stationary (weights or "
+                    "activations stay in the PE, sums flow down its column)."},
           self.dataflow, OneOf{kDataflowValues});
     visit(FieldInfo{"policy", "", "Whether folds run one after the other or overlap (docs/timing.md)."}, self.policy,
           OneOf{kPolicyValues});

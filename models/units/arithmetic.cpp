@@ -17,10 +17,10 @@ numerics::FloatFormat float_format(std::string_view name) {
   return *format;
 }
 
-/// One pass down a weight-stationary column, or what the configuration asks of an output-stationary PE.
+/// One pass of a sum down a column, or what the configuration asks of an output-stationary PE.
 int chunk_of(const ArrayConfig& array, const BufferConfig& buffer, bool has_outer, int group) {
-  const int column = static_cast<int>(array.rows * array.dot_width);
-  if (array.dataflow == "ws") return group > 0 ? std::min(column, group) : column;
+  const int column = static_cast<int>(array.column_products());
+  if (array.sums_flow_down()) return group > 0 ? std::min(column, group) : column;
   if (group > 0) return group;
   if (!has_outer) return 0;
   return buffer.promote_every > 0 ? static_cast<int>(buffer.promote_every) : kWholeReduction;

@@ -41,11 +41,12 @@ struct MatrixMode {
 /// The arithmetic of a product on the described array (docs/timing.md, "Numerics follow from the hardware"):
 ///   os, no buffer    all of K in the PE's accumulator; integers are converted once, to fp32
 ///   os, buffer       chunks of promote_every products (0: all of K) in the PE, then the buffer
-///   ws               chunks of rows * dot_width products (one pass down a column), then the buffer
+///   ws, is           chunks of rows * dot_width products (one pass down a column), then the buffer
 /// reduce = "tree" and "aligned" take dot_width products per step (aligned: the operands' formats give emin_a, emin_b);
 /// "sequential" and "fixed" one after the other, whatever dot_width is.
 /// @param group  > 0: a smoothed operand, each `group` channels of which share a scale that the outer accumulator
-///               applies: replaces promote_every (ws: chunks of min(rows * dot_width, group), which divides group).
+///               applies: replaces promote_every (ws, is: chunks of min(rows * dot_width, group), which divides
+///               group).
 ///               Without a buffer the scales are applied in an fp32 one.
 MatrixMode make_matrix_mode(const ArrayConfig& array, const OperandConfig& operands,
                             const AccumulatorConfig& accumulator, int group = 0);

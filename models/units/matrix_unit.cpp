@@ -50,7 +50,8 @@ void quantize_scaled_row(std::span<const float> x, float largest, const ScalarRo
   }
 }
 
-/// One scale per accumulation chunk from one per smoothing group.
+}  // namespace
+
 std::vector<float> chunk_scales(std::span<const float> group_scales, const MatrixMode& mode, std::size_t num_products) {
   if (group_scales.empty()) return {};
   GUARDBIT_CHECK(mode.group > 0, "group scales belong to a smoothed operand's mode");
@@ -61,8 +62,6 @@ std::vector<float> chunk_scales(std::span<const float> group_scales, const Matri
   for (std::size_t c = 0; c < scales.size(); ++c) scales[c] = group_scales[c * chunk / group];
   return scales;
 }
-
-}  // namespace
 
 Operand quantize_operand(MatrixView<const float> x, const MatrixMode& mode, bool is_weight, EventLedger& ledger,
                          const ParallelFor& parallel_for) {

@@ -33,6 +33,9 @@ struct Operand {
 Operand quantize_operand(MatrixView<const float> x, const MatrixMode& mode, bool is_weight, EventLedger& ledger,
                          const ParallelFor& parallel_for = {});
 
+/// One scale per accumulation chunk from one per mode.group channels of num_products; empty for none.
+std::vector<float> chunk_scales(std::span<const float> group_scales, const MatrixMode& mode, std::size_t num_products);
+
 struct IndexRange {
   std::size_t begin = 0;
   std::size_t end = 0;

@@ -27,6 +27,7 @@ struct GemmArguments {
   std::vector<std::string> overrides;
   std::string events = "all";
   std::string format = "table";
+  std::string fidelity = "tile";
   std::string vector_target;
   std::int64_t seed = 0;
   std::size_t threads = 0;
@@ -54,15 +55,16 @@ numerics::EventSet parse_events(const std::string& text) {
   return wanted;
 }
 
-/// The described hardware. Weight-stationary sums need a buffer: without a file that describes one it is fp32.
+/// The described hardware. Sums that flow down a column need a buffer: without a file that describes one it is fp32.
 LoadedAccelerator load_hardware(const GemmArguments& arguments) {
   std::vector<std::string> overrides = arguments.overrides;
   const auto any_begins = [&](std::string_view text) {
     return std::any_of(overrides.begin(), overrides.end(),
                        [&](const std::string& set) { return set.starts_with(text); });
   };
-  const bool weight_stationary = any_begins("array.dataflow=ws") || any_begins("array.dataflow=\"ws\"");
-  if (arguments.accelerator.empty() && weight_stationary && !any_begins("accumulator.buffer.format=")) {
+  const bool flows_down = any_begins("array.dataflow=ws") || any_begins("array.dataflow=\"ws\"") ||
+                          any_begins("array.dataflow=is") || any_begins("array.dataflow=\"is\"");
+  if (arguments.accelerator.empty() && flows_down && !any_begins("accumulator.buffer.format=")) {
     overrides.emplace_back("accumulator.buffer.format=fp32");
   }
   return arguments.accelerator.empty() ? default_accelerator(overrides, ConfigScope::kLinear)
@@ -85,6 +87,7 @@ int run_gemm(const GemmArguments& arguments) {
   options.b = OperandSource::parse(arguments.b, "--b");
   options.wanted = parse_events(arguments.events);
   options.values = !arguments.no_values;
+  options.stepped = arguments.fidelity == "pe";
   options.error = !arguments.no_error;
   ThreadPool pool(arguments.threads);
   options.parallel_for = pool.parallel_for();
@@ -128,6 +131,10 @@ void add_gemm(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb->add_option("--seed", arguments->seed, "Generated operands, stochastic rounding")
       ->check(check_seed())
+      ->capture_default_str();
+  verb->add_option("--fidelity", arguments->fidelity,
+                   "tile: fast kernels and closed forms; pe: every PE stepped as a clocked process, same results")
+      ->check(CLI::IsMember({"tile", "pe"}))
       ->capture_default_str();
   verb->add_flag("--no-values", arguments->no_values, "Cycles alone");
   verb->add_flag("--no-error", arguments->no_error, "Leave out the comparison with exact sums, which costs most time");

@@ -33,6 +33,7 @@ struct ReplayArguments {
   std::vector<std::string> overrides;
   std::string format = "table";
   std::string output;
+  std::string fidelity = "tile";
   std::string vector_target;
   std::int64_t threads = 0;
   std::int64_t windows = 0;
@@ -72,6 +73,7 @@ int run_replay(ReplayArguments& arguments) {
   arguments.options.max_windows = static_cast<std::size_t>(arguments.windows);
   arguments.options.decode = static_cast<std::size_t>(arguments.decode);
   arguments.options.seed = static_cast<std::uint64_t>(arguments.seed);
+  arguments.options.stepped = arguments.fidelity == "pe";
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   ReplayResult result;
   {
@@ -123,6 +125,10 @@ void add_replay(CLI::App& app, Action& action) {
       ->check(CLI::Range(std::int64_t{0}, kLargestCount));
   verb->add_option("--seed", arguments->seed, "Rotation signs, outlier channels, stochastic rounding")
       ->check(check_seed())
+      ->capture_default_str();
+  verb->add_option("--fidelity", arguments->fidelity,
+                   "tile: fast kernels and closed forms; pe: every PE stepped as a clocked process, same results")
+      ->check(CLI::IsMember({"tile", "pe"}))
       ->capture_default_str();
   verb->add_option("--slanc-target", options.calibration.target_norm, "Norm that SLaNC scales rows to")
       ->check(check_gain)

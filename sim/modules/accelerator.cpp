@@ -47,7 +47,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const units::Accel
       sequencer_("sequencer", context_of(state_, tokens_, scratchpad_, config, options)),
       load_("load", UnitKind::kLoad, context_of(state_, tokens_, scratchpad_, config, options), config,
             {.unlimited = options.unlimited_memory}),
-      matrix_("matrix", context_of(state_, tokens_, scratchpad_, config, options), config.array),
+      matrix_("matrix", context_of(state_, tokens_, scratchpad_, config, options), config.array, options.stepped),
       norm_("norm", context_of(state_, tokens_, scratchpad_, config, options), config.norm),
       vector_("vector", context_of(state_, tokens_, scratchpad_, config, options), config.vector),
       rotate_("rotate", context_of(state_, tokens_, scratchpad_, config, options), config.rotate),

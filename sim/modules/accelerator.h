@@ -36,6 +36,8 @@ struct AcceleratorOptions {
   /// Test mode: delays every command issue, token arrival and DMA request at random. Values and event counts are
   /// independent of it; see docs/timing.md for what is guaranteed of the cycles.
   std::optional<std::uint64_t> stall_seed = std::nullopt;
+  /// PE fidelity (matrix_module.h); outlives the machine. Null: tile fidelity.
+  PeRequestSlot* stepped = nullptr;
   /// The memory behind the DMA engines, called with each engine's socket (0: load, 1: store) during elaboration to bind
   /// it to another TLM-2.0 target. Empty: the built-in DramModule.
   std::function<void(std::size_t engine_index, tlm::tlm_initiator_socket<>& socket)> bind_memory = nullptr;

@@ -30,9 +30,9 @@ struct MatrixWork {
   std::uint32_t latency_cycles = 1;  ///< of the PE's accumulator
   std::uint32_t interleave = 1;
   std::uint32_t pipeline_cycles = 0;  ///< stages in front of the PE's accumulator: levels of a reduction tree x latency
-  std::uint64_t outer_updates = 0;    ///< promotions per output (outer accumulator multiply-adds), ceil(K / chunk) or 0
-  bool first_of_op = true;            ///< pays the array's fill (overlap policy)
-  bool last_of_op = true;             ///< pays the array's drain (overlap policy)
+  std::uint64_t chunk = 0;  ///< products per sum that leaves a PE (os) or a column; 0: all of K (os), the column
+  bool first_of_op = true;  ///< pays the array's fill (overlap policy)
+  bool last_of_op = true;   ///< pays the array's drain (overlap policy)
 };
 
 /// Rows of a norm.

@@ -1,24 +1,31 @@
 #pragma once
-/// R x C processing elements with operand feeders and accumulator buffer. Cycles are those of timing.h, values those of
-/// the command.
+/// R x C processing elements with operand feeders and accumulator buffer. Tile fidelity: cycles are those of timing.h,
+/// values those of the command. PE fidelity: both come from the stepped array.
+#include <memory>
+
 #include "models/units/accelerator_config.h"
-#include "sim/modules/timing.h"
+#include "sim/modules/pe_machine.h"
 #include "sim/modules/unit_module.h"
 
 namespace guardbit::sim {
 
 class MatrixModule : public ComputeModule {
  public:
-  MatrixModule(const sc_core::sc_module_name& name, const UnitContext& context, const units::ArrayConfig& config)
-      : ComputeModule(name, UnitKind::kMatrix, context), config_(config) {}
+  /// `stepped`: null for tile fidelity; else where commands leave what is to be stepped. A command that leaves nothing
+  /// is stepped for its cycles alone.
+  MatrixModule(const sc_core::sc_module_name& name, const UnitContext& context, const units::ArrayConfig& config,
+               PeRequestSlot* stepped);
+  ~MatrixModule() override;
 
  protected:
-  std::uint64_t cycles_of(const Work& work) const final {
-    return matrix_timing(std::get<MatrixWork>(work), config_).cycles;
-  }
+  std::uint64_t cycles_of(const Work& work) const final;
 
  private:
+  std::uint64_t step(const MatrixWork& work) const;
+
   const units::ArrayConfig config_;
+  PeRequestSlot* const stepped_;
+  std::unique_ptr<PeArray> array_;
 };
 
 }  // namespace guardbit::sim

@@ -1,7 +1,6 @@
 #include "sim/modules/timing.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 
 #include "models/numerics/check.h"
@@ -16,73 +15,6 @@ using std::uint64_t;
 constexpr uint64_t ceil_div(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 constexpr uint64_t ceil_log2(uint64_t n) { return n <= 1 ? 0 : static_cast<uint64_t>(std::bit_width(n - 1)); }
 uint64_t unsigned_of(std::int64_t value) { return static_cast<uint64_t>(value); }
-
-/// `total` cut into pieces of `part`: the full ones and the ragged rest, as (size, count).
-struct Pieces {
-  struct Piece {
-    uint64_t size = 0;
-    uint64_t count = 0;
-  };
-  std::array<Piece, 2> pieces;
-  Pieces(uint64_t total, uint64_t part, bool charge_full_part) {
-    const uint64_t rest = total % part;
-    pieces = {Piece{part, total / part}, Piece{charge_full_part ? part : rest, rest != 0 ? uint64_t{1} : 0}};
-  }
-  uint64_t count() const { return pieces[0].count + pieces[1].count; }
-  uint64_t first() const { return pieces[pieces[0].count != 0 ? 0 : 1].size; }
-  uint64_t last() const { return pieces[pieces[1].count != 0 ? 1 : 0].size; }
-};
-
-/// Constants of one command on the array; formulas and symbols as in docs/timing.md.
-struct FoldModel {
-  bool output_stationary;
-  uint64_t stream;      // cycles in which a PE takes steps
-  uint64_t promotions;  // drains of R rows that must fit into the stream; 1 if only the fold's own
-  uint64_t tail;        // os: from the end of a PE's stream to its finished sum
-  uint64_t hop;         // ws: cycles for a partial sum to pass a PE
-  uint64_t front;       // ws: pipeline in front of the first adder
-
-  /// Between the first and the last of a fold's drains lie promotions - 1 chunks, each at least `rows` cycles long.
-  uint64_t stream_with_promotions(uint64_t rows) const {
-    return std::max(stream, ceil_div(stream, promotions) + (promotions - 1) * rows);
-  }
-  uint64_t fill(uint64_t rows, uint64_t cols) const { return output_stationary ? rows + cols - 2 : rows; }
-  uint64_t drain(uint64_t rows, uint64_t cols) const {
-    return output_stationary ? tail : rows * hop + cols - 2 + front;
-  }
-  uint64_t serial_fold(uint64_t rows, uint64_t cols) const {
-    return fill(rows, cols) + stream_with_promotions(rows) + drain(rows, cols);
-  }
-  /// A fold behind another one: its stream must cover the drains (os) or the preload (ws) of `rows` cycles.
-  uint64_t following_fold(uint64_t rows) const { return std::max(stream, promotions * rows); }
-};
-
-FoldModel fold_model(const MatrixWork& work, const units::ArrayConfig& array, bool output_stationary) {
-  const uint64_t cycles_per_mac = work.cycles_per_mac;
-  const uint64_t latency = work.latency_cycles;
-  if (!output_stationary) {  // every sum meets a PE once: latency and interleave do not limit the rate
-    return {false, work.m * cycles_per_mac, 1, 0, latency, uint64_t{work.pipeline_cycles}};
-  }
-  const uint64_t interleave = work.interleave;
-  const uint64_t interval = std::max(cycles_per_mac, ceil_div(latency, interleave));
-  const uint64_t merges = interleave - 1;  // per chunk; each takes one issue slot of the adder, and waits for the last
-  const uint64_t promotions = std::max<uint64_t>(1, work.outer_updates);
-  const uint64_t steps = ceil_div(work.k, unsigned_of(array.dot_width));
-  const uint64_t mac = cycles_per_mac - 1 + work.pipeline_cycles + latency;  // from a step's start to its sum
-  return {true, steps * interval + promotions * merges, promotions, mac - interval + merges * (latency - 1), 0, 0};
-}
-
-/// Cycles of a command whose folds overlap: the first pays the fill if it is the op's first, later ones follow behind.
-uint64_t overlapped(const FoldModel& fold, const Pieces& rows, const Pieces& cols, const MatrixWork& work) {
-  uint64_t cycles = 0;
-  for (const auto& row : rows.pieces) cycles += row.count * cols.count() * fold.following_fold(row.size);
-  if (work.first_of_op) {
-    cycles -= fold.following_fold(rows.first());
-    cycles += fold.fill(rows.first(), cols.first()) + fold.stream_with_promotions(rows.first());
-  }
-  if (work.last_of_op) cycles += fold.drain(rows.last(), cols.last());
-  return cycles;
-}
 
 }  // namespace
 
@@ -118,36 +50,6 @@ PeTiming pe_timing(const units::ArrayConfig& array, const units::OperandConfig& 
   } else {
     timing.latency_cycles *= width;
     if (fixed) timing.pipeline_cycles = of_format;
-  }
-  return timing;
-}
-
-MatrixTiming matrix_timing(const MatrixWork& work, const units::ArrayConfig& array) {
-  if (work.m == 0 || work.n == 0 || work.k == 0) return {};
-  GUARDBIT_CHECK(work.cycles_per_mac >= 1 && work.latency_cycles >= 1 && work.interleave >= 1,
-                 "cycles_per_mac, latency_cycles and interleave are at least 1");
-  const bool output_stationary = array.dataflow == "os";
-  const bool charge_full = array.edge == "full";
-  const FoldModel fold = fold_model(work, array, output_stationary);
-  // os folds hold R rows of the output; ws folds hold R steps of K as stationary weights.
-  const uint64_t row_extent = output_stationary ? work.m : ceil_div(work.k, unsigned_of(array.dot_width));
-  const Pieces rows(row_extent, unsigned_of(array.rows), charge_full);
-  const Pieces cols(work.n, unsigned_of(array.cols), charge_full);
-
-  MatrixTiming timing;
-  timing.folds = rows.count() * cols.count();
-  timing.stream = fold.stream_with_promotions(rows.first());
-  timing.pipeline = output_stationary ? fold.tail : rows.first() * (fold.hop - 1) + fold.front;
-  if (array.policy == "serial") {
-    timing.cycles_per_fold = fold.serial_fold(rows.first(), cols.first());
-    for (const auto& row : rows.pieces) {
-      for (const auto& col : cols.pieces) {
-        if (row.count * col.count != 0) timing.cycles += row.count * col.count * fold.serial_fold(row.size, col.size);
-      }
-    }
-  } else {
-    timing.cycles_per_fold = fold.following_fold(rows.first());
-    timing.cycles = overlapped(fold, rows, cols, work);
   }
   return timing;
 }

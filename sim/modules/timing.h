@@ -34,10 +34,11 @@ PeTiming pe_timing(const units::ArrayConfig& array, const units::OperandConfig& 
 struct MatrixTiming {
   std::uint64_t cycles = 0;
   std::uint64_t folds = 0;
-  std::uint64_t cycles_per_fold = 0;  ///< of the first (largest) fold; policy serial: cycles = folds * cycles_per_fold
-                                      ///< unless edge = used makes ragged folds cheaper
-  std::uint64_t stream = 0;           ///< steps of one fold with their initiation interval and promotions
-  std::uint64_t pipeline = 0;         ///< part of a fold that only a deeper PE pipeline adds (0 if a MAC takes 1 cycle)
+  std::uint64_t cycles_per_fold =
+      0;                       ///< serial: of the first (largest) fold, cycles = folds * cycles_per_fold unless
+                               ///< edge = used makes ragged folds cheaper; overlap: of a full fold behind another
+  std::uint64_t stream = 0;    ///< steps of the first fold with their initiation interval and promotions
+  std::uint64_t pipeline = 0;  ///< part of a fold that only a deeper PE pipeline adds (0 if a MAC takes 1 cycle)
 };
 MatrixTiming matrix_timing(const MatrixWork& work, const units::ArrayConfig& array);
 

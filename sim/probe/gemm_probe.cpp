@@ -12,6 +12,7 @@
 #include "sim/base/memory.h"
 #include "sim/base/sha256.h"
 #include "sim/probe/exact_dot.h"
+#include "sim/probe/gemm_timing.h"
 #include "sim/probe/product_mode.h"
 #include "sim/probe/value_statistics.h"
 #include "sim/trace/npy.h"
@@ -35,33 +36,6 @@ double bytes_needed(const GemmOptions& options) {
   constexpr double kCopiesOfOperands = 3;  // as read, as held, as packed by the kernel
   const double copies_of_results = 1.0 + (options.reference ? 1.0 : 0.0) + (options.output.empty() ? 0.0 : 1.0);
   return sizeof(float) * (kCopiesOfOperands * operands + copies_of_results * results);
-}
-
-GemmTiming timing_of(const ProductMode& product, const GemmOptions& options) {
-  const units::ArrayConfig& array = product.array;
-  const PeTiming& pe = product.pe;
-  const auto chunk = static_cast<std::uint64_t>(product.mode.chunk);
-  const MatrixWork work{.m = options.m,
-                        .n = options.n,
-                        .k = options.k,
-                        .cycles_per_mac = pe.cycles_per_mac,
-                        .latency_cycles = pe.latency_cycles,
-                        .interleave = pe.interleave,
-                        .pipeline_cycles = pe.pipeline_cycles,
-                        .outer_updates = chunk == 0 ? 0 : (options.k + chunk - 1) / chunk};
-  const MatrixWork plain_work{.m = options.m, .n = options.n, .k = options.k};
-  const MatrixTiming plain = matrix_timing(plain_work, array);
-  GemmTiming timing;
-  timing.policy = array.policy;
-  timing.edge = array.edge;
-  timing.dataflow = array.dataflow;
-  timing.folds = plain.folds;
-  timing.cycles_per_fold = plain.cycles_per_fold;
-  timing.cycles = plain.cycles;
-  timing.pe_cycles = matrix_timing(work, array).cycles - plain.cycles;
-  timing.macs = options.m * options.n * options.k;
-  timing.mac_slots_per_cycle = static_cast<std::uint64_t>(array.rows * array.cols * array.dot_width);
-  return timing;
 }
 
 numerics::FloatFormat result_format(const units::MatrixMode& mode) {
@@ -169,7 +143,7 @@ void write_output(const std::filesystem::path& file, const Matrix<float>& c) {
   write_npy(file, "<f4", {c.rows(), c.cols()}, bytes);
 }
 
-GemmValues values_of(const units::MatrixMode& mode, const GemmOptions& options) {
+GemmValues values_of(const units::MatrixMode& mode, const GemmOptions& options, SteppedArray* stepped) {
   GemmValues values;
   const auto operand = [&](const OperandSource& source, std::size_t rows, std::size_t cols, bool is_weight) {
     const bool transposed = is_weight && options.transpose_b;
@@ -183,7 +157,11 @@ GemmValues values_of(const units::MatrixMode& mode, const GemmOptions& options) 
   Matrix<float> c(options.m, options.n);
   const units::MatrixProductOptions product{
       .wanted = options.wanted, .stream = {.seed = options.seed}, .origin = {}, .parallel_for = options.parallel_for};
-  units::matrix_product(a, b, {0, options.m}, {0, options.n}, mode, {}, product, c.view(), values.events);
+  if (stepped != nullptr) {
+    stepped->values(a, b, c, values.events);
+  } else {
+    units::matrix_product(a, b, {0, options.m}, {0, options.n}, mode, {}, product, c.view(), values.events);
+  }
   keep_wanted(values.events, options.wanted);
 
   Sha256 digest;
@@ -217,9 +195,13 @@ GemmResult gemm_probe(const LoadedAccelerator& accelerator, const GemmOptions& o
     if (options.wanted.has(event)) result.wanted.push_back(event);
   }
   result.timing = timing_of(product, options);
-  if (!options.values) return result;
-  require_memory(bytes_needed(options), fmt::format("a product of {} x {} x {}", options.m, options.n, options.k));
-  result.values = values_of(product.mode, options);
+  if (options.values) {
+    require_memory(bytes_needed(options), fmt::format("a product of {} x {} x {}", options.m, options.n, options.k));
+  }
+  std::optional<SteppedArray> stepped;
+  if (options.stepped) stepped.emplace(product, options);
+  if (options.values) result.values = values_of(product.mode, options, stepped ? &*stepped : nullptr);
+  if (stepped) stepped->count(result.timing);
   return result;
 }
 

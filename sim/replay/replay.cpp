@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
@@ -77,7 +78,7 @@ void run_pass(const PreparedVariant& variant, Range tokens, std::size_t window_t
 /// All windows of one variant.
 VariantResult replay_variant(const PreparedVariant& variant, std::span<const Trace::Window> windows,
                              const ReplayOptions& options, const numerics::ParallelFor& parallel_for,
-                             Accelerator& machine, const std::function<void()>& window_done) {
+                             Accelerator& machine, PeRequestSlot* stepped, const std::function<void()>& window_done) {
   VariantStatistics statistics(variant.name, variant.model);
   for (std::size_t index = 0; index < windows.size(); ++index) {
     throw_if_interrupted();
@@ -87,7 +88,8 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
                         {.tokens = tokens.inputs,
                          .seed = options.seed + (static_cast<std::uint64_t>(index) << 32),
                          .parallel_for = parallel_for,
-                         .recorded = options.open_loop ? &reference : nullptr},
+                         .recorded = options.open_loop ? &reference : nullptr,
+                         .stepped = stepped},
                         statistics.ledgers());
     const std::size_t num_tokens = tokens.inputs.size();
     const std::size_t prefilled = num_tokens - std::min(options.decode, num_tokens);
@@ -135,6 +137,7 @@ std::map<std::string, std::string> provenance(const Trace& trace, const LoadedAc
   entries["accelerator_sha256"] = accelerator.sha256;
   entries["trace_sha256"] = trace.sha256;
   entries["seed"] = std::to_string(options.seed);
+  entries["fidelity"] = options.stepped ? "pe" : "tile";
   return entries;
 }
 
@@ -170,14 +173,23 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   result.clock_mhz = accelerator.config.clock.mhz;
   result.reference_perplexity = reference_perplexity(trace, model, windows, parallel_for);
 
-  Accelerator machine("accelerator", accelerator.config);
+  PeRequestSlot requests;
+  PeRequestSlot* const stepped = options.stepped ? &requests : nullptr;
+  if (options.stepped) {
+    const units::AcceleratorConfig& config = accelerator.config;
+    const std::array modes = {units::make_matrix_mode(config.array, config.linear, config.accumulator),
+                              units::make_matrix_mode(config.array, config.attention, config.attention_accumulator),
+                              units::make_matrix_mode(config.array, config.head, config.head_accumulator)};
+    require_stepped_array(config.array, modes);
+  }
+  Accelerator machine("accelerator", accelerator.config, {.stepped = stepped});
   std::size_t done = 0;
   for (const std::string& name : options.variants) {
     transformer::Model<float> rewritten = model;
     calibration::apply_variant(name, rewritten, calibration);
     const PreparedVariant variant =
         prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for);
-    result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, [&] {
+    result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, stepped, [&] {
       if (progress) progress(++done, options.variants.size() * num_windows, name);
     }));
   }

@@ -20,6 +20,7 @@ struct ReplayOptions {
   double residual_gain = 1;           ///< calibration::apply_residual_gain
   double channel_gain = 1;            ///< calibration::apply_channel_gain
   int channels = 0;
+  bool stepped = false;         ///< PE fidelity: matrix products stepped PE by PE; same result, much slower
   std::size_t max_windows = 0;  ///< 0: all of the trace's
   std::size_t decode = 0;       ///< tokens at the end of each window that are processed one at a time
   std::uint64_t seed = 1;       ///< rotation signs, outlier channels and stochastic rounding

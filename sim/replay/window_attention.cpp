@@ -92,6 +92,10 @@ void WindowValues::scores(std::size_t scores_op, std::size_t head, Range rows) {
 void WindowValues::causal_scores(units::MatrixProductOptions options, const units::Operand& queries,
                                  const units::Operand& keys, Range rows, MatrixView<float> accumulators,
                                  numerics::EventLedger& ledger) const {
+  if (options_.stepped != nullptr) {
+    leave_to_array(options, queries, keys, CausalMask::kOutputs, rows, accumulators, ledger);
+    return;
+  }
   constexpr std::size_t kRowsTogether = 16;  // their common keys are one product, the rest a triangle row by row
   options.origin = {static_cast<std::uint32_t>(rows.begin), 0};
   const auto multiply = [&](units::IndexRange some, units::IndexRange cols) {
@@ -105,6 +109,19 @@ void WindowValues::causal_scores(units::MatrixProductOptions options, const unit
     multiply({first, last}, {0, common});
     for (std::size_t row = first + 1; row < last; ++row) multiply({row, row + 1}, {common, rows.begin + row + 1});
   }
+}
+
+/// PE fidelity: the matrix unit steps the product, with PEs idle for what the mask hides.
+void WindowValues::leave_to_array(const units::MatrixProductOptions& options, const units::Operand& a,
+                                  const units::Operand& b, CausalMask mask, Range rows, MatrixView<float> accumulators,
+                                  numerics::EventLedger& ledger) const {
+  PeProduct::Values values{.mode = &variant_.attention, .a = &a, .b = &b};
+  values.stream = options.stream;
+  values.mask = mask;
+  values.first_query = static_cast<std::uint32_t>(rows.begin);
+  values.origin = {values.first_query, 0};
+  values.c = accumulators;
+  *options_.stepped = {values, {}, &ledger};
 }
 
 void WindowValues::scores_epilogue(std::size_t scores_op, std::size_t head, Range rows) {
@@ -164,6 +181,10 @@ void WindowValues::values(std::size_t values_op, std::size_t head, Range rows) {
 void WindowValues::causal_values(units::MatrixProductOptions options, const units::Operand& probabilities,
                                  const units::Operand& values, Range rows, MatrixView<float> accumulators,
                                  numerics::EventLedger& ledger) const {
+  if (options_.stepped != nullptr) {
+    leave_to_array(options, probabilities, values, CausalMask::kProducts, rows, accumulators, ledger);
+    return;
+  }
   const auto multiply = [&](units::IndexRange some, std::size_t num_keys, numerics::EventLedger& events) {
     options.origin = {static_cast<std::uint32_t>(rows.begin + some.begin), 0};
     units::matrix_product(part_of(probabilities, some, num_keys), part_of(values, {0, values.rows()}, num_keys),

@@ -216,11 +216,23 @@ void WindowValues::product(std::size_t index, Range rows, Range cols) {
   const bool smooth = variant_.model.ops[index].smooth;
   const auto num_heads = static_cast<std::size_t>(variant_.model.shape.num_heads);
   units::MatrixProductOptions options = product_options(index, 0, num_heads);
-  options.origin.row = static_cast<std::uint32_t>(pass_.begin);
-  units::matrix_product(state.x, smooth ? state.gathered : linear.weights, {local.begin, local.end},
-                        {cols.begin, cols.end}, linear.mode, state.plan.group_scales, options,
-                        state.accumulators.view().rows_range(local.begin, local.end).cols_range(cols.begin, cols.end),
-                        ledgers_[index]);
+  const units::Operand& weights = smooth ? state.gathered : linear.weights;
+  const MatrixView<float> acc =
+      state.accumulators.view().rows_range(local.begin, local.end).cols_range(cols.begin, cols.end);
+  if (options_.stepped == nullptr) {
+    options.origin.row = static_cast<std::uint32_t>(pass_.begin);
+    units::matrix_product(state.x, weights, {local.begin, local.end}, {cols.begin, cols.end}, linear.mode,
+                          state.plan.group_scales, options, acc, ledgers_[index]);
+    return;
+  }
+  PeProduct::Values values{.mode = &linear.mode, .a = &state.x, .b = &weights};
+  values.first_row_a = local.begin;
+  values.first_row_b = cols.begin;
+  values.stream = options.stream;
+  values.origin = {static_cast<std::uint32_t>(rows.begin), static_cast<std::uint32_t>(cols.begin)};
+  values.c = acc;
+  *options_.stepped = {values, units::chunk_scales(state.plan.group_scales, linear.mode, state.x.cols()),
+                       &ledgers_[index]};
 }
 
 void WindowValues::epilogue(std::size_t index, Range rows, Range cols) {

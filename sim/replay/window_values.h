@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/transformer/reference.h"
+#include "sim/modules/pe_machine.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/schedule/value_engine.h"
 
@@ -19,6 +20,7 @@ struct WindowOptions {
   numerics::ParallelFor parallel_for;
   /// Open loop: inputs of every op, by tensor name, taken from here instead of from the op before. Null: closed loop.
   const transformer::Activations<float>* recorded = nullptr;
+  PeRequestSlot* stepped = nullptr;  ///< PE fidelity: products are left here for the matrix unit. Null: computed here
 };
 
 class WindowValues final : public ValueEngine {
@@ -82,6 +84,9 @@ class WindowValues final : public ValueEngine {
   static units::Operand part_of(const units::Operand& operand, units::IndexRange rows, std::size_t num_cols);
   void causal_scores(units::MatrixProductOptions options, const units::Operand& queries, const units::Operand& keys,
                      Range rows, numerics::MatrixView<float> accumulators, numerics::EventLedger& ledger) const;
+  void leave_to_array(const units::MatrixProductOptions& options, const units::Operand& a, const units::Operand& b,
+                      CausalMask mask, Range rows, numerics::MatrixView<float> accumulators,
+                      numerics::EventLedger& ledger) const;
   void causal_values(units::MatrixProductOptions options, const units::Operand& probabilities,
                      const units::Operand& values, Range rows, numerics::MatrixView<float> accumulators,
                      numerics::EventLedger& ledger) const;

@@ -119,6 +119,40 @@ double utilisation(const GemmTiming& timing, std::uint64_t cycles) {
          (static_cast<double>(timing.mac_slots_per_cycle) * static_cast<double>(cycles));
 }
 
+/// What lies in the PEs by what all folds have place for.
+double mapping(const GemmTiming& timing) {
+  return static_cast<double>(timing.mapped) / static_cast<double>(timing.mapping_slots);
+}
+const char* mapped_text(const GemmTiming& timing) { return timing.dataflow == "os" ? "outputs" : "operands that stay"; }
+
+Json timing_json(const GemmTiming& timing) {
+  const std::string places = timing.dataflow == "os" ? "folds * rows * cols" : "folds * rows * cols * dot_width";
+  Json json = {{"fidelity", timing.fidelity},
+               {"policy", timing.policy},
+               {"edge", timing.edge},
+               {"dataflow", timing.dataflow},
+               {"memory", "unlimited"},
+               {"folds", timing.folds},
+               {"cycles_per_fold", timing.cycles_per_fold},
+               {"cycles", timing.cycles},
+               {"pe_cycles", timing.pe_cycles},
+               {"total_cycles", timing.total_cycles()},
+               {"utilisation",
+                {{"macs", timing.macs},
+                 {"mac_slots_per_cycle", timing.mac_slots_per_cycle},
+                 {"mapped", timing.mapped},
+                 {"mapping_slots", timing.mapping_slots},
+                 {"of_cycles", json_real(utilisation(timing, timing.cycles))},
+                 {"of_total_cycles", json_real(utilisation(timing, timing.total_cycles()))},
+                 {"mapping", json_real(mapping(timing))},
+                 {"denominators",
+                  {{"of_cycles", "macs / (mac_slots_per_cycle * cycles)"},
+                   {"of_total_cycles", "macs / (mac_slots_per_cycle * total_cycles)"},
+                   {"mapping", std::string(mapped_text(timing)) + " / (" + places + ")"}}}}}};
+  if (timing.fidelity == "pe") json["pe_updates"] = timing.pe_updates;
+  return json;
+}
+
 std::string values_text(const GemmValues& values, const std::vector<numerics::Event>& wanted) {
   std::string text = fmt::format("digest        {}\nresult        {}", values.digest, values.result_format);
   if (values.headroom_bits) {
@@ -141,11 +175,14 @@ std::string gemm_table(const GemmResult& result) {
                   printable(result.a), printable(result.b));
   if (result.values) text += values_text(*result.values, result.wanted);
   const GemmTiming& timing = result.timing;
+  text += fmt::format("{} cycles ({}, {}, edge {}, fidelity {}): {} folds of {}; {} more in the described PEs\n",
+                      count_text(timing.cycles), timing.dataflow, timing.policy, timing.edge, timing.fidelity,
+                      count_text(timing.folds), count_text(timing.cycles_per_fold), count_text(timing.pe_cycles));
   text += fmt::format(
-      "{} cycles ({}, {}, edge {}): {} folds of {}; {} more in the described PEs: {:.1f} % of all MAC slots\n",
-      count_text(timing.cycles), timing.dataflow, timing.policy, timing.edge, count_text(timing.folds),
-      count_text(timing.cycles_per_fold), count_text(timing.pe_cycles),
-      100 * utilisation(timing, timing.total_cycles()));
+      "MACs use {:.1f} % of {} slots in {} cycles, {:.1f} % of those in all {}; {} fill {:.1f} % of {} places\n",
+      100 * utilisation(timing, timing.cycles), count_text(timing.mac_slots_per_cycle), count_text(timing.cycles),
+      100 * utilisation(timing, timing.total_cycles()), count_text(timing.total_cycles()), mapped_text(timing),
+      100 * mapping(timing), count_text(timing.mapping_slots));
   return text;
 }
 
@@ -158,21 +195,7 @@ std::string gemm_json(const GemmResult& result) {
       {"accelerator",
        {{"name", result.accelerator_name}, {"preset", result.preset}, {"keys", result.accelerator_keys}}},
       {"result", result.values ? values_json(*result.values, result.wanted) : Json(nullptr)},
-      {"timing",
-       {{"policy", timing.policy},
-        {"edge", timing.edge},
-        {"dataflow", timing.dataflow},
-        {"memory", "unlimited"},
-        {"folds", timing.folds},
-        {"cycles_per_fold", timing.cycles_per_fold},
-        {"cycles", timing.cycles},
-        {"pe_cycles", timing.pe_cycles},
-        {"total_cycles", timing.total_cycles()},
-        {"utilisation",
-         {{"macs", timing.macs},
-          {"mac_slots_per_cycle", timing.mac_slots_per_cycle},
-          {"of_cycles", json_real(utilisation(timing, timing.cycles))},
-          {"of_total_cycles", json_real(utilisation(timing, timing.total_cycles()))}}}}}};
+      {"timing", timing_json(timing)}};
   return dump(json, 2) + "\n";
 }
 

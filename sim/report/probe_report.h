@@ -11,9 +11,9 @@ namespace guardbit::sim {
 /// "keys"}, "result": null or {"digest", "format", "events": {stage: {event: count}}, "error": null or {"against",
 /// "compared", "left_out", "exact", "max_abs", "rms", "max_relative", "relative_rms"}, "exponent_histogram":
 /// {"exponents": {e: count}, "zeros", "infinities", "nans"}, "headroom_bits", "footroom_bits", "equals_reference"},
-/// "timing": {"policy", "edge", "dataflow", "memory": "unlimited", "folds", "cycles_per_fold", "cycles", "pe_cycles",
-/// "total_cycles", "utilisation": {"macs", "mac_slots_per_cycle", "of_cycles", "of_total_cycles"}}}: utilisations are
-/// macs / (mac_slots_per_cycle * cycles) and the same of total_cycles.
+/// "timing": {"fidelity", "policy", "edge", "dataflow", "memory": "unlimited", "folds", "cycles_per_fold", "cycles",
+/// "pe_cycles", "total_cycles", "utilisation": {"macs", "mac_slots_per_cycle", "mapped", "mapping_slots", "of_cycles",
+/// "of_total_cycles", "mapping", "denominators": {utilisation: how it is formed}}, "pe_updates" (fidelity pe)}}.
 /// Events: stages with any count; every event that was counted, zero or not.
 [[nodiscard]] std::string gemm_json(const GemmResult& result);
 

@@ -18,7 +18,6 @@ MatrixWork WindowScheduler::matrix_work(const units::MatrixMode& mode, const uni
                                         const units::AccumulatorConfig& accumulator, std::uint64_t m, std::uint64_t n,
                                         std::uint64_t k) const {
   const PeTiming pe = pe_timing(config_.array, operands, accumulator);
-  const auto chunk = static_cast<std::uint64_t>(mode.chunk);
   return {.m = m,
           .n = n,
           .k = k,
@@ -26,7 +25,7 @@ MatrixWork WindowScheduler::matrix_work(const units::MatrixMode& mode, const uni
           .latency_cycles = pe.latency_cycles,
           .interleave = pe.interleave,
           .pipeline_cycles = pe.pipeline_cycles,
-          .outer_updates = chunk == 0 ? 0 : (k + chunk - 1) / chunk,
+          .chunk = static_cast<std::uint64_t>(mode.chunk),
           .first_of_op = true,
           .last_of_op = true};
 }

@@ -39,15 +39,19 @@ struct ErrorStatistics {
 
 /// Cycles of the described array for one product, memory unlimited.
 struct GemmTiming {
+  std::string fidelity;  ///< "tile": closed forms; "pe": folds, cycles and pe_cycles are those of the stepped array
   std::string policy;
   std::string edge;
   std::string dataflow;
   std::uint64_t folds = 0;
-  std::uint64_t cycles_per_fold = 0;  ///< of the first fold, of PEs that take one cycle per MAC
+  std::uint64_t cycles_per_fold = 0;  ///< of a full fold, of PEs that take one cycle per MAC (overlap: behind another)
   std::uint64_t cycles = 0;           ///< of the whole product, of such PEs; policy serial: folds * cycles_per_fold
   std::uint64_t pe_cycles = 0;        ///< what the described PEs add: latency, interleaving, promotions, cycles_per_mac
   std::uint64_t macs = 0;
   std::uint64_t mac_slots_per_cycle = 0;  ///< rows * cols * dot_width
+  std::uint64_t mapped = 0;               ///< outputs (os) or stationary operands (ws, is) of the product
+  std::uint64_t mapping_slots = 0;  ///< folds * rows * cols, for operands * dot_width: what all folds have place for
+  std::uint64_t pe_updates = 0;     ///< "pe": clock edges times PEs, the plain PEs' run included
   std::uint64_t total_cycles() const { return cycles + pe_cycles; }
 };
 

@@ -244,7 +244,8 @@ TEST_F(GemmVerbTest, IntegerOperandsAreQuantizedAndSummedExactly) {
 }
 
 TEST_F(GemmVerbTest, SerialPolicyCountsFoldsTimesTheFold) {
-  // docs/timing.md: os K + R + C - 2, ceil(M/R) ceil(N/C); ws 2R + C + M - 2, ceil(K/R) ceil(N/C).
+  // docs/timing.md: os K + R + C - 2, ceil(M/R) ceil(N/C); ws 2R + C + M - 2, ceil(K/R) ceil(N/C); is 2R + C + N - 2,
+  // ceil(K/R) ceil(M/C).
   const auto ceil_div = [](int a, int b) { return (a + b - 1) / b; };
   for (const auto& [m, n, k, r, c] : std::vector<std::array<int, 5>>{{128, 128, 128, 32, 32},
                                                                      {1, 1, 1, 1, 1},
@@ -265,7 +266,36 @@ TEST_F(GemmVerbTest, SerialPolicyCountsFoldsTimesTheFold) {
     EXPECT_EQ(ws["folds"], ceil_div(k, r) * ceil_div(n, c)) << common;
     EXPECT_EQ(ws["cycles_per_fold"], 2 * r + c + m - 2) << common;
     EXPECT_EQ(ws["cycles"], ceil_div(k, r) * ceil_div(n, c) * (2 * r + c + m - 2)) << common;
+    const Json is = gemm(common + " --set array.dataflow=is")["timing"];
+    EXPECT_EQ(is["folds"], ceil_div(k, r) * ceil_div(m, c)) << common;
+    EXPECT_EQ(is["cycles_per_fold"], 2 * r + c + n - 2) << common;
+    EXPECT_EQ(is["cycles"], std::int64_t{ceil_div(k, r)} * ceil_div(m, c) * (2 * r + c + n - 2)) << common;
+    const Json& utilisation = is["utilisation"];
+    EXPECT_EQ(utilisation["mapping_slots"], is["folds"].get<std::int64_t>() * r * c);
+    EXPECT_EQ(utilisation["mapped"], std::int64_t{k} * m);
   }
+}
+
+TEST_F(GemmVerbTest, BothFidelitiesSayTheSame) {
+  const std::string base = "11 13 50 --set array.rows=5 --set array.cols=4 --reference ";
+  for (const std::string rest :
+       {"--set accumulator.format=fp16 --set accumulator.interleave=3 --set accumulator.buffer.format=fp32 "
+        "--set accumulator.buffer.promote_every=9",
+        "--set array.dataflow=ws --set array.policy=serial --set array.dot_width=4 --set accumulator.reduce=tree",
+        "--set array.dataflow=is --set array.edge=used --set array.activation=int8 --set array.weight=int4 "
+        "--set accumulator.format=int16",
+        "--preset volta_fp16", "--no-values"}) {
+    Json tile = gemm(base + rest);
+    Json pe = gemm(base + rest + " --fidelity pe");
+    EXPECT_EQ(tile["timing"]["fidelity"], "tile");
+    EXPECT_EQ(pe["timing"]["fidelity"], "pe");
+    EXPECT_GT(pe["timing"]["pe_updates"], 5 * 4 * 100) << rest;
+    pe["timing"].erase("pe_updates");
+    tile["timing"]["fidelity"] = "pe";
+    EXPECT_EQ(tile, pe) << rest;
+  }
+  EXPECT_THAT(run_guardbit("gemm 2 2 2 --fidelity pe --preset kulisch_fp8").err, HasSubstr("--fidelity: got pe"));
+  EXPECT_EQ(run_guardbit("gemm 2 2 2 --fidelity rtl").status, 2);
 }
 
 TEST_F(GemmVerbTest, SmallProductMatchesGolden) {

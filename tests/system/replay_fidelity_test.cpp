@@ -136,6 +136,26 @@ TEST(ReplayFidelityTest, PowerOfTwoScalesCostNoCycle) {
   EXPECT_GT(result["variants"][2]["cycles"], result["variants"][0]["cycles"]) << "rotation and smoothing are work";
 }
 
+/// Digests are over all outputs, events and cycles.
+TEST(ReplayFidelityTest, SteppedArraysReplayTheSame) {
+  const TemporaryDirectory directory;
+  const std::filesystem::path trace = capture_small_model(directory, 21);
+  const std::string small = "--variants none,slanc+rrs --set array.rows=6 --set array.cols=5 ";
+  const std::string flows_down =
+      "--set accumulator.buffer.promote_every=0 --set attention.accumulator.buffer.format=fp32 "
+      "--set attention.accumulator.buffer.promote_every=0 --set head.accumulator.buffer.format=fp32 "
+      "--set head.accumulator.buffer.promote_every=0 --set smooth.group=12 ";
+  const std::vector<std::string> arrays = {"", "--set array.policy=serial --set array.edge=used ",
+                                           flows_down + "--set array.dataflow=ws ",
+                                           flows_down + "--set array.dataflow=is "};
+  for (const std::string& rest : arrays) {
+    const Json tile = replay(trace, "fp8", small + rest);
+    const Json pe = replay(trace, "fp8", small + rest + "--fidelity pe");
+    EXPECT_EQ(pe["provenance"]["fidelity"], "pe");
+    EXPECT_EQ(pe["variants"], tile["variants"]) << rest;
+  }
+}
+
 TEST(ReplayFidelityTest, LlamaModelReplays) {
   GUARDBIT_REQUIRE_SHARED("models/stories260k/stories260K.bin");
   const TemporaryDirectory directory;

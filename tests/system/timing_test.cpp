@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <random>
 #include <set>
+#include <string_view>
 #include <vector>
 
 namespace guardbit::sim {
@@ -166,6 +168,11 @@ TEST(MatrixTimingTest, SerialTotalsAreFoldsTimesTheFold) {
     EXPECT_EQ(ws.folds, up(k, r) * up(n, c));
     EXPECT_EQ(ws.cycles_per_fold, 2 * r + c + m - 2);
     EXPECT_EQ(ws.cycles, ws.folds * ws.cycles_per_fold);
+    const MatrixTiming is =
+        matrix_timing(work_of(m, n, k), {.rows = rows, .cols = cols, .dataflow = "is", .policy = "serial"});
+    EXPECT_EQ(is.folds, up(k, r) * up(m, c));
+    EXPECT_EQ(is.cycles_per_fold, 2 * r + c + n - 2);
+    EXPECT_EQ(is.cycles, is.folds * is.cycles_per_fold);
   }
 }
 
@@ -227,12 +234,12 @@ TEST(MatrixTimingTest, OverlapOfOneFoldEqualsSerialAndNeverExceedsIt) {
   for (int trial = 0; trial < 2000; ++trial) {
     Array array{.rows = 1 + static_cast<std::int64_t>(random() % 9),
                 .cols = 1 + static_cast<std::int64_t>(random() % 9)};
-    array.dataflow = random() % 2 != 0 ? "os" : "ws";
+    array.dataflow = std::array{"os", "ws", "is"}[random() % 3];
     array.edge = random() % 2 != 0 ? "full" : "used";
     array.dot_width = std::int64_t{1} << random() % 3;
     const Pe pe{1 + random() % 3, 1 + random() % 5, 1 + random() % 4, random() % 4};
     MatrixWork work = work_of(1 + random() % 40, 1 + random() % 40, 1 + random() % 40, pe);
-    work.outer_updates = random() % 4;
+    work.chunk = random() % 4 * 7;
     array.policy = "serial";
     const MatrixTiming serial = matrix_timing(work, array);
     array.policy = "overlap";
@@ -249,11 +256,14 @@ TEST(MatrixTimingTest, OverlapOfOneFoldEqualsSerialAndNeverExceedsIt) {
 }
 
 TEST(MatrixTimingTest, CommandsOfOneOpPayFillAndDrainOnce) {
-  for (const char* dataflow : {"os", "ws"}) {
+  for (const char* dataflow : {"os", "ws", "is"}) {
+    const bool inputs_stay = std::string_view(dataflow) == "is";
     const Array array{.rows = 4, .cols = 4, .dataflow = dataflow, .policy = "overlap"};
     const Pe pe{1, 3, 2, 2};
-    const std::uint64_t whole = matrix_timing(work_of(20, 24, 20, pe), array).cycles;
-    MatrixWork part = work_of(20, 8, 20, pe);  // three times 8 of 24 columns
+    const MatrixWork all = inputs_stay ? work_of(24, 20, 20, pe) : work_of(20, 24, 20, pe);
+    const std::uint64_t whole = matrix_timing(all, array).cycles;
+    // Three times 8 of the 24 columns or rows that lie across the array's columns.
+    MatrixWork part = inputs_stay ? work_of(8, 20, 20, pe) : work_of(20, 8, 20, pe);
     std::uint64_t sum = 0;
     for (int i = 0; i < 3; ++i) {
       part.first_of_op = i == 0;
@@ -280,10 +290,10 @@ TEST(MatrixTimingTest, FirstCommandPaysTheFillLastTheDrain) {
 TEST(MatrixTimingTest, PromotionsCostOnlyWhenAChunkIsShorterThanTheDrain) {
   Array array{.rows = 8, .cols = 4, .dataflow = "os", .policy = "serial"};
   MatrixWork work = work_of(8, 4, 64);
-  work.outer_updates = 4;  // chunks of 16 >= 8 rows
+  work.chunk = 16;  // 4 chunks of 16 >= 8 rows
   EXPECT_EQ(matrix_timing(work, array).stream, 64u);
   EXPECT_EQ(matrix_timing(work, array).cycles, 64u + 8 + 4 - 2);
-  work.outer_updates = 16;  // chunks of 4 < 8 rows: drains every 8 cycles
+  work.chunk = 4;  // 16 chunks < 8 rows: drains every 8 cycles
   EXPECT_EQ(matrix_timing(work, array).stream, 4u + 15 * 8);
   std::vector<std::uint64_t> drains;
   for (std::uint64_t j = 0; j < 16; ++j) drains.push_back(4 + 8 * j);
@@ -294,9 +304,9 @@ TEST(MatrixTimingTest, PromotionsCostOnlyWhenAChunkIsShorterThanTheDrain) {
   work.m = 24;
   EXPECT_EQ(matrix_timing(work, array).cycles, (8u + 4 - 2) + (4 + 15 * 8) + 2 * 16 * 8);
   array.dataflow = "ws";  // sums leave the columns one a cycle anyway
-  work.outer_updates = 0;
+  work.chunk = 0;
   const std::uint64_t without = matrix_timing(work, array).cycles;
-  work.outer_updates = 16;
+  work.chunk = 8;
   EXPECT_EQ(matrix_timing(work, array).cycles, without);
 }
 

@@ -168,6 +168,9 @@ TEST(CrossFieldTest, WeightStationaryRules) {
   EXPECT_THAT(keys, testing::ElementsAre("accumulator.interleave", "attention.accumulator.buffer.promote_every",
                                          "head.accumulator.buffer.format", "smooth.group"))
       << text_of(problems);
+  config.array.dataflow = "is";
+  EXPECT_EQ(config.cross_field_problems().size(), problems.size()) << "sums flow down the columns as well";
+  EXPECT_THAT(text_of(config.cross_field_problems()), testing::HasSubstr("array.dataflow = \"is\""));
   config = weight_stationary();
   config.accumulator.buffer.promote_every = 32;
   EXPECT_EQ(text_of(config.cross_field_problems()), "") << "the column's own length may be written out";

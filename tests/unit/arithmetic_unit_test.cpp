@@ -81,6 +81,9 @@ TEST(MatrixModeTest, WeightStationaryPromotesAfterEachPassDownAColumn) {
   EXPECT_EQ(described.mode(128).chunk, 64) << "two passes share a scale";
   EXPECT_EQ(described.mode(32).chunk, 32) << "a pass ends with its group";
   EXPECT_THROW(described.mode(96), InternalError) << "a pass would need two scales";
+  described.array.dataflow = "is";
+  EXPECT_EQ(described.mode().float_spec, mode.float_spec) << "rows and columns exchanged: the same sums";
+  EXPECT_EQ(described.mode(32).chunk, 32);
 }
 
 TEST(MatrixModeTest, AlignedTakesItsWidthFromTheArrayAndSubnormalsFromTheOperands) {

@@ -47,7 +47,8 @@ const std::vector<Case>& cases() {
        "FILE:2: array.rows: got a date or time; expected an integer 1..1024 (PEs)"},
       {"TableForKey", "[array.rows]\nx = 1\n", "FILE:1: array.rows: got a table; expected an integer 1..1024 (PEs)"},
       {"IntegerForBoolean", "[smooth]\nsort = 1\n", "FILE:2: smooth.sort: got 1; expected true or false"},
-      {"IntegerForName", "[array]\ndataflow = 1\n", "FILE:2: array.dataflow: got 1; expected one of \"os\", \"ws\""},
+      {"IntegerForName", "[array]\ndataflow = 1\n",
+       "FILE:2: array.dataflow: got 1; expected one of \"os\", \"ws\", \"is\""},
       {"ValueForSection", "array = 3\n", "FILE:1: array: got 3; expected a section, [array]"},
       {"ArrayOfTables", "[[array]]\nrows = 3\n", "FILE:1: array: got an array; expected a section, [array]"},
       // CFG-04: NaN and infinity

@@ -99,8 +99,8 @@ bool cancels(std::span<const Term> products) {
 }
 
 /// One step: the accumulator with the products of `terms` added. The last element of `terms` is the accumulator.
-float aligned_step(float acc, std::span<const Term> terms, const AccumulationSpec& spec, std::uint32_t random,
-                   numerics::EventCounts& events) {
+float add_aligned(float acc, std::span<const Term> terms, const AccumulationSpec& spec, std::uint32_t random,
+                  numerics::EventCounts& events) {
   const std::span<const Term> products = terms.first(terms.size() - 1);
   const Addend old = addend_of(acc);
   numerics::EventSet raised;
@@ -135,23 +135,26 @@ float aligned_step(float acc, std::span<const Term> terms, const AccumulationSpe
 
 }  // namespace
 
+float aligned_step(float acc, const FloatChunk& step, std::uint32_t step_number, const AccumulationSpec& spec,
+                   AccumulationEvents& events) {
+  std::vector<Term> terms;
+  for (std::size_t i = 0; i < step.a.size(); ++i) terms.push_back(product_term(step, i, spec, events));
+  Term accumulator{.addend = addend_of(acc)};
+  accumulator.exponent = hardware_exponent(accumulator.addend.value, spec.inner.format.emin());
+  terms.push_back(accumulator);
+  const auto width = static_cast<std::uint32_t>(spec.width);
+  const std::uint32_t random = random_bits(spec.inner, stage_stream(step.stream, RandomStage::kInner), step.index,
+                                           step_number * width + width - 1);
+  return add_aligned(acc, terms, spec, random, events.inner);
+}
+
 float reduce_aligned(const FloatChunk& chunk, const AccumulationSpec& spec, AccumulationEvents& events) {
   const auto width = static_cast<std::size_t>(spec.width);
-  const numerics::RandomStream stream = stage_stream(chunk.stream, RandomStage::kInner);
-  // All chunks before this one are full.
-  const std::size_t steps_per_chunk = (static_cast<std::size_t>(spec.promote_every) + width - 1) / width;
-  const std::size_t first_step = chunk.chunk_index * steps_per_chunk;
+  std::uint32_t step_number = first_step_number(chunk.chunk_index, spec);
   std::vector<float> accumulators(static_cast<std::size_t>(spec.interleave), 0.0F);
   for (std::size_t step = 0; step * width < chunk.a.size(); ++step) {
-    std::vector<Term> terms;
-    const std::size_t end = std::min((step + 1) * width, chunk.a.size());
-    for (std::size_t i = step * width; i < end; ++i) terms.push_back(product_term(chunk, i, spec, events));
     float& acc = accumulators[step % accumulators.size()];
-    Term accumulator{.addend = addend_of(acc)};
-    accumulator.exponent = hardware_exponent(accumulator.addend.value, spec.inner.format.emin());
-    terms.push_back(accumulator);
-    const auto random_step = static_cast<std::uint32_t>((first_step + step) * width + width - 1);
-    acc = aligned_step(acc, terms, spec, random_bits(spec.inner, stream, chunk.index, random_step), events.inner);
+    acc = aligned_step(acc, part_of(chunk, step * width, width), step_number++, spec, events);
   }
   return merge_accumulators(accumulators, chunk, spec, events);
 }

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <vector>
 
 #include "models/arith/accumulators/float_steps.h"
@@ -8,14 +7,11 @@ namespace guardbit::arith {
 namespace {
 
 /// Products of one tree step, padded with +0 to the tree's width.
-std::vector<Addend> leaves_of_step(const FloatChunk& chunk, std::size_t begin, const AccumulationSpec& spec,
-                                   AccumulationEvents& events) {
-  const auto width = static_cast<std::size_t>(spec.width);
-  std::vector<Addend> leaves(width, addend_of(+0.0F));
-  const std::size_t end = std::min(begin + width, chunk.a.size());
-  for (std::size_t i = begin; i < end; ++i) {
-    const auto k = chunk.first_k + static_cast<std::uint32_t>(i);
-    leaves[i - begin] = product_of(chunk.a[i], chunk.b[i], spec, chunk.stream, chunk.index, k, events.product);
+std::vector<Addend> leaves_of(const FloatChunk& step, const AccumulationSpec& spec, AccumulationEvents& events) {
+  std::vector<Addend> leaves(static_cast<std::size_t>(spec.width), addend_of(+0.0F));
+  for (std::size_t i = 0; i < step.a.size(); ++i) {
+    const auto k = step.first_k + static_cast<std::uint32_t>(i);
+    leaves[i] = product_of(step.a[i], step.b[i], spec, step.stream, step.index, k, events.product);
   }
   return leaves;
 }
@@ -40,20 +36,22 @@ Addend tree_root(std::vector<Addend> level, std::uint32_t first_random_step, con
 
 }  // namespace
 
+float tree_step(float acc, const FloatChunk& step, std::uint32_t step_number, const AccumulationSpec& spec,
+                AccumulationEvents& events) {
+  const auto width = static_cast<std::uint32_t>(spec.width);
+  const Addend root = tree_root(leaves_of(step, spec, events), step_number * width, step, spec, events);
+  const std::uint32_t random = random_bits(spec.inner, stage_stream(step.stream, RandomStage::kInner), step.index,
+                                           step_number * width + width - 1);
+  return accumulate(acc, root, spec.inner, random, events.inner);
+}
+
 float reduce_tree(const FloatChunk& chunk, const AccumulationSpec& spec, AccumulationEvents& events) {
   const auto width = static_cast<std::size_t>(spec.width);
-  const numerics::RandomStream stream = stage_stream(chunk.stream, RandomStage::kInner);
-  // All chunks before this one are full.
-  const std::size_t steps_per_chunk = (static_cast<std::size_t>(spec.promote_every) + width - 1) / width;
-  const std::size_t first_step = chunk.chunk_index * steps_per_chunk;
+  std::uint32_t step_number = first_step_number(chunk.chunk_index, spec);
   std::vector<float> accumulators(static_cast<std::size_t>(spec.interleave), 0.0F);
   for (std::size_t step = 0; step * width < chunk.a.size(); ++step) {
-    const auto first_random_step = static_cast<std::uint32_t>((first_step + step) * width);
-    const Addend root =
-        tree_root(leaves_of_step(chunk, step * width, spec, events), first_random_step, chunk, spec, events);
-    const auto random_step = static_cast<std::uint32_t>(first_random_step + width - 1);
     float& acc = accumulators[step % accumulators.size()];
-    acc = accumulate(acc, root, spec.inner, random_bits(spec.inner, stream, chunk.index, random_step), events.inner);
+    acc = tree_step(acc, part_of(chunk, step * width, width), step_number++, spec, events);
   }
   return merge_accumulators(accumulators, chunk, spec, events);
 }
