@@ -41,6 +41,24 @@ TEST(ReplayFidelityTest, WideFormatsReproduceTheReferenceInEveryVariant) {
   }
 }
 
+TEST(ReplayFidelityTest, DecodeInWideFormatsGivesPrefillsLogits) {
+  const TemporaryDirectory directory;
+  const auto trace = capture_short_trace(directory, 1, 16);
+  const std::string options = kWide + "--variants none,dynamic_norm,rotate,rrs ";
+  const Json prefill = replay(trace, "edge", options);
+  const Json decode = replay(trace, "edge", options + "--decode 6");
+  for (std::size_t i = 0; i < 4; ++i) {
+    const Json& one = prefill["variants"][i];
+    const Json& other = decode["variants"][i];
+    if (one["name"] == "rrs") {  // smoothing by a tile's maxima: another scale, the same function up to fp32 roundings
+      EXPECT_NEAR(other["perplexity"].get<double>(), one["perplexity"].get<double>(), 2e-4);
+      EXPECT_GT(other["sqnr_db"].get<double>(), 100);
+    } else {
+      EXPECT_EQ(other["ops"].back()["output_sha256"], one["ops"].back()["output_sha256"]) << one["name"];
+    }
+  }
+}
+
 TEST(ReplayFidelityTest, ResidualAndChannelGainLeaveTheReferenceAlone) {
   const TemporaryDirectory directory;
   const std::filesystem::path trace = capture_short_trace(directory, 1, 24);
