@@ -38,6 +38,15 @@ void add_random_words(std::uint32_t first_index, std::size_t width, const GemmPl
   random_words(which, plan.num_random_steps, panel.random_words.data());
 }
 
+void add_nonzero_counts(std::size_t width, PackedPanel& panel) {
+  panel.nonzero_counts.resize(panel.values.size() / width);
+  for (std::size_t k = 0; k < panel.nonzero_counts.size(); ++k) {
+    const float* const values = panel.values.data() + k * width;
+    panel.nonzero_counts[k] =
+        static_cast<std::uint8_t>(width) - static_cast<std::uint8_t>(std::count(values, values + width, 0.0F));
+  }
+}
+
 void add_scaled_values(float scale, PackedPanel& panel) {
   if (scale == 0) return;
   panel.scaled_values.resize(panel.values.size());
@@ -55,6 +64,7 @@ PackedPanel pack_row_block(MatrixView<const float> a, std::size_t block, const G
     panel.half_pairs.resize(panel.values.size());
     pack_half_pairs(panel.values, panel.half_pairs);
   }
+  if (plan.counts_zeros()) add_nonzero_counts(kTileRows, panel);
   add_scaled_values(plan.narrow.a_scale, panel);
   add_random_words(first.row + static_cast<std::uint32_t>(begin), kTileRows, plan, /*is_row=*/true, panel);
   return panel;
@@ -70,6 +80,7 @@ PackedPanel pack_column_panel(MatrixView<const float> b, std::size_t index, cons
     panel.half_codes.resize(panel.values.size());
     pack_half(panel.values, panel.half_codes);
   }
+  if (plan.counts_zeros()) add_nonzero_counts(kTileCols, panel);
   add_scaled_values(plan.narrow.b_scale, panel);
   add_random_words(first.column + static_cast<std::uint32_t>(begin), kTileCols, plan, /*is_row=*/false, panel);
   return panel;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "models/kernels/float_gemm_proof.h"
+#include "models/kernels/float_gemm_ranges.h"
 #include "models/kernels/float_gemm_steps.h"
 
 namespace guardbit::kernels {
@@ -76,32 +76,6 @@ Segment segment_of(const TileJob& job, const NativePolicy& policy, std::size_t b
   return segment;
 }
 
-StepRange step_range(const TileJob& job, KBlock range, float* acc) {
-  const auto at = [](const auto& values, std::size_t index) {
-    return values.empty() ? nullptr : values.data() + index;
-  };
-  const std::size_t a_index = range.begin * kTileRows;
-  const std::size_t b_index = range.begin * kTileCols;
-  return {.a = at(job.a->values, a_index),
-          .b = at(job.b->values, b_index),
-          .a_halves = at(job.a->half_pairs, a_index),
-          .b_halves = at(job.b->half_codes, b_index),
-          .a_random = at(job.a->random_words, a_index),
-          .b_random = at(job.b->random_words, b_index),
-          .length = range.end - range.begin,
-          .acc = acc};
-}
-
-void add_events(const TileJob& job, const StepCounts& counts) {
-  if (!job.plan->counts) return;
-  numerics::EventCounts& events = job.events->inner;
-  events[Event::kOverflow] += counts.overflow;
-  events[Event::kInexact] += counts.inexact;
-  events[Event::kSwamped] += counts.swamped;
-  events[Event::kUnderflow] += counts.underflow;
-  events[Event::kFlushed] += counts.flushed;
-}
-
 void run_segment(const TileJob& job, const NativePolicy& policy, const Segment& segment, const RunExact& run_exact,
                  float* acc) {
   StepCounts counts;
@@ -112,7 +86,7 @@ void run_segment(const TileJob& job, const NativePolicy& policy, const Segment& 
   if (segment.exact || !run_steps(range, segment.counting, counts)) {
     run_exact(segment.range);
   } else {
-    add_events(job, counts);
+    add_events(job, counts, job.events->inner);
   }
 }
 
@@ -133,66 +107,6 @@ void run_native_chunk(const TileJob& job, const KChunk& chunk, const RunExact& r
       ++block;
     }
     run_segment(job, policy, segment, run_exact, acc);
-  }
-}
-
-/// Upper bound of the accumulators' magnitudes, carried from block to block and refreshed from their values only where
-/// that can help.
-class AccumulatorBound {
- public:
-  AccumulatorBound(const GemmPlan& plan, const float* acc) : plan_(plan), acc_(acc) {}
-
-  /// True if sums of the block cannot exceed `limit`; then the bound moves on to the block's end.
-  bool advance(const BlockProducts& products, std::size_t length, double limit) {
-    double next = bound_after(plan_.inner, bound_, products, length);
-    if (next > limit && bound_after(plan_.inner, 0, products, length) <= limit) {
-      next = bound_after(plan_.inner, max_magnitude(acc_), products, length);
-    }
-    bound_ = next;
-    return next <= limit;
-  }
-  /// Nothing is known any more.
-  void reset() { bound_ = std::numeric_limits<double>::infinity(); }
-
- private:
-  const GemmPlan& plan_;
-  const float* acc_;
-  double bound_ = 0;
-};
-
-/// Steps of p <= 11 bits in binary32 lanes. Accepted blocks have no overflow of any kind: either the bound excludes it,
-/// or the kernel finds no sum beyond the limit.
-void run_narrow_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc) {
-  const GemmPlan& plan = *job.plan;
-  const bool counts_steps = NativePolicy(plan).counts_steps;
-  const bool nearest = plan.narrow.mode == NarrowRounding::Mode::kNearest;
-  const double limit = std::min(plan.inner.max_finite, static_cast<double>(plan.narrow.sum_limit));
-  AccumulatorBound bound(plan, acc);
-  bool may_have_negative_zero = false;  // "plain" rounding to nearest loses its sign
-  for (std::size_t block = chunk.first_block; block < chunk.end_block; ++block) {
-    const BlockProducts products(job, block);
-    const bool can_underflow = !cannot_underflow(plan, products);
-    StepRange range = step_range(job, plan.blocks[block], acc);
-    range.plain = !can_underflow && !(nearest && may_have_negative_zero);
-    if (!range.plain && fits_scaled_domain(plan, products)) {
-      range.scaled = true;
-      range.a = job.a->scaled_values.data() + plan.blocks[block].begin * kTileRows;
-      range.b = job.b->scaled_values.data() + plan.blocks[block].begin * kTileCols;
-    }
-    range.bounded = products.all_finite && bound.advance(products, range.length, limit);
-    const StepCounting counting = !counts_steps ? StepCounting::kNone
-                                  : range.plain ? StepCounting::kInexact
-                                                : StepCounting::kAll;
-    const bool keeps_zero_sign = range.plain || plan.inner.has_negative_zero;
-    StepCounts counts;
-    if (products.all_finite && keeps_zero_sign && run_narrow_steps(range, plan.narrow, counting, counts)) {
-      add_events(job, counts);
-    } else {
-      run_exact(plan.blocks[block]);
-      may_have_negative_zero = true;
-    }
-    if (!range.plain) may_have_negative_zero = true;
-    if (!range.bounded) bound.reset();
   }
 }
 
@@ -228,7 +142,7 @@ bool run_tree_chunk(const TileJob& job, const KChunk& chunk, float* acc) {
     return true;
   }
   if (!run_narrow_tree(range, width, plan.narrow, counting, counts)) return false;
-  add_events(job, counts);
+  add_events(job, counts, job.events->inner);
   return true;
 }
 

@@ -21,52 +21,77 @@ enum class Sum {
 };
 
 /// A variant of the kernel.
-template <Mode kMode_, Sum kSum_, StepCounting kCounting_, bool kPlain_, bool kBounded_>
+template <Mode kMode_, Sum kSum_, StepCounting kCounting_, bool kPlain_>
 struct Variant {
   static constexpr Mode kMode = kMode_;
   static constexpr Sum kSum = kSum_;
   static constexpr StepCounting kCounting = kCounting_;
   static constexpr bool kPlain = kPlain_;
-  static constexpr bool kBounded = kBounded_;
+  /// Plain: a non-zero addend to zero gives something else than zero, so steps that leave the accumulator as it is are
+  /// the swamped ones and those whose product is zero, which are known beforehand.
+  static constexpr bool kCountsUnchanged = kCounting_ == StepCounting::kSwamped && kPlain_;
+  static constexpr bool kNeedsProducts = kCounting_ == StepCounting::kSwamped && !kPlain_;
 };
 
+/// One vector of outputs in one step.
+struct StepInput {
+  SingleVector a, b, c;
+  WordVector random;         ///< kStochastic only
+  SingleMask b_is_non_zero;  ///< kNeedsProducts only
+};
+
+#if HWY_TARGET <= HWY_AVX3
 template <class V>
-HWY_INLINE SingleVector narrow_step(SingleVector a, SingleVector b, SingleVector c, WordVector random,
-                                    NarrowLanes& lanes, StepLanes& n) {
-  const SingleTag d;
+HWY_INLINE void count_events(const StepInput& in, SingleVector s, SingleVector r, const NarrowLanes& lanes,
+                             StepLanes& n) {
+  const auto zero = hn::Zero(SingleTag());
+  if constexpr (V::kNeedsProducts) {
+    const auto addend = and_different(in.b_is_non_zero, in.a, zero);
+    n.swamped = counted(n.swamped, and_different(and_equal(addend, r, in.c), r, zero));
+  } else if constexpr (V::kCounting == StepCounting::kInexact || V::kCounting == StepCounting::kAll) {
+    const auto inexact = hn::Ne(r, s);
+    n.inexact = counted(n.inexact, inexact);
+    const auto unchanged = and_equal(inexact, r, in.c);
+    if constexpr (V::kCounting == StepCounting::kInexact) {
+      n.swamped = counted(n.swamped, unchanged);  // an inexact sum is normal here, and so is the c that equals it
+    } else {
+      n.swamped = counted(n.swamped, and_different(unchanged, in.c, zero));
+      n.flushed = counted(n.flushed, and_equal(inexact, r, zero));
+      n.underflow = counted(n.underflow, and_less(inexact, hn::Abs(s), lanes.tiny_threshold));
+    }
+  }
+}
+#endif
+
+/// kBySums: the vectors of a tile take turns in how they round, which keeps more of the CPU's ports busy.
+template <class V, bool kBySums>
+HWY_INLINE SingleVector narrow_step(const StepInput& in, const NarrowLanes& lanes, StepLanes& n) {
 #if HWY_TARGET <= HWY_AVX3
   SingleVector s;
-  if constexpr (V::kSum == Sum::kFused) s = hn::MulAdd(a, b, c);
-  if constexpr (V::kSum == Sum::kOdd) s = fused_odd(a, b, c);
-  if constexpr (V::kSum == Sum::kTruncated) s = fused_truncated(a, b, c);
+  if constexpr (V::kSum == Sum::kFused) s = hn::MulAdd(in.a, in.b, in.c);
+  if constexpr (V::kSum == Sum::kOdd) s = fused_odd(in.a, in.b, in.c);
+  if constexpr (V::kSum == Sum::kTruncated) s = fused_truncated(in.a, in.b, in.c);
 #else
   static_assert(V::kSum == Sum::kFused, "directed sums need embedded rounding");
-  const auto s = hn::MulAdd(a, b, c);
+  const auto s = hn::MulAdd(in.a, in.b, in.c);
 #endif
-  if (!V::kBounded) lanes.largest = max_magnitude(lanes.largest, s);
   SingleVector r;
   if constexpr (V::kMode == Mode::kNearest) {
-    r = round_nearest<V::kPlain>(s, lanes);
+    r = V::kPlain && kBySums ? round_plain_by_sums(s, lanes) : round_nearest<V::kPlain>(s, lanes);
   } else {
     // Dropping bits truncates. Random bits are added just below the kept ones first; a carry there is the step up.
     // Exact sums with trailing zeros stay. Subnormals of the format are exact sums where none underflows; in the scaled
     // domain they are binary32's, whose last place is fixed as theirs is.
     auto code = hn::BitCast(WordTag(), s);
-    if constexpr (V::kMode == Mode::kStochastic) code = hn::Add(code, random);
-    r = hn::BitCast(d, hn::And(code, lanes.keep_mask));
+    if constexpr (V::kMode == Mode::kStochastic) code = hn::Add(code, in.random);
+    r = hn::BitCast(SingleTag(), hn::And(code, lanes.keep_mask));
   }
-  if constexpr (V::kCounting != StepCounting::kNone) {
-    const auto inexact = hn::Ne(r, s);
-    n.inexact = counted(n.inexact, inexact);
-    const auto unchanged = hn::And(inexact, hn::Eq(r, c));
-    if constexpr (V::kCounting == StepCounting::kInexact) {
-      n.swamped = counted(n.swamped, unchanged);  // an inexact sum is normal here, and so is the c that equals it
-    } else {
-      const auto zero = hn::Zero(d);
-      n.swamped = counted(n.swamped, hn::And(unchanged, hn::Ne(c, zero)));
-      n.flushed = counted(n.flushed, hn::And(inexact, hn::Eq(r, zero)));
-      n.underflow = counted(n.underflow, hn::And(inexact, hn::Lt(hn::Abs(s), lanes.tiny_threshold)));
-    }
+  if constexpr (V::kCountsUnchanged) {
+    n.swamped = counted(n.swamped, hn::Eq(r, in.c));
+  } else if constexpr (V::kCounting != StepCounting::kNone) {
+#if HWY_TARGET <= HWY_AVX3
+    count_events<V>(in, s, r, lanes, n);
+#endif
   }
   return r;
 }
@@ -78,97 +103,165 @@ HWY_INLINE WordVector random_of(const StepRange& range, std::size_t k, std::size
   return hn::Xor(hn::LoadU(du, range.b_random + k * kTileCols + col), hn::Set(du, range.a_random[k * kTileRows + row]));
 }
 
+/// The accumulators of kRowsAtOnce rows and two vectors of columns.
+struct Accumulators {
+  SingleVector c0[kRowsAtOnce], c1[kRowsAtOnce];
+
+  /// False if one of them is a NaN.
+  HWY_INLINE bool are_numbers() const {
+    auto are_numbers = hn::And(hn::Eq(c0[0], c0[0]), hn::Eq(c1[0], c1[0]));
+    for (std::size_t i = 1; i < kRowsAtOnce; ++i) {
+      are_numbers = hn::And(are_numbers, hn::And(hn::Eq(c0[i], c0[i]), hn::Eq(c1[i], c1[i])));
+    }
+    return hn::AllTrue(SingleTag(), are_numbers);
+  }
+  HWY_INLINE bool are_within(SingleVector guard) const {
+    auto largest0 = hn::Zero(SingleTag());
+    auto largest1 = largest0;
+    for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+      largest0 = max_magnitude(largest0, c0[i]);
+      largest1 = max_magnitude(largest1, c1[i]);
+    }
+    return hn::AllTrue(SingleTag(), hn::Le(hn::Max(largest0, largest1), guard));
+  }
+};
+
 template <class V>
-bool run_variant(const StepRange& range, const NarrowRounding& rounding, StepCounts& counts) {
+HWY_INLINE void run_step(const StepRange& range, std::size_t k, std::size_t row, std::size_t col,
+                         const NarrowLanes& lanes, Accumulators& acc, StepLanes& n) {
   const SingleTag d;
-  HWY_ALIGN float acc[kTileRows * kTileCols];
-  const std::size_t lanes = hn::Lanes(d);
-  StepLanes n;
-  const float scale = range.scaled ? rounding.a_scale * rounding.b_scale : 1.0F;
+  const std::size_t width = hn::Lanes(d);
+  const auto b0 = hn::LoadU(d, range.b + k * kTileCols + col);
+  const auto b1 = hn::LoadU(d, range.b + k * kTileCols + col + width);
+  SingleMask b0_is_non_zero, b1_is_non_zero;
+  if constexpr (V::kNeedsProducts) {
+    b0_is_non_zero = hn::Ne(b0, hn::Zero(d));
+    b1_is_non_zero = hn::Ne(b1, hn::Zero(d));
+  }
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+    const auto a = hn::Set(d, range.a[k * kTileRows + row + i]);
+    const auto random0 = random_of<V>(range, k, row + i, col);
+    const auto random1 = random_of<V>(range, k, row + i, col + width);
+    acc.c0[i] = narrow_step<V, false>({a, b0, acc.c0[i], random0, b0_is_non_zero}, lanes, n);
+    acc.c1[i] = narrow_step<V, true>({a, b1, acc.c1[i], random1, b1_is_non_zero}, lanes, n);
+  }
+}
+
+/// Steps [0, length) of the rows from `row` and columns from `col` on; results in acc. The number of steps done.
+template <class V>
+HWY_INLINE std::size_t run_part(const StepRange& range, std::size_t length, std::size_t row, std::size_t col,
+                                const NarrowLanes& lanes, float scale, float* acc, StepLanes& n) {
+  const SingleTag d;
+  const std::size_t width = hn::Lanes(d);
   const auto to_domain = hn::Set(d, scale);
   const auto from_domain = hn::Set(d, 1.0F / scale);
-  NarrowLanes narrow(rounding, scale);
-  for (std::size_t row = 0; row < kTileRows; row += kRowsAtOnce) {
-    for (std::size_t col = 0; col < kTileCols; col += 2 * lanes) {
-      SingleVector c0[kRowsAtOnce], c1[kRowsAtOnce];
-      for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
-        c0[i] = hn::Mul(hn::LoadU(d, range.acc + (row + i) * kTileCols + col), to_domain);
-        c1[i] = hn::Mul(hn::LoadU(d, range.acc + (row + i) * kTileCols + col + lanes), to_domain);
-      }
-      for (std::size_t k = 0; k < range.length; ++k) {
-        const auto b0 = hn::LoadU(d, range.b + k * kTileCols + col);
-        const auto b1 = hn::LoadU(d, range.b + k * kTileCols + col + lanes);
-#pragma GCC unroll 8
-        for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
-          const auto a = hn::Set(d, range.a[k * kTileRows + row + i]);
-          const auto random0 = random_of<V>(range, k, row + i, col);
-          const auto random1 = random_of<V>(range, k, row + i, col + lanes);
-          c0[i] = narrow_step<V>(a, b0, c0[i], random0, narrow, n);
-          c1[i] = narrow_step<V>(a, b1, c1[i], random1, narrow, n);
-        }
-      }
-      for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
-        hn::Store(hn::Mul(c0[i], from_domain), d, acc + (row + i) * kTileCols + col);
-        hn::Store(hn::Mul(c1[i], from_domain), d, acc + (row + i) * kTileCols + col + lanes);
+  const auto guard = hn::Set(d, range.guard * scale);
+  Accumulators c;
+  for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+    c.c0[i] = hn::Mul(hn::LoadU(d, range.acc + (row + i) * kTileCols + col), to_domain);
+    c.c1[i] = hn::Mul(hn::LoadU(d, range.acc + (row + i) * kTileCols + col + width), to_domain);
+  }
+  std::size_t done = 0;
+  if (!c.are_numbers()) return done;
+  while (done < length && c.are_within(guard)) {
+    const std::size_t end = std::min(done + range.stride, length);
+    for (; done < end; ++done) run_step<V>(range, done, row, col, lanes, c, n);
+  }
+  for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+    hn::Store(hn::Mul(c.c0[i], from_domain), d, acc + (row + i) * kTileCols + col);
+    hn::Store(hn::Mul(c.c1[i], from_domain), d, acc + (row + i) * kTileCols + col + width);
+  }
+  return done;
+}
+
+std::uint64_t zero_products(const StepRange& range, std::size_t length) {
+  std::uint64_t zeros = 0;
+  for (std::size_t k = 0; k < length; ++k) {
+    zeros += kTileRows * kTileCols - std::size_t{range.a_nonzero[k]} * range.b_nonzero[k];
+  }
+  return zeros;
+}
+
+template <class V>
+std::size_t run_variant(const StepRange& range, const NarrowRounding& rounding, StepCounts& counts) {
+  HWY_ALIGN float acc[kTileRows * kTileCols];
+  const float scale = range.scaled ? rounding.a_scale * rounding.b_scale : 1.0F;
+  const NarrowLanes lanes(rounding, scale);
+  StepLanes n;
+  // Parts that stop early shorten the range; those that went further start again.
+  std::size_t length = range.length;
+  for (bool agreed = false; !agreed && length != 0;) {
+    agreed = true;
+    n = StepLanes();
+    for (std::size_t row = 0; row < kTileRows && agreed; row += kRowsAtOnce) {
+      for (std::size_t col = 0; col < kTileCols && agreed; col += 2 * hn::Lanes(SingleTag())) {
+        const std::size_t done = run_part<V>(range, length, row, col, lanes, scale, acc, n);
+        agreed = done == length || (row == 0 && col == 0);
+        length = done;
       }
     }
   }
-  if (!V::kBounded && !hn::AllTrue(d, hn::Le(narrow.largest, hn::Set(d, rounding.sum_limit * scale)))) return false;
+  if (length == 0) return 0;
   std::copy(acc, acc + kTileRows * kTileCols, range.acc);
-  if (V::kCounting != StepCounting::kNone) n.add_to(counts);
-  return true;
+  if constexpr (V::kCounting != StepCounting::kNone) n.add_to(counts);
+  if constexpr (V::kCountsUnchanged) counts.swamped -= zero_products(range, length);
+  return length;
 }
 
-template <Sum kSum>
-bool run_nearest_uncounted(const StepRange& range, const NarrowRounding& rounding, StepCounts& counts) {
-  constexpr Mode kMode = Mode::kNearest;
+/// Sums of kSum, which suffices for the results. Modes that drop bits do it alike in both domains.
+template <Mode kMode, Sum kSum>
+std::size_t run_uncounted(const StepRange& range, const NarrowRounding& rounding, StepCounts& counts) {
   constexpr StepCounting kNone = StepCounting::kNone;
-  if (!range.plain) return run_variant<Variant<kMode, kSum, kNone, false, false>>(range, rounding, counts);
-  return range.bounded ? run_variant<Variant<kMode, kSum, kNone, true, true>>(range, rounding, counts)
-                       : run_variant<Variant<kMode, kSum, kNone, true, false>>(range, rounding, counts);
+  if (kMode != Mode::kNearest || range.plain) {
+    return run_variant<Variant<kMode, kSum, kNone, true>>(range, rounding, counts);
+  }
+  return run_variant<Variant<Mode::kNearest, kSum, kNone, false>>(range, rounding, counts);
 }
 
 #if HWY_TARGET <= HWY_AVX3
-/// Modes that drop bits: plain or in the scaled domain.
-template <Mode kMode>
-bool run_truncating(const StepRange& range, const NarrowRounding& rounding, StepCounting counting, StepCounts& counts) {
-  constexpr StepCounting kNone = StepCounting::kNone;
-  if (counting == kNone) {
-    return range.bounded ? run_variant<Variant<kMode, Sum::kTruncated, kNone, true, true>>(range, rounding, counts)
-                         : run_variant<Variant<kMode, Sum::kTruncated, kNone, true, false>>(range, rounding, counts);
-  }
-  return counting == StepCounting::kInexact
-             ? run_variant<Variant<kMode, Sum::kOdd, StepCounting::kInexact, true, false>>(range, rounding, counts)
-             : run_variant<Variant<kMode, Sum::kOdd, StepCounting::kAll, true, false>>(range, rounding, counts);
-}
-#endif
-
-bool run_narrow_here(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
+template <Mode kMode, Sum kSum>
+std::size_t run_mode(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
                      StepCounts& counts) {
-  if (counting == StepCounting::kNone && rounding.mode == Mode::kNearest && rounding.fused_is_exact) {
-    return run_nearest_uncounted<Sum::kFused>(range, rounding, counts);
-  }
-#if HWY_TARGET <= HWY_AVX3
-  constexpr StepCounting kNone = StepCounting::kNone;
+  constexpr StepCounting kSwamped = StepCounting::kSwamped;
   constexpr StepCounting kInexact = StepCounting::kInexact;
-  if (rounding.mode == Mode::kNearest) {
-    if (counting == kNone) return run_nearest_uncounted<Sum::kOdd>(range, rounding, counts);
-    return counting == kInexact && range.plain
-               ? run_variant<Variant<Mode::kNearest, Sum::kOdd, kInexact, true, false>>(range, rounding, counts)
-               : run_variant<Variant<Mode::kNearest, Sum::kOdd, StepCounting::kAll, false, false>>(range, rounding,
-                                                                                                   counts);
+  switch (counting) {
+    case StepCounting::kNone: return run_uncounted<kMode, kSum>(range, rounding, counts);
+    case kSwamped:
+      return range.plain ? run_variant<Variant<kMode, kSum, kSwamped, true>>(range, rounding, counts)
+                         : run_variant<Variant<kMode, kSum, kSwamped, false>>(range, rounding, counts);
+    case kInexact:
+    case StepCounting::kAll: break;
   }
-  if (!range.plain && !range.scaled) return false;
-  return rounding.mode == Mode::kTruncate ? run_truncating<Mode::kTruncate>(range, rounding, counting, counts)
-                                          : run_truncating<Mode::kStochastic>(range, rounding, counting, counts);
+  return counting == kInexact && range.plain
+             ? run_variant<Variant<kMode, Sum::kOdd, kInexact, true>>(range, rounding, counts)
+             : run_variant<Variant<kMode, Sum::kOdd, StepCounting::kAll, false>>(range, rounding, counts);
+}
+#endif
+
+std::size_t run_narrow_here(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
+                            StepCounts& counts) {
+#if HWY_TARGET <= HWY_AVX3
+  if (rounding.mode == Mode::kNearest) {
+    return rounding.fused_is_exact ? run_mode<Mode::kNearest, Sum::kFused>(range, rounding, counting, counts)
+                                   : run_mode<Mode::kNearest, Sum::kOdd>(range, rounding, counting, counts);
+  }
+  if (!range.plain && !range.scaled) return 0;
+  return rounding.mode == Mode::kTruncate
+             ? run_mode<Mode::kTruncate, Sum::kTruncated>(range, rounding, counting, counts)
+             : run_mode<Mode::kStochastic, Sum::kTruncated>(range, rounding, counting, counts);
 #else
-  return false;
+  if (rounding.mode != Mode::kNearest || !rounding.fused_is_exact) return 0;
+  constexpr StepCounting kSwamped = StepCounting::kSwamped;
+  if (counting == StepCounting::kNone) return run_uncounted<Mode::kNearest, Sum::kFused>(range, rounding, counts);
+  if (counting != kSwamped || !range.plain) return 0;
+  return run_variant<Variant<Mode::kNearest, Sum::kFused, kSwamped, true>>(range, rounding, counts);
 #endif
 }
 
 #else
 
-bool run_narrow_here(const StepRange&, const NarrowRounding&, StepCounting, StepCounts&) { return false; }
+std::size_t run_narrow_here(const StepRange&, const NarrowRounding&, StepCounting, StepCounts&) { return 0; }
 
 #endif
 
@@ -180,8 +273,8 @@ namespace guardbit::kernels {
 
 HWY_EXPORT(run_narrow_here);
 
-bool run_narrow_steps(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
-                      StepCounts& counts) {
+std::size_t run_narrow_steps(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
+                             StepCounts& counts) {
   return HWY_DYNAMIC_DISPATCH(run_narrow_here)(range, rounding, counting, counts);
 }
 

@@ -21,7 +21,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int kDoublePrecision = 53;
 constexpr int kMaxNarrowPrecision = 11;  // significand bits of the narrow kernel's accumulators
-constexpr float kLargestSum = 0x1p100F;  // the narrow kernel's intermediate results stay finite up to 2^110
+constexpr float kLargestSum = 0x1p100F;  // the narrow kernel's intermediate results stay finite up to 2^104
 constexpr int kMinNarrowQuantum = -147;  // two bits of binary32 lie below: a sum rounded to odd there rounds right
 
 /// IEEE 754-2019 section 7.5: rounding to nearest with unbounded exponent reaches 2^emin from half an ulp of the binade
@@ -156,7 +156,8 @@ NarrowRounding narrow_rounding(const OperandFormats& operands, const FloatSpec& 
     rounding.random_shift = drop_bits - spec.random_bits;
   }
   rounding.fused_is_exact = fused_is_exact(operands, format);
-  rounding.magic = std::ldexp(1.5F, drop_bits);
+  rounding.spread = std::ldexp(1.0F, drop_bits);
+  rounding.spread_exponent = static_cast<std::uint32_t>(drop_bits) << (kSinglePrecision - 1);
   rounding.min_normal = numerics::min_normal(format);
   rounding.tiny_threshold = static_cast<float>(tiny_threshold_of(spec));  // p + 1 bits: exact
   rounding.sum_limit = std::min(largest_safe_sum(spec), kLargestSum);

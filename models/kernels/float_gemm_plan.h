@@ -82,6 +82,8 @@ struct GemmPlan {
            const GemmOptions& options);
 
   bool uses_halves() const { return fast == FastKernel::kHalf || fast == FastKernel::kHalfTree; }
+  /// Swamped steps are counted by way of zero products.
+  bool counts_zeros() const { return fast == FastKernel::kNarrow && wanted.has(numerics::Event::kSwamped); }
   int inner_quantum_exponent() const { return spec.inner.format.quantum_exponent(); }
 
   arith::AccumulationSpec spec;
@@ -102,9 +104,10 @@ struct GemmPlan {
 
 /// One row block or column panel of an operand: k-major, padded with +0.
 struct PackedPanel {
-  std::vector<float> values;            // (K, kTileRows or kTileCols)
-  std::vector<float> scaled_values;     // values times the scale of plan.narrow, if there is one
-  std::vector<BlockSummary> summaries;  // (blocks)
+  std::vector<float> values;                 // (K, kTileRows or kTileCols)
+  std::vector<float> scaled_values;          // values times the scale of plan.narrow, if there is one
+  std::vector<BlockSummary> summaries;       // (blocks)
+  std::vector<std::uint8_t> nonzero_counts;  // (K): values that are not zero, if plan.counts_zeros()
   /// (random steps, kTileRows or kTileCols): n bits from plan.narrow.random_shift up; stochastic only
   std::vector<std::uint32_t> random_words;
   std::vector<std::uint16_t> half_codes;  // (K, kTileCols), B if plan.uses_halves()

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "models/numerics/codec.h"
 
@@ -19,6 +20,8 @@ int lowest_bit(std::uint32_t min_code, const numerics::FloatFormat& format) {
   return std::max(exponent - format.trailing_bits, format.quantum_exponent());
 }
 
+constexpr double kSlack = 1 + 1e-9;  // covers the rounding of the bounds' own computation
+
 double value_of(std::uint32_t code) { return static_cast<double>(std::bit_cast<float>(code)); }
 
 }  // namespace
@@ -35,10 +38,16 @@ BlockProducts::BlockProducts(const TileJob& job, std::size_t block) {
 }
 
 double bound_after(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length) {
-  // The quanta that subnormal roundings add are below length * min_normal. The slack covers the rounding of this
-  // computation itself.
-  constexpr double kSlack = 1 + 1e-9;
+  // The quanta that subnormal roundings add are below length * min_normal.
   return (max_acc + static_cast<double>(length) * (products.max_magnitude + inner.min_normal)) * inner.growth * kSlack;
+}
+
+double guard_before(const RoundingConstants& inner, double max_product, std::size_t num_steps, double limit) {
+  // The first step's sum is not rounded yet: one product more than the limit allows is what a single step has to fear.
+  if (num_steps == 1) return (limit / kSlack - max_product) / kSlack;
+  const double part = static_cast<double>(num_steps) / static_cast<double>(kBlockLength);
+  const double growth = std::pow(inner.growth, part);
+  return (limit / (growth * kSlack) - static_cast<double>(num_steps) * (max_product + inner.min_normal)) / kSlack;
 }
 
 bool fits_scaled_domain(const GemmPlan& plan, const BlockProducts& products) {

@@ -20,6 +20,10 @@ struct BlockProducts {
 /// overflows: |acc| after a step <= (|acc| + max product) * (1 + relative rounding error) + quantum.
 double bound_after(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length);
 
+/// From accumulators of at most this magnitude, no sum of `num_steps` <= kBlockLength steps exceeds `limit`, likewise;
+/// 0 or less: even from zero one may.
+double guard_before(const RoundingConstants& inner, double max_product, std::size_t num_steps, double limit);
+
 /// The operands' values in the scaled domain of plan.narrow are exact.
 bool fits_scaled_domain(const GemmPlan& plan, const BlockProducts& products);
 

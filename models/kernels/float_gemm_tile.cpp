@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_ranges.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/kernels/float_gemm_tile.cpp"
@@ -33,13 +34,29 @@ void run_chunk(const TileJob& job, std::size_t chunk_index, TileState& state) {
   });
 }
 
+/// The promotion into fp32, where nothing special happens in it.
+bool promote_to_single(const TileJob& job, std::size_t chunk, TileState& state) {
+  const GemmPlan& plan = *job.plan;
+  if (plan.spec.outer.format != numerics::kFp32 || plan.spec.outer.rounding != RoundingMode::kTiesToEven ||
+      plan.spec.outer.flush_output) {
+    return false;
+  }
+  const float scale = job.scales.empty() ? 1.0F : job.scales[chunk];
+  StepCounts counts;
+  const bool counts_events = wanted_counting(plan.wanted) != StepCounting::kNone;
+  if (!add_to_single(state.inner, scale, counts_events, state.outer, counts)) return false;
+  add_events(job, counts, job.events->outer);
+  std::fill(std::begin(state.inner), std::end(state.inner), 0.0F);
+  return true;
+}
+
 void run_tile_here(const TileJob& job) {
   const GemmPlan& plan = *job.plan;
   const bool promotes = plan.spec.promote_every != 0;
   TileState state{};
   for (std::size_t chunk = 0; chunk < plan.chunks.size(); ++chunk) {
     run_chunk(job, chunk, state);
-    if (!promotes) continue;
+    if (!promotes || promote_to_single(job, chunk, state)) continue;
     with_mode(plan.outer.rounding, plan.counts,
               [&](auto mode, auto counts) { promote<mode.value, counts.value>(job, chunk, state); });
   }
