@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "hwy/cache_control.h"
 #include "models/kernels/float_gemm_chunk.h"
 #include "models/kernels/float_gemm_ranges.h"
 
@@ -78,19 +79,51 @@ BlockSummary summarize(const float* values, std::size_t count) {
   return {max_code, min_less_one == 0xFFFFFFFF ? 0xFFFFFFFF : min_less_one + 1};
 }
 
+/// Four rows of contiguous values: values[k * width + i] = rows[i * row_stride + k].
+void transpose_rows(const float* rows, std::size_t row_stride, std::size_t length, std::size_t width, float* values) {
+  std::size_t k = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<float, 4> d;
+  for (; k + 4 <= length; k += 4) {
+    const auto row0 = hn::LoadU(d, rows + k);
+    const auto row1 = hn::LoadU(d, rows + row_stride + k);
+    const auto row2 = hn::LoadU(d, rows + 2 * row_stride + k);
+    const auto row3 = hn::LoadU(d, rows + 3 * row_stride + k);
+    const auto even_low = hn::InterleaveLower(d, row0, row2), even_high = hn::InterleaveUpper(d, row0, row2);
+    const auto odd_low = hn::InterleaveLower(d, row1, row3), odd_high = hn::InterleaveUpper(d, row1, row3);
+    hn::StoreU(hn::InterleaveLower(d, even_low, odd_low), d, values + k * width);
+    hn::StoreU(hn::InterleaveUpper(d, even_low, odd_low), d, values + (k + 1) * width);
+    hn::StoreU(hn::InterleaveLower(d, even_high, odd_high), d, values + (k + 2) * width);
+    hn::StoreU(hn::InterleaveUpper(d, even_high, odd_high), d, values + (k + 3) * width);
+  }
+#endif
+  for (; k < length; ++k) {
+    for (std::size_t i = 0; i < 4; ++i) values[k * width + i] = rows[i * row_stride + k];
+  }
+}
+
 void pack_panel_here(const MatrixView<const float>& source, std::size_t width, const GemmPlan& plan,
                      PackedPanel& panel) {
   const std::size_t length = source.cols;
-  panel.values.assign(length * width, 0.0F);
+  panel.values.resize(length * width);
+  if (source.rows < width) std::fill(panel.values.begin(), panel.values.end(), 0.0F);
   float* const values = panel.values.data();
   if (source.row_stride == 1) {
+    constexpr std::size_t kAhead = 16;  // steps; a step's values lie far from the last one's
     for (std::size_t k = 0; k < length; ++k) {
       const float* const from = source.data + k * source.col_stride;
+      if (k + kAhead < length) hwy::Prefetch(from + kAhead * source.col_stride);
       for (std::size_t i = 0; i < source.rows; ++i) values[k * width + i] = from[i];
     }
   } else {
     for (const KBlock& block : plan.blocks) {  // a block at a time, so that its lines stay in the cache
-      for (std::size_t i = 0; i < source.rows; ++i) {
+      const std::size_t block_length = block.end - block.begin;
+      std::size_t i = 0;
+      for (; source.col_stride == 1 && i + 4 <= source.rows; i += 4) {
+        transpose_rows(source.data + i * source.row_stride + block.begin, source.row_stride, block_length, width,
+                       values + block.begin * width + i);
+      }
+      for (; i < source.rows; ++i) {
         const float* const from = source.data + i * source.row_stride;
         for (std::size_t k = block.begin; k < block.end; ++k) values[k * width + i] = from[k * source.col_stride];
       }
