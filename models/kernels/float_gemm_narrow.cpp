@@ -37,17 +37,23 @@ struct Variant {
 struct StepInput {
   SingleVector a, b, c;
   WordVector random;         ///< kStochastic only
-  SingleMask b_is_non_zero;  ///< kNeedsProducts only
+  SingleMask b_is_non_zero;  ///< kNeedsProducts and Zeros::kSome only
 };
 
+/// Whether some operand of a step is zero; if not, no product is.
+enum class Zeros { kNone, kSome };
+
 #if HWY_TARGET <= HWY_AVX3
-template <class V>
+template <class V, Zeros kZeros>
 HWY_INLINE void count_events(const StepInput& in, SingleVector s, SingleVector r, const NarrowLanes& lanes,
                              StepLanes& n) {
   const auto zero = hn::Zero(SingleTag());
   if constexpr (V::kNeedsProducts) {
-    const auto addend = and_different(in.b_is_non_zero, in.a, zero);
-    n.swamped = counted(n.swamped, and_different(and_equal(addend, r, in.c), r, zero));
+    auto unchanged = hn::Eq(r, in.c);
+    if constexpr (kZeros == Zeros::kSome) {
+      unchanged = and_equal(and_different(in.b_is_non_zero, in.a, zero), r, in.c);
+    }
+    n.swamped = counted(n.swamped, and_different(unchanged, r, zero));
   } else if constexpr (V::kCounting == StepCounting::kInexact || V::kCounting == StepCounting::kAll) {
     const auto inexact = hn::Ne(r, s);
     n.inexact = counted(n.inexact, inexact);
@@ -64,7 +70,7 @@ HWY_INLINE void count_events(const StepInput& in, SingleVector s, SingleVector r
 #endif
 
 /// kBySums: the vectors of a tile take turns in how they round, which keeps more of the CPU's ports busy.
-template <class V, bool kBySums>
+template <class V, Zeros kZeros, bool kBySums>
 HWY_INLINE SingleVector narrow_step(const StepInput& in, const NarrowLanes& lanes, StepLanes& n) {
 #if HWY_TARGET <= HWY_AVX3
   SingleVector s;
@@ -90,7 +96,7 @@ HWY_INLINE SingleVector narrow_step(const StepInput& in, const NarrowLanes& lane
     n.swamped = counted(n.swamped, hn::Eq(r, in.c));
   } else if constexpr (V::kCounting != StepCounting::kNone) {
 #if HWY_TARGET <= HWY_AVX3
-    count_events<V>(in, s, r, lanes, n);
+    count_events<V, kZeros>(in, s, r, lanes, n);
 #endif
   }
   return r;
@@ -126,7 +132,7 @@ struct Accumulators {
   }
 };
 
-template <class V>
+template <class V, Zeros kZeros>
 HWY_INLINE void run_step(const StepRange& range, std::size_t k, std::size_t row, std::size_t col,
                          const NarrowLanes& lanes, Accumulators& acc, StepLanes& n) {
   const SingleTag d;
@@ -134,7 +140,7 @@ HWY_INLINE void run_step(const StepRange& range, std::size_t k, std::size_t row,
   const auto b0 = hn::LoadU(d, range.b + k * kTileCols + col);
   const auto b1 = hn::LoadU(d, range.b + k * kTileCols + col + width);
   SingleMask b0_is_non_zero, b1_is_non_zero;
-  if constexpr (V::kNeedsProducts) {
+  if constexpr (V::kNeedsProducts && kZeros == Zeros::kSome) {
     b0_is_non_zero = hn::Ne(b0, hn::Zero(d));
     b1_is_non_zero = hn::Ne(b1, hn::Zero(d));
   }
@@ -143,9 +149,13 @@ HWY_INLINE void run_step(const StepRange& range, std::size_t k, std::size_t row,
     const auto a = hn::Set(d, range.a[k * kTileRows + row + i]);
     const auto random0 = random_of<V>(range, k, row + i, col);
     const auto random1 = random_of<V>(range, k, row + i, col + width);
-    acc.c0[i] = narrow_step<V, false>({a, b0, acc.c0[i], random0, b0_is_non_zero}, lanes, n);
-    acc.c1[i] = narrow_step<V, true>({a, b1, acc.c1[i], random1, b1_is_non_zero}, lanes, n);
+    acc.c0[i] = narrow_step<V, kZeros, false>({a, b0, acc.c0[i], random0, b0_is_non_zero}, lanes, n);
+    acc.c1[i] = narrow_step<V, kZeros, true>({a, b1, acc.c1[i], random1, b1_is_non_zero}, lanes, n);
   }
+}
+
+HWY_INLINE bool has_zero(const StepRange& range, std::size_t k) {
+  return range.a_nonzero[k] != kTileRows || range.b_nonzero[k] != kTileCols;
 }
 
 /// Steps [0, length) of the rows from `row` and columns from `col` on; results in acc. The number of steps done.
@@ -166,7 +176,13 @@ HWY_INLINE std::size_t run_part(const StepRange& range, std::size_t length, std:
   if (!c.are_numbers()) return done;
   while (done < length && c.are_within(guard)) {
     const std::size_t end = std::min(done + range.stride, length);
-    for (; done < end; ++done) run_step<V>(range, done, row, col, lanes, c, n);
+    for (; done < end; ++done) {
+      if (V::kNeedsProducts && has_zero(range, done)) {
+        run_step<V, Zeros::kSome>(range, done, row, col, lanes, c, n);
+      } else {
+        run_step<V, Zeros::kNone>(range, done, row, col, lanes, c, n);
+      }
+    }
   }
   for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
     hn::Store(hn::Mul(c.c0[i], from_domain), d, acc + (row + i) * kTileCols + col);

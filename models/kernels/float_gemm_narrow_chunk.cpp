@@ -104,8 +104,8 @@ class NarrowChunk {
   }
 
   float guard_of(const Segment& segment, std::size_t stride) const {
-    const double guard = guard_before(plan_.inner, segment.max_product, stride, limit_);
-    return std::nextafter(static_cast<float>(guard), -std::numeric_limits<float>::infinity());
+    const double guard = guard_before(plan_, segment.max_product, stride);
+    return std::nextafter(static_cast<float>(guard), 0.0F);
   }
 
   void finish_block(const BlockKind& kind) {

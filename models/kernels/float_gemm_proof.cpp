@@ -20,7 +20,12 @@ int lowest_bit(std::uint32_t min_code, const numerics::FloatFormat& format) {
   return std::max(exponent - format.trailing_bits, format.quantum_exponent());
 }
 
-constexpr double kSlack = 1 + 1e-9;  // covers the rounding of the bounds' own computation
+/// The leading bits of a positive normal number.
+double truncated(double x, int precision_bits) {
+  constexpr int kDoublePrecision = 53;
+  const std::uint64_t dropped = (std::uint64_t{1} << (kDoublePrecision - precision_bits)) - 1;
+  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & ~dropped);
+}
 
 double value_of(std::uint32_t code) { return static_cast<double>(std::bit_cast<float>(code)); }
 
@@ -38,16 +43,24 @@ BlockProducts::BlockProducts(const TileJob& job, std::size_t block) {
 }
 
 double bound_after(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length) {
-  // The quanta that subnormal roundings add are below length * min_normal.
+  // The quanta that subnormal roundings add are below length * min_normal. The slack covers the rounding of this
+  // computation itself.
+  constexpr double kSlack = 1 + 1e-9;
   return (max_acc + static_cast<double>(length) * (products.max_magnitude + inner.min_normal)) * inner.growth * kSlack;
 }
 
-double guard_before(const RoundingConstants& inner, double max_product, std::size_t num_steps, double limit) {
-  // The first step's sum is not rounded yet: one product more than the limit allows is what a single step has to fear.
-  if (num_steps == 1) return (limit / kSlack - max_product) / kSlack;
-  const double part = static_cast<double>(num_steps) / static_cast<double>(kBlockLength);
-  const double growth = std::pow(inner.growth, part);
-  return (limit / (growth * kSlack) - static_cast<double>(num_steps) * (max_product + inner.min_normal)) / kSlack;
+double guard_before(const GemmPlan& plan, double max_product, std::size_t num_steps) {
+  // Backwards: the last sum may reach the limit. A sum before it has to round to at most the guard of the step after
+  // it, which it does if it is at most the next lower number of the format: every rounding is monotonic and leaves that
+  // be.
+  const int precision_bits = plan.spec.inner.format.precision_bits();
+  double guard = static_cast<double>(plan.narrow.sum_limit);
+  for (std::size_t step = 0; step < num_steps; ++step) {
+    if (step != 0) guard = truncated(guard, precision_bits);
+    guard = std::nextafter(guard - max_product, 0.0);  // the difference may have been rounded up
+    if (guard <= plan.inner.min_normal) return 0;
+  }
+  return guard;
 }
 
 bool fits_scaled_domain(const GemmPlan& plan, const BlockProducts& products) {

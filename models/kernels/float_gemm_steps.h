@@ -55,7 +55,7 @@ struct StepRange {
   const std::uint16_t* b_halves = nullptr;  ///< (length, 32) binary16 codes; half kernel only
   const std::uint32_t* a_random = nullptr;  ///< (length, 8) random bits shifted by random_shift, kStochastic only
   const std::uint32_t* b_random = nullptr;  ///< (length, 32)
-  const std::uint8_t* a_nonzero = nullptr;  ///< (length) how many of the 8; narrow kernel, kSwamped and plain only
+  const std::uint8_t* a_nonzero = nullptr;  ///< (length) how many of the 8; narrow kernel, kSwamped only
   const std::uint8_t* b_nonzero = nullptr;  ///< (length) how many of the 32
   std::size_t length = 0;
   bool truncate = false;           ///< rtz instead of rne; half and single kernels
