@@ -16,12 +16,13 @@ import sys
 SHAPE = "512x512x512"
 # case, benchmarks (accumulator/inputs), required and desired ratio to Sgemm/512
 GEMM_ROWS = [
-    ("fp16 from fp8", ["fp16/fp8_e4m3", "fp16/fp8_e5m2"], 0.30, 0.40),
+    ("fp16 from fp8 or int4", ["fp16/fp8_e4m3", "fp16/fp8_e5m2", "fp16/int4"], 0.30, 0.40),
     ("fp16 from fp16 or bf16", ["fp16/fp16", "fp16/bf16"], 0.16, 0.20),
     ("bf16 from fp8", ["bf16/fp8_e4m3"], 0.27, 0.33),
     ("bf16 from bf16", ["bf16/bf16"], 0.15, 0.19),
-    ("e4m3 or generic, saturating", ["fp8_e4m3_saturate/fp8_e4m3", "e4m3_ieee_saturate/fp8_e4m3"], 0.22, 0.29),
-    ("e5m2 or generic with round-to-odd", ["fp8_e5m2_saturate/fp8_e5m2"], 0.13, 0.18),
+    ("e4m3 or generic, saturating",
+     ["fp8_e4m3_saturate/fp8_e4m3", "e4m3_ieee_saturate/fp8_e4m3", "e4m6_saturate/fp8_e4m3"], 0.22, 0.29),
+    ("e5m2 or generic with round-to-odd", ["fp8_e5m2_saturate/fp8_e5m2", "e5m6_saturate/fp8_e4m3"], 0.13, 0.18),
     ("rtz", ["fp16_rtz/fp16"], 0.45, 0.70),
     ("stochastic", ["fp16_stochastic8/fp16"], 0.30, 0.40),
     ("chunked 32..128 into fp32",
@@ -38,6 +39,8 @@ RATE_ROWS = [("Hadamard fp32", "Hadamard/fp32/128x512", 20, 30), ("Hadamard fp16
 COUNTER_ROWS = [
     ("overflow + saturated + invalid where they cannot occur", "/overflow", "bf16/fp8_e4m3", 0.95),
     ("swamped", "/swamped", "bf16/fp8_e4m3", 0.55),
+    ("swamped", "/swamped", "fp8_e4m3_saturate/fp8_e4m3", 0.55),
+    ("swamped", "/swamped", "fp16/fp16", 0.55),
 ]
 ALL_COUNTERS_REQUIRED = 0.06  # of Sgemm/512
 TWO_THREADS_REQUIRED = 1.8
