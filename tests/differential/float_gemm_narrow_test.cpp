@@ -65,7 +65,7 @@ std::vector<float> values_near_boundaries(const FloatFormat& format, int exponen
   const int drop_bits = 24 - format.precision_bits();
   const std::int64_t step = std::int64_t{1} << (drop_bits - 1);
   std::vector<float> values;
-  for (std::int64_t base = std::int64_t{1} << 23; base < std::int64_t{1} << 24; base += step) {
+  for (std::int64_t base = std::int64_t{1} << 23; base <= std::int64_t{1} << 24; base += step) {
     for (const std::int64_t offset : {-2, -1, 0, 1, 2}) {
       const float value = std::ldexp(static_cast<float>(base + offset), exponent - 23);
       values.push_back(values.size() % 2 == 0 ? value : -value);
@@ -175,6 +175,37 @@ TEST(FloatGemmNarrowTest, PromotionIntoFp32) {
         if (HasFatalFailure()) return;
       }
     }
+  }
+}
+
+/// Every step adds -0 to an accumulator that became -0 by underflow, in blocks that cannot underflow too.
+TEST(FloatGemmNarrowTest, NegativeZeroStays) {
+  constexpr std::size_t kLength = 80;
+  Operands operands{.a = Matrix<float>(1, kLength), .b = Matrix<float>(kLength, 40), .formats = {kFp16, kFp16}};
+  for (float& value : operands.a.data()) value = -1;
+  operands.a(0, 0) = -0x1p-14F;
+  for (std::size_t col = 0; col < 40; ++col) operands.b(0, col) = 0x1p-14F;
+  AccumulationSpec spec;
+  spec.inner.format = kFp16;
+  expect_reference(operands, spec);
+  Matrix<float> result(1, 40);
+  AccumulationEvents events;
+  gemm(operands.a.view(), operands.b.view(), operands.formats, spec, {}, {}, result.view(), events);
+  for (const float value : result.data()) EXPECT_TRUE(value == 0 && std::signbit(value));
+}
+
+/// 2^-126 (1 - 2^-33) rounds to the smallest normal number: tiny before rounding only.
+TEST(FloatGemmNarrowTest, PromotionToTheSmallestNormalNumber) {
+  for (const auto tininess : {numerics::Tininess::kAfterRounding, numerics::Tininess::kBeforeRounding}) {
+    AccumulationSpec spec;
+    spec.inner.format = kFp16;
+    spec.promote_every = 1;
+    spec.outer = {.format = kFp32, .tininess = tininess};
+    expect_reference({.a = Matrix<float>(1, 1, {0x1.ffcp-1F}),
+                      .b = Matrix<float>(1, 1, {0.125F}),
+                      .formats = {kFp16, kFp16},
+                      .scales = {0x1.002004p-123F}},
+                     spec);
   }
 }
 
