@@ -11,17 +11,17 @@ namespace {
 constexpr std::size_t kStride = 8;  // steps between two looks at the accumulators where no bound excludes overflow
 
 /// Which variant of the narrow kernel a block asks for.
-struct BlockKind {
-  bool all_finite = false;
-  bool plain = false;
-  bool scaled = false;
-  bool operator==(const BlockKind&) const = default;
+enum class BlockKind {
+  kNotFinite,  ///< none: an operand is infinite or NaN
+  kPlain,
+  kScaled,   ///< sums may underflow; operands fit the scaled domain
+  kGradual,  ///< sums may underflow
 };
 
 /// Neighbouring steps that run on one variant.
 struct Segment {
   KBlock range;
-  BlockKind kind;
+  BlockKind kind = BlockKind::kNotFinite;
   double max_product = 0;
   double bound = 0;  ///< of |acc| at its end
 };
@@ -58,18 +58,18 @@ class NarrowChunk {
 
  private:
   BlockKind kind_of(const BlockProducts& products) const {
+    if (!products.all_finite) return BlockKind::kNotFinite;
     const bool nearest = plan_.narrow.mode == NarrowRounding::Mode::kNearest;
-    BlockKind kind;
-    kind.all_finite = products.all_finite;
-    kind.plain = cannot_underflow(plan_, products) && !(nearest && may_have_negative_zero_);
-    kind.scaled = !kind.plain && fits_scaled_domain(plan_, products);
-    return kind;
+    if (cannot_underflow(plan_, products) && !(nearest && may_have_negative_zero_)) return BlockKind::kPlain;
+    return fits_scaled_domain(plan_, products) ? BlockKind::kScaled : BlockKind::kGradual;
   }
-  bool can_run(const BlockKind& kind) const { return kind.all_finite && (kind.plain || plan_.inner.has_negative_zero); }
+  bool can_run(BlockKind kind) const {
+    return kind == BlockKind::kPlain || (kind != BlockKind::kNotFinite && plan_.inner.has_negative_zero);
+  }
 
   /// From here to the end of the last block of the same kind.
   Segment next_segment() const {
-    Segment segment{.range = {k_, k_}, .kind = {}, .max_product = 0, .bound = bound_};
+    Segment segment{.range = {k_, k_}, .kind = BlockKind::kNotFinite, .max_product = 0, .bound = bound_};
     for (std::size_t block = block_; block < chunk_.end_block; ++block) {
       const BlockProducts products(job_, block);
       const BlockKind kind = kind_of(products);
@@ -85,8 +85,8 @@ class NarrowChunk {
   /// Runs what the kernel runs of the segment, and moves on to there.
   void advance(const Segment& segment, std::size_t stride, bool is_bounded) {
     StepRange range = step_range(job_, segment.range, acc_);
-    range.plain = segment.kind.plain;
-    range.scaled = segment.kind.scaled;
+    range.plain = segment.kind == BlockKind::kPlain;
+    range.scaled = segment.kind == BlockKind::kScaled;
     range.stride = stride;
     range.guard = is_bounded ? std::numeric_limits<float>::infinity() : guard_of(segment, stride);
     if (range.scaled) {
@@ -108,7 +108,7 @@ class NarrowChunk {
     return std::nextafter(static_cast<float>(guard), 0.0F);
   }
 
-  void finish_block(const BlockKind& kind) {
+  void finish_block(BlockKind kind) {
     const BlockProducts products(job_, block_);
     const std::size_t end = plan_.blocks[block_].end;
     const Segment rest{.range = {k_, end}, .kind = kind, .max_product = products.max_magnitude, .bound = limit_};
