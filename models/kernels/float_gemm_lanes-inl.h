@@ -42,9 +42,9 @@ HWY_INLINE WordVector counted(WordVector counter, SingleMask mask) {
 
 /// Counters of all outputs of the tile together: 32 bits a lane, at most 8 * 2 * (chunk length) before add_to().
 struct StepLanes {
-  WordVector inexact, swamped, underflow, flushed, doubtful;
+  WordVector inexact, swamped, underflow, flushed, doubtful, overflow;
 
-  HWY_INLINE StepLanes() { inexact = swamped = underflow = flushed = doubtful = hn::Zero(WordTag()); }
+  HWY_INLINE StepLanes() { inexact = swamped = underflow = flushed = doubtful = overflow = hn::Zero(WordTag()); }
 
   static HWY_INLINE std::uint64_t total(WordVector counter) {
     HWY_ALIGN std::uint32_t lanes[HWY_LANES(std::uint32_t)];
@@ -78,11 +78,12 @@ struct NarrowLanes {
         spread_exponent(hn::Set(WordTag(), r.spread_exponent)),
         least_grid(hn::Set(SingleTag(), 1.5F * r.min_normal)),
         tiny_threshold(hn::Set(SingleTag(), r.tiny_threshold * scale)),
+        max_finite(hn::Set(SingleTag(), r.max_finite * scale)),
         keep_mask(hn::Set(WordTag(), r.keep_mask)),
         largest(hn::Zero(SingleTag())) {}
   SingleVector spread;
   WordVector spread_exponent;
-  SingleVector least_grid, tiny_threshold;
+  SingleVector least_grid, tiny_threshold, max_finite;
   WordVector keep_mask;
   SingleVector largest;
 };

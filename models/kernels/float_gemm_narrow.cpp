@@ -4,110 +4,12 @@
 #define HWY_TARGET_INCLUDE "models/kernels/float_gemm_narrow.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
-#include "models/kernels/float_gemm_lanes-inl.h"
+#include "models/kernels/float_gemm_narrow-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX2  // has fused multiply-add
-
-using Mode = NarrowRounding::Mode;
-
-/// How the exact sum a*b + c becomes a binary32 s that rounds to p bits as the exact sum does.
-enum class Sum {
-  kFused,      ///< nearest binary32: exact where NarrowRounding::fused_is_exact
-  kOdd,        ///< rounded to odd: always exact, since 24 >= p + 2; s differs from the result iff the sum does
-  kTruncated,  ///< enough where the rounding truncates
-};
-
-/// A variant of the kernel.
-template <Mode kMode_, Sum kSum_, StepCounting kCounting_, bool kPlain_>
-struct Variant {
-  static constexpr Mode kMode = kMode_;
-  static constexpr Sum kSum = kSum_;
-  static constexpr StepCounting kCounting = kCounting_;
-  static constexpr bool kPlain = kPlain_;
-  /// Plain: a non-zero addend to zero gives something else than zero, so steps that leave the accumulator as it is are
-  /// the swamped ones and those whose product is zero, which are known beforehand.
-  static constexpr bool kCountsUnchanged = kCounting_ == StepCounting::kSwamped && kPlain_;
-  static constexpr bool kNeedsProducts = kCounting_ == StepCounting::kSwamped && !kPlain_;
-};
-
-/// One vector of outputs in one step.
-struct StepInput {
-  SingleVector a, b, c;
-  WordVector random;         ///< kStochastic only
-  SingleMask b_is_non_zero;  ///< kNeedsProducts and Zeros::kSome only
-};
-
-/// Whether some operand of a step is zero; if not, no product is.
-enum class Zeros { kNone, kSome };
-
-#if HWY_TARGET <= HWY_AVX3
-template <class V, Zeros kZeros>
-HWY_INLINE void count_events(const StepInput& in, SingleVector s, SingleVector r, const NarrowLanes& lanes,
-                             StepLanes& n) {
-  const auto zero = hn::Zero(SingleTag());
-  if constexpr (V::kNeedsProducts) {
-    auto unchanged = hn::Eq(r, in.c);
-    if constexpr (kZeros == Zeros::kSome) {
-      unchanged = and_equal(and_different(in.b_is_non_zero, in.a, zero), r, in.c);
-    }
-    n.swamped = counted(n.swamped, and_different(unchanged, r, zero));
-  } else if constexpr (V::kCounting == StepCounting::kInexact || V::kCounting == StepCounting::kAll) {
-    const auto inexact = hn::Ne(r, s);
-    n.inexact = counted(n.inexact, inexact);
-    const auto unchanged = and_equal(inexact, r, in.c);
-    if constexpr (V::kCounting == StepCounting::kInexact) {
-      n.swamped = counted(n.swamped, unchanged);  // an inexact sum is normal here, and so is the c that equals it
-    } else {
-      n.swamped = counted(n.swamped, and_different(unchanged, in.c, zero));
-      n.flushed = counted(n.flushed, and_equal(inexact, r, zero));
-      n.underflow = counted(n.underflow, and_less(inexact, hn::Abs(s), lanes.tiny_threshold));
-    }
-  }
-}
-#endif
-
-/// kBySums: the vectors of a tile take turns in how they round, which keeps more of the CPU's ports busy.
-template <class V, Zeros kZeros, bool kBySums>
-HWY_INLINE SingleVector narrow_step(const StepInput& in, const NarrowLanes& lanes, StepLanes& n) {
-#if HWY_TARGET <= HWY_AVX3
-  SingleVector s;
-  if constexpr (V::kSum == Sum::kFused) s = hn::MulAdd(in.a, in.b, in.c);
-  if constexpr (V::kSum == Sum::kOdd) s = fused_odd(in.a, in.b, in.c);
-  if constexpr (V::kSum == Sum::kTruncated) s = fused_truncated(in.a, in.b, in.c);
-#else
-  static_assert(V::kSum == Sum::kFused, "directed sums need embedded rounding");
-  const auto s = hn::MulAdd(in.a, in.b, in.c);
-#endif
-  SingleVector r;
-  if constexpr (V::kMode == Mode::kNearest) {
-    r = V::kPlain && kBySums ? round_plain_by_sums(s, lanes) : round_nearest<V::kPlain>(s, lanes);
-  } else {
-    // Dropping bits truncates. Random bits are added just below the kept ones first; a carry there is the step up.
-    // Exact sums with trailing zeros stay. Subnormals of the format are exact sums where none underflows; in the scaled
-    // domain they are binary32's, whose last place is fixed as theirs is.
-    auto code = hn::BitCast(WordTag(), s);
-    if constexpr (V::kMode == Mode::kStochastic) code = hn::Add(code, in.random);
-    r = hn::BitCast(SingleTag(), hn::And(code, lanes.keep_mask));
-  }
-  if constexpr (V::kCountsUnchanged) {
-    n.swamped = counted(n.swamped, hn::Eq(r, in.c));
-  } else if constexpr (V::kCounting != StepCounting::kNone) {
-#if HWY_TARGET <= HWY_AVX3
-    count_events<V, kZeros>(in, s, r, lanes, n);
-#endif
-  }
-  return r;
-}
-
-template <class V>
-HWY_INLINE WordVector random_of(const StepRange& range, std::size_t k, std::size_t row, std::size_t col) {
-  const WordTag du;
-  if constexpr (V::kMode != Mode::kStochastic) return hn::Zero(du);
-  return hn::Xor(hn::LoadU(du, range.b_random + k * kTileCols + col), hn::Set(du, range.a_random[k * kTileRows + row]));
-}
 
 /// The accumulators of kRowsAtOnce rows and two vectors of columns.
 struct Accumulators {
@@ -139,11 +41,8 @@ HWY_INLINE void run_step(const StepRange& range, std::size_t k, std::size_t row,
   const std::size_t width = hn::Lanes(d);
   const auto b0 = hn::LoadU(d, range.b + k * kTileCols + col);
   const auto b1 = hn::LoadU(d, range.b + k * kTileCols + col + width);
-  SingleMask b0_is_non_zero, b1_is_non_zero;
-  if constexpr (V::kNeedsProducts && kZeros == Zeros::kSome) {
-    b0_is_non_zero = hn::Ne(b0, hn::Zero(d));
-    b1_is_non_zero = hn::Ne(b1, hn::Zero(d));
-  }
+  const auto b0_is_non_zero = hn::Ne(b0, hn::Zero(d));  // in most variants unused, and then not computed
+  const auto b1_is_non_zero = hn::Ne(b1, hn::Zero(d));
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
     const auto a = hn::Set(d, range.a[k * kTileRows + row + i]);
@@ -222,6 +121,11 @@ std::size_t run_variant(const StepRange& range, const NarrowRounding& rounding, 
   std::copy(acc, acc + kTileRows * kTileCols, range.acc);
   if constexpr (V::kCounting != StepCounting::kNone) n.add_to(counts);
   if constexpr (V::kCountsUnchanged) counts.swamped -= zero_products(range, length);
+  if constexpr (V::kClamps) {
+    const std::uint64_t clamped = StepLanes::total(n.overflow);
+    counts.overflow += clamped;
+    counts.saturated += clamped;
+  }
   return length;
 }
 
@@ -237,10 +141,21 @@ std::size_t run_uncounted(const StepRange& range, const NarrowRounding& rounding
 
 #if HWY_TARGET <= HWY_AVX3
 template <Mode kMode, Sum kSum>
+std::size_t run_clamped(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
+                        StepCounts& counts) {
+  constexpr StepCounting kNone = StepCounting::kNone;
+  constexpr StepCounting kSwamped = StepCounting::kSwamped;
+  if (counting == kNone) return run_variant<Variant<kMode, kSum, kNone, false, true>>(range, rounding, counts);
+  if (counting == kSwamped) return run_variant<Variant<kMode, kSum, kSwamped, false, true>>(range, rounding, counts);
+  return run_variant<Variant<kMode, Sum::kOdd, StepCounting::kAll, false, true>>(range, rounding, counts);
+}
+
+template <Mode kMode, Sum kSum>
 std::size_t run_mode(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
                      StepCounts& counts) {
   constexpr StepCounting kSwamped = StepCounting::kSwamped;
   constexpr StepCounting kInexact = StepCounting::kInexact;
+  if (range.clamps) return run_clamped<kMode, kSum>(range, rounding, counting, counts);
   switch (counting) {
     case StepCounting::kNone: return run_uncounted<kMode, kSum>(range, rounding, counts);
     case kSwamped:
@@ -267,7 +182,7 @@ std::size_t run_narrow_here(const StepRange& range, const NarrowRounding& roundi
              ? run_mode<Mode::kTruncate, Sum::kTruncated>(range, rounding, counting, counts)
              : run_mode<Mode::kStochastic, Sum::kTruncated>(range, rounding, counting, counts);
 #else
-  if (rounding.mode != Mode::kNearest || !rounding.fused_is_exact) return 0;
+  if (rounding.mode != Mode::kNearest || !rounding.fused_is_exact || range.clamps) return 0;
   constexpr StepCounting kSwamped = StepCounting::kSwamped;
   if (counting == StepCounting::kNone) return run_uncounted<Mode::kNearest, Sum::kFused>(range, rounding, counts);
   if (counting != kSwamped || !range.plain) return 0;

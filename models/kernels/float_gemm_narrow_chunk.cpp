@@ -8,14 +8,15 @@
 namespace guardbit::kernels {
 namespace {
 
+constexpr double kLargestClampedSum = 0x1p100;  // as NarrowRounding::sum_limit at most
 constexpr std::size_t kStride = 8;  // steps between two looks at the accumulators where no bound excludes overflow
 
 /// Which variant of the narrow kernel a block asks for.
 enum class BlockKind {
   kNotFinite,  ///< none: an operand is infinite or NaN
-  kPlain,
-  kScaled,   ///< sums may underflow; operands fit the scaled domain
-  kGradual,  ///< sums may underflow
+  kPlain,      ///< no sum underflows and no accumulator is -0, nor becomes it
+  kScaled,     ///< sums may underflow; operands fit the scaled domain
+  kGradual,    ///< sums may underflow
 };
 
 /// Neighbouring steps that run on one variant.
@@ -26,10 +27,16 @@ struct Segment {
   double bound = 0;  ///< of |acc| at its end
 };
 
-/// Runs a chunk segment by segment. Sums that could overflow never run on the fast kernel: either a bound that is
-/// carried from block to block excludes them, or the kernel looks at the accumulators every kStride steps; where the
-/// next kStride steps could overflow, before each step; where the next step could, the general kernel finishes the
-/// block.
+/// How overflow is kept out, or dealt with.
+enum class Overflow {
+  kBounded,  ///< a bound carried from block to block excludes it
+  kWatched,  ///< the kernel looks at the accumulators every kStride steps, and stops where the next ones could overflow
+  kPressed,  ///< likewise before each step
+  kClamped,  ///< the kernel clamps, as the spec does
+};
+
+/// Runs a chunk segment by segment. Where watching fails, clamping finishes the block, or pressing on as far as it goes
+/// and then the general kernel.
 class NarrowChunk {
  public:
   NarrowChunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc)
@@ -45,22 +52,28 @@ class NarrowChunk {
 
   void run() {
     while (k_ < chunk_.range.end) {
-      const Segment segment = next_segment();
+      Segment segment = next_segment();
       if (!can_run(segment.kind)) {
-        run_exact_to(segment.range.end);
+        run_exact_to(segment.range.end, segment.kind);
         continue;
       }
-      const bool is_bounded = segment.bound <= limit_;
-      advance(segment, is_bounded ? segment.range.end - k_ : kStride, is_bounded);
-      if (k_ < segment.range.end) finish_block(segment.kind);
+      advance(segment, segment.bound <= limit_ ? Overflow::kBounded : Overflow::kWatched);
+      while (k_ < segment.range.end) {
+        finish_block(segment.kind);
+        segment.range.begin = k_;
+        if (k_ < segment.range.end) advance(segment, Overflow::kWatched);
+      }
     }
   }
 
  private:
+  /// Whether "plain" rounding might drop the sign of an accumulator that is -0 now.
+  bool loses_zero_sign() const {
+    return plan_.narrow.mode == NarrowRounding::Mode::kNearest && may_have_negative_zero_;
+  }
   BlockKind kind_of(const BlockProducts& products) const {
     if (!products.all_finite) return BlockKind::kNotFinite;
-    const bool nearest = plan_.narrow.mode == NarrowRounding::Mode::kNearest;
-    if (cannot_underflow(plan_, products) && !(nearest && may_have_negative_zero_)) return BlockKind::kPlain;
+    if (cannot_underflow(plan_, products) && !loses_zero_sign()) return BlockKind::kPlain;
     return fits_scaled_domain(plan_, products) ? BlockKind::kScaled : BlockKind::kGradual;
   }
   bool can_run(BlockKind kind) const {
@@ -82,13 +95,34 @@ class NarrowChunk {
     return segment;
   }
 
+  /// Whether the largest finite value is what every overflow of finite operands delivers, and sums stay moderate.
+  bool can_clamp(double max_product) const {
+    const numerics::FloatSpec& spec = plan_.spec.inner;
+    const bool saturates = spec.overflow == numerics::OverflowPolicy::kSaturate || !spec.format.has_nan() ||
+                           spec.rounding == numerics::RoundingMode::kTowardZero;
+    return saturates && plan_.inner.max_finite + max_product <= kLargestClampedSum;
+  }
+
+  void set_guard(const Segment& segment, Overflow overflow, StepRange& range) const {
+    range.stride = range.length;
+    switch (overflow) {
+      case Overflow::kBounded: range.guard = std::numeric_limits<float>::infinity(); break;
+      case Overflow::kClamped: range.guard = plan_.narrow.max_finite; break;
+      case Overflow::kWatched: range.stride = kStride; break;
+      case Overflow::kPressed: range.stride = 1; break;
+    }
+    range.clamps = overflow == Overflow::kClamped;
+    if (overflow == Overflow::kWatched || overflow == Overflow::kPressed) {
+      range.guard = guard_of(segment, range.stride);
+    }
+  }
+
   /// Runs what the kernel runs of the segment, and moves on to there.
-  void advance(const Segment& segment, std::size_t stride, bool is_bounded) {
+  void advance(const Segment& segment, Overflow overflow) {
     StepRange range = step_range(job_, segment.range, acc_);
     range.plain = segment.kind == BlockKind::kPlain;
     range.scaled = segment.kind == BlockKind::kScaled;
-    range.stride = stride;
-    range.guard = is_bounded ? std::numeric_limits<float>::infinity() : guard_of(segment, stride);
+    set_guard(segment, overflow, range);
     if (range.scaled) {
       range.a = job_.a->scaled_values.data() + segment.range.begin * kTileRows;
       range.b = job_.b->scaled_values.data() + segment.range.begin * kTileCols;
@@ -100,7 +134,7 @@ class NarrowChunk {
     if (done == 0) return;
     add_events(job_, counts, job_.events->inner);
     if (!range.plain) may_have_negative_zero_ = true;
-    move_to(segment.range.begin + done, is_bounded ? segment.bound : limit_);
+    move_to(segment.range.begin + done, overflow == Overflow::kBounded ? segment.bound : limit_);
   }
 
   float guard_of(const Segment& segment, std::size_t stride) const {
@@ -112,13 +146,14 @@ class NarrowChunk {
     const BlockProducts products(job_, block_);
     const std::size_t end = plan_.blocks[block_].end;
     const Segment rest{.range = {k_, end}, .kind = kind, .max_product = products.max_magnitude, .bound = limit_};
-    advance(rest, 1, /*is_bounded=*/false);
-    if (k_ < end) run_exact_to(end);
+    if (can_clamp(rest.max_product)) advance(rest, Overflow::kClamped);
+    if (k_ == rest.range.begin) advance(rest, Overflow::kPressed);
+    if (k_ < end) run_exact_to(end, kind);
   }
 
-  void run_exact_to(std::size_t end) {
+  void run_exact_to(std::size_t end, BlockKind kind) {
     run_exact_({k_, end});
-    may_have_negative_zero_ = true;  // "plain" rounding to nearest loses its sign
+    if (kind != BlockKind::kPlain) may_have_negative_zero_ = true;
     move_to(end, std::numeric_limits<double>::infinity());
   }
 

@@ -160,6 +160,7 @@ NarrowRounding narrow_rounding(const OperandFormats& operands, const FloatSpec& 
   rounding.spread_exponent = static_cast<std::uint32_t>(drop_bits) << (kSinglePrecision - 1);
   rounding.min_normal = numerics::min_normal(format);
   rounding.tiny_threshold = static_cast<float>(tiny_threshold_of(spec));  // p + 1 bits: exact
+  rounding.max_finite = numerics::max_finite(format);
   rounding.sum_limit = std::min(largest_safe_sum(spec), kLargestSum);
   rounding.keep_mask = ~((1u << drop_bits) - 1);
   if (rounding.mode != NarrowRounding::Mode::kNearest && format.emin() <= 0) {

@@ -32,6 +32,7 @@ StepCounting wanted_counting(numerics::EventSet wanted) {
 void add_events(const TileJob& job, const StepCounts& counts, numerics::EventCounts& events) {
   if (!job.plan->counts) return;
   events[Event::kOverflow] += counts.overflow;
+  events[Event::kSaturated] += counts.saturated;
   events[Event::kInexact] += counts.inexact;
   events[Event::kSwamped] += counts.swamped;
   events[Event::kUnderflow] += counts.underflow;

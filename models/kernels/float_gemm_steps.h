@@ -16,7 +16,8 @@ enum class StepCounting {
 };
 
 struct StepCounts {
-  std::uint64_t overflow = 0;  ///< accumulators that became infinite, padding included
+  std::uint64_t overflow = 0;  ///< accumulators that became infinite, padding included, or steps that were clamped
+  std::uint64_t saturated = 0;
   std::uint64_t inexact = 0;
   std::uint64_t swamped = 0;
   std::uint64_t underflow = 0;
@@ -30,11 +31,12 @@ inline constexpr std::size_t kMaxCountedSteps = 2048;
 struct NarrowRounding {
   enum class Mode { kNearest, kTruncate, kStochastic };
   Mode mode = Mode::kNearest;
-  bool fused_is_exact = false;        ///< a binary32 fused sum, rounded to p bits, is the exact sum rounded
-  float spread = 0;                   ///< 2^(24-p)
-  float min_normal = 0;               ///< 2^emin
-  float tiny_threshold = 0;           ///< as RoundingConstants
-  float sum_limit = 0;                ///< sums up to it do not overflow; at most 2^100
+  bool fused_is_exact = false;  ///< a binary32 fused sum, rounded to p bits, is the exact sum rounded
+  float spread = 0;             ///< 2^(24-p)
+  float min_normal = 0;         ///< 2^emin
+  float tiny_threshold = 0;     ///< as RoundingConstants
+  float sum_limit = 0;          ///< sums up to it do not overflow; at most 2^100
+  float max_finite = 0;
   std::uint32_t spread_exponent = 0;  ///< 24 - p in binary32's exponent field
   std::uint32_t keep_mask = 0;        ///< the p leading significand bits of a binary32 code, and what is above
   std::uint32_t random_mask = 0;      ///< kStochastic: n ones
@@ -63,9 +65,10 @@ struct StepRange {
   bool plain = false;              ///< narrow kernel: no sum underflows and no accumulator is -0
   bool scaled = false;             ///< narrow kernel, not kNearest: operands are scaled; sums may underflow
   /// Narrow kernel: from accumulators whose magnitudes are at most `guard`, no sum of `stride` steps exceeds
-  /// rounding.sum_limit.
+  /// rounding.sum_limit; or, with `clamps`, overflows deliver the largest finite value and no sum exceeds 2^100.
   float guard = 0;
   std::size_t stride = 0;
+  bool clamps = false;
   float* acc = nullptr;  ///< (8, 32) carriers
 };
 

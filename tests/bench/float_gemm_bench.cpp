@@ -166,6 +166,7 @@ std::vector<BenchCase> bench_cases() {
       {"bf16", sequential(bf16), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"bf16", sequential(bf16), "bf16", kBf16, kBf16},
       {"fp8_e4m3_saturate", sequential(e4m3), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp8_e4m3_saturate", sequential(e4m3), "int4", kFp8E4M3, kFp8E4M3, /*int4=*/true},  // most outputs saturate
       {"e4m3_ieee_saturate", sequential(generic(4, 3)), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"e4m6_saturate", sequential(generic(4, 6)), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"e5m6_saturate", sequential(generic(5, 6)), "fp8_e4m3", kFp8E4M3, kFp8E4M3},

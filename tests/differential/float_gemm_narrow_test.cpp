@@ -194,6 +194,27 @@ TEST(FloatGemmNarrowTest, NegativeZeroStays) {
   for (const float value : result.data()) EXPECT_TRUE(value == 0 && std::signbit(value));
 }
 
+/// An infinity of an early block stays one, whatever overflow delivers, and a NaN a NaN.
+TEST(FloatGemmNarrowTest, InfinitiesStay) {
+  constexpr std::size_t kLength = 80;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const FloatFormat& format : {kFp16, kBf16, kFp8E5M2, ieee(4, 6)}) {
+    for (const RoundingMode mode : kModes) {
+      std::mt19937 generator(23);
+      Operands operands{.a = random_matrix(9, kLength, kFp16, Spread::kNormal, generator),
+                        .b = random_matrix(kLength, 40, kFp16, Spread::kNormal, generator),
+                        .formats = {kFp16, kFp16}};
+      operands.a(1, 2) = kInfinity;
+      operands.a(2, 2) = -kInfinity;
+      operands.b(3, 5) = std::numeric_limits<float>::quiet_NaN();
+      AccumulationSpec spec;
+      spec.inner = {.format = format, .rounding = mode, .overflow = OverflowPolicy::kInfinity, .random_bits = 8};
+      expect_reference(operands, spec);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 /// 2^-126 (1 - 2^-33) rounds to the smallest normal number: tiny before rounding only.
 TEST(FloatGemmNarrowTest, PromotionToTheSmallestNormalNumber) {
   for (const auto tininess : {numerics::Tininess::kAfterRounding, numerics::Tininess::kBeforeRounding}) {
