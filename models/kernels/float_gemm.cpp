@@ -3,6 +3,7 @@
 
 #include "models/kernels/float_environment.h"
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_layout.h"
 #include "models/kernels/float_gemm_tile.h"
 
 namespace guardbit::kernels {
@@ -12,30 +13,47 @@ using arith::AccumulationEvents;
 using numerics::FloatSpec;
 using numerics::RoundingMode;
 
-/// p + n must leave room for exact sums in binary64 (float_gemm_round-inl.h), and n bits fit a positive int32.
+/// Whether a sum rounded to odd at 53 bits has all that stochastic rounding reads (float_gemm_modes-inl.h).
 bool has_lane_rounder(const FloatSpec& spec) {
-  constexpr int kMaxStochasticBits = 50;
-  constexpr int kMaxRandomBits = 31;
-  if (spec.flush_input) return false;
-  if (spec.rounding == RoundingMode::kStochastic) {
-    return spec.random_bits <= kMaxRandomBits && spec.format.precision_bits() + spec.random_bits <= kMaxStochasticBits;
-  }
-  return spec.rounding == RoundingMode::kTiesToEven || spec.rounding == RoundingMode::kTowardZero;
+  constexpr int kMaxStochasticBits = 52;
+  if (spec.flush_input) return false;  // the reference says that this is an error
+  return spec.rounding != RoundingMode::kStochastic ||
+         spec.format.precision_bits() + spec.random_bits <= kMaxStochasticBits;
 }
 
 constexpr std::size_t tiles(std::size_t length, std::size_t width) { return (length + width - 1) / width; }
 
-/// Random words of a panel's rows or columns for every step of the inner stage.
-void add_random_words(std::uint32_t first_index, std::size_t width, const GemmPlan& plan, bool is_row,
-                      PackedPanel& panel) {
-  panel.random_words.resize(plan.num_random_steps * width);
-  const RandomWords which{.stream = arith::stage_stream(plan.stream, arith::RandomStage::kInner),
-                          .first_index = first_index,
-                          .width = width,
-                          .is_row = is_row,
-                          .mask = plan.inner.random_mask,
-                          .shift = plan.narrow.random_shift};
-  random_words(which, plan.num_random_steps, panel.random_words.data());
+/// A panel's rows or columns among all of the GEMM's.
+struct PanelIndex {
+  std::uint32_t first = 0;
+  std::size_t width = kTileRows;
+  bool is_row = true;
+};
+
+/// Random words of a panel for every step of the inner stage and every product, where those are stochastic.
+void add_random_words(const PanelIndex& index, const GemmPlan& plan, PackedPanel& panel) {
+  const auto fill = [&](arith::RandomStage stage, const RoundingConstants& rounding, int shift, std::size_t num_steps,
+                        std::vector<std::uint32_t>& words) {
+    words.resize(num_steps * index.width);
+    const RandomWords which{.stream = arith::stage_stream(plan.stream, stage),
+                            .first_index = index.first,
+                            .width = index.width,
+                            .is_row = index.is_row,
+                            .mask = rounding.random_mask,
+                            .shift = shift};
+    random_words(which, num_steps, words.data());
+  };
+  panel.random_words.clear();
+  panel.product_random_words.clear();
+  if (plan.num_random_steps != 0) {
+    fill(arith::RandomStage::kInner, plan.inner, plan.narrow.random_shift, plan.num_random_steps, panel.random_words);
+    reorder(plan.random_order, index.width, panel.random_words);
+  }
+  if (plan.num_product_random_steps != 0) {
+    fill(arith::RandomStage::kProduct, plan.product, /*shift=*/0, plan.num_product_random_steps,
+         panel.product_random_words);
+    reorder(plan.k_order, index.width, panel.product_random_words);
+  }
 }
 
 void add_nonzero_counts(std::size_t width, const GemmPlan& plan, PackedPanel& panel) {
@@ -63,7 +81,7 @@ void pack_row_block(MatrixView<const float> a, std::size_t block, const GemmPlan
   if (plan.uses_halves()) pack_half_pairs(panel.values, panel.half_pairs);
   add_nonzero_counts(kTileRows, plan, panel);
   add_scaled_values(plan.narrow.a_scale, panel);
-  add_random_words(first.row + static_cast<std::uint32_t>(begin), kTileRows, plan, /*is_row=*/true, panel);
+  add_random_words({first.row + static_cast<std::uint32_t>(begin), kTileRows, /*is_row=*/true}, plan, panel);
 }
 
 /// Columns [index * kTileCols, ...) of b (K, N).
@@ -75,7 +93,7 @@ void pack_column_panel(MatrixView<const float> b, std::size_t index, const GemmP
   if (plan.uses_halves()) pack_half(panel.values, panel.half_codes);
   add_nonzero_counts(kTileCols, plan, panel);
   add_scaled_values(plan.narrow.b_scale, panel);
-  add_random_words(first.column + static_cast<std::uint32_t>(begin), kTileCols, plan, /*is_row=*/false, panel);
+  add_random_words({first.column + static_cast<std::uint32_t>(begin), kTileCols, /*is_row=*/false}, plan, panel);
 }
 
 /// Packed operands of the last GEMM of this thread, for their memory: touching fresh pages would cost about as much as
@@ -106,8 +124,10 @@ class PackingSpace {
 /// The reference on a tile's packed operands.
 void run_reference_tile(const TileJob& job) {
   const std::size_t length = job.a->values.size() / kTileRows;
-  const MatrixView<const float> a{job.a->values.data(), job.rows, length, 1, kTileRows};
-  const MatrixView<const float> b{job.b->values.data(), length, job.cols, kTileCols, 1};
+  const std::vector<float> rows = in_order_of_k(job.plan->k_order, kTileRows, job.a->values);
+  const std::vector<float> columns = in_order_of_k(job.plan->k_order, kTileCols, job.b->values);
+  const MatrixView<const float> a{rows.data(), job.rows, length, 1, kTileRows};
+  const MatrixView<const float> b{columns.data(), length, job.cols, kTileCols, 1};
   const MatrixView<float> c{job.result, job.rows, job.cols, kTileCols, 1};
   arith::gemm_reference(a, b, job.plan->spec, job.scales, job.plan->stream, job.first, c, *job.events);
 }
@@ -174,10 +194,10 @@ void run_reference(MatrixView<const float> a, MatrixView<const float> b, const a
 bool is_vectorized(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
   if (spec.reduce == arith::Reduce::kFixed) return false;
   if (spec.reduce == arith::Reduce::kAligned && !has_aligned_kernel(operands, spec)) return false;
-  if (spec.interleave != 1 || !has_lane_rounder(spec.inner)) return false;
-  if (spec.promote_every != 0 && !has_lane_rounder(spec.outer)) return false;
-  if (!spec.product) return true;
-  return spec.product->rounding != RoundingMode::kStochastic && has_lane_rounder(*spec.product);
+  if (spec.interleave < 1) return false;  // the reference says that this is an error
+  // Products are exact before they are rounded: any number of random bits will do.
+  if (spec.product && spec.product->flush_input) return false;
+  return has_lane_rounder(spec.inner) && (spec.promote_every == 0 || has_lane_rounder(spec.outer));
 }
 
 void gemm(MatrixView<const float> a, MatrixView<const float> b, const OperandFormats& operands,
@@ -190,7 +210,7 @@ void gemm(MatrixView<const float> a, MatrixView<const float> b, const OperandFor
   }
   const FloatEnvironment environment;
   const GemmPlan plan(operands, spec, a.cols, options);
-  GUARDBIT_CHECK(scales.empty() || (spec.promote_every != 0 && scales.size() == plan.chunks.size()),
+  GUARDBIT_CHECK(scales.empty() || (spec.promote_every != 0 && scales.size() == plan.num_chunks()),
                  "there is a scale per promoted chunk");
   PackingSpace row_space(tiles(c.rows, kTileRows));
   std::vector<PackedPanel>& row_blocks = row_space.panels;

@@ -16,24 +16,21 @@
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels::HWY_NAMESPACE {
 
-/// Carriers of one tile's accumulators, between blocks.
-struct TileState {
-  HWY_ALIGN float inner[kTileRows * kTileCols];
-  HWY_ALIGN float outer[kTileRows * kTileCols];
-};
-
 /// Calls body with the rounding mode and whether events are counted as types' constants.
 template <class Body>
 void with_mode(numerics::RoundingMode mode, bool counts, const Body& body) {
+  using Mode = numerics::RoundingMode;
   const auto with_counts = [&](auto constant) {
     counts ? body(constant, std::true_type()) : body(constant, std::false_type());
   };
-  if (mode == numerics::RoundingMode::kTowardZero) {
-    with_counts(std::integral_constant<numerics::RoundingMode, numerics::RoundingMode::kTowardZero>());
-  } else if (mode == numerics::RoundingMode::kStochastic) {
-    with_counts(std::integral_constant<numerics::RoundingMode, numerics::RoundingMode::kStochastic>());
-  } else {
-    with_counts(std::integral_constant<numerics::RoundingMode, numerics::RoundingMode::kTiesToEven>());
+  switch (mode) {
+    case Mode::kTiesToEven: return with_counts(std::integral_constant<Mode, Mode::kTiesToEven>());
+    case Mode::kTiesToAway: return with_counts(std::integral_constant<Mode, Mode::kTiesToAway>());
+    case Mode::kTowardZero: return with_counts(std::integral_constant<Mode, Mode::kTowardZero>());
+    case Mode::kTowardPositive: return with_counts(std::integral_constant<Mode, Mode::kTowardPositive>());
+    case Mode::kTowardNegative: return with_counts(std::integral_constant<Mode, Mode::kTowardNegative>());
+    case Mode::kToOdd: return with_counts(std::integral_constant<Mode, Mode::kToOdd>());
+    case Mode::kStochastic: return with_counts(std::integral_constant<Mode, Mode::kStochastic>());
   }
 }
 
@@ -55,23 +52,26 @@ HWY_INLINE void store_lanes(DoubleVector value, float* values) {
 
 HWY_INLINE DoubleMask is_nan(DoubleVector x) { return hn::IsNaN(x); }
 
-/// The n bits from `shift` up of row word XOR column words, as numbers.
-HWY_INLINE DoubleVector random_lanes(std::uint32_t row_word, const std::uint32_t* column_words, std::uint32_t mask,
-                                     int shift) {
+/// 2^n minus the n bits from `shift` up of row word XOR column words.
+HWY_INLINE DoubleVector random_lanes(const RoundingConstants& constants, std::uint32_t row_word,
+                                     const std::uint32_t* column_words, int shift) {
   const NarrowWordTag tag;
+  const auto set = [&](std::uint32_t word) HWY_ATTR { return hn::Set(tag, static_cast<std::int32_t>(word)); };
   const auto columns = hn::LoadU(tag, reinterpret_cast<const std::int32_t*>(column_words));
-  const auto words = hn::Xor(columns, hn::Set(tag, static_cast<std::int32_t>(row_word)));
-  const auto bits = hn::ShiftRightSame(words, shift);
-  return hn::PromoteTo(DoubleTag(), hn::And(bits, hn::Set(tag, static_cast<std::int32_t>(mask))));
+  const auto words = hn::ShiftRightSame(hn::Xor(columns, set(row_word)), shift);
+  const auto bits = hn::Xor(hn::And(words, set(constants.random_mask)), set(constants.random_flip));
+  const DoubleTag d;
+  return hn::Sub(hn::Set(d, constants.random_top), hn::PromoteTo(d, bits));
 }
 
 /// acc + addend, rounded once and counted, with event swamped. Where acc is not zero and the finite sum is inexact, the
 /// addend is finite and not zero; and only an inexact sum can equal acc with such an addend.
-template <bool kCount, class Rounder, class OperandIsNan>
-HWY_INLINE DoubleVector accumulate(const Rounder& rounder, DoubleVector acc, DoubleVector addend, DoubleVector random,
-                                   const OperandIsNan& operand_is_nan, LaneCounts& counts) {
+template <bool kCount, numerics::RoundingMode kMode, class OperandIsNan>
+HWY_INLINE DoubleVector accumulate(const LaneRounder<kMode>& rounder, DoubleVector acc, DoubleVector addend,
+                                   DoubleVector random, const OperandIsNan& operand_is_nan, LaneCounts& counts) {
   DoubleMask inexact;
-  const auto value = rounder.template round<kCount>(add_to_odd(acc, addend), random, operand_is_nan, counts, inexact);
+  const auto sum = add_to_odd<kMode>(acc, addend);
+  const auto value = rounder.template round<kCount>(sum, random, operand_is_nan, counts, inexact);
   if (kCount) {
     count(counts.swamped, hn::And(inexact, hn::And(hn::Eq(value, acc), hn::Ne(acc, hn::Zero(DoubleTag())))));
   }
@@ -87,26 +87,50 @@ struct LaneProduct {
   HWY_INLINE DoubleMask is_operand_nan() const { return rounded ? is_nan(value) : hn::Or(is_nan(a), is_nan(b)); }
 };
 
-/// The rounding of single products; out of line, since few configurations have it.
-template <bool kCount>
-HWY_NOINLINE DoubleVector round_product(const RoundingConstants& constants, DoubleVector product,
-                                        DoubleMask operand_is_nan, LaneCounts& counts) {
-  const auto random = hn::Zero(DoubleTag());
-  const auto is_operand_nan = [&] { return operand_is_nan; };
+template <numerics::RoundingMode kMode, bool kCount>
+HWY_INLINE DoubleVector round_product_in_mode(const RoundingConstants& constants, DoubleVector product,
+                                              DoubleVector random, DoubleMask operand_is_nan, LaneCounts& counts) {
   DoubleMask inexact;
-  if (constants.rounding == numerics::RoundingMode::kTowardZero) {
-    const LaneRounder<numerics::RoundingMode::kTowardZero> rounder(constants);
-    return rounder.round<kCount>(product, random, is_operand_nan, counts, inexact);
-  }
-  const LaneRounder<numerics::RoundingMode::kTiesToEven> rounder(constants);
-  return rounder.round<kCount>(product, random, is_operand_nan, counts, inexact);
+  const auto is_operand_nan = [&] { return operand_is_nan; };
+  return LaneRounder<kMode>(constants).template round<kCount>(product, random, is_operand_nan, counts, inexact);
 }
 
+/// The rounding of single products; out of line, since few configurations have it.
 template <bool kCount>
-HWY_INLINE LaneProduct multiply(const GemmPlan& plan, DoubleVector a, DoubleVector b, LaneCounts& counts) {
+HWY_NOINLINE DoubleVector round_product(const RoundingConstants& constants, DoubleVector product, DoubleVector random,
+                                        DoubleMask is_nan, LaneCounts& counts) {
+  using Mode = numerics::RoundingMode;
+  switch (constants.rounding) {
+    case Mode::kTiesToEven: break;
+    case Mode::kTiesToAway:
+      return round_product_in_mode<Mode::kTiesToAway, kCount>(constants, product, random, is_nan, counts);
+    case Mode::kTowardZero:
+      return round_product_in_mode<Mode::kTowardZero, kCount>(constants, product, random, is_nan, counts);
+    case Mode::kTowardPositive:
+      return round_product_in_mode<Mode::kTowardPositive, kCount>(constants, product, random, is_nan, counts);
+    case Mode::kTowardNegative:
+      return round_product_in_mode<Mode::kTowardNegative, kCount>(constants, product, random, is_nan, counts);
+    case Mode::kToOdd: return round_product_in_mode<Mode::kToOdd, kCount>(constants, product, random, is_nan, counts);
+    case Mode::kStochastic:
+      return round_product_in_mode<Mode::kStochastic, kCount>(constants, product, random, is_nan, counts);
+  }
+  return round_product_in_mode<Mode::kTiesToEven, kCount>(constants, product, random, is_nan, counts);
+}
+
+/// Product k of a row and a vector of columns; `b` are those columns.
+template <bool kCount>
+HWY_INLINE LaneProduct multiply(const TileJob& job, std::size_t k, std::size_t row, std::size_t col, DoubleVector b,
+                                LaneCounts& counts) {
+  const GemmPlan& plan = *job.plan;
+  const auto a = hn::Set(DoubleTag(), static_cast<double>(job.a->values[k * kTileRows + row]));
   LaneProduct product{hn::Mul(a, b), a, b, plan.spec.product.has_value()};
   if (product.rounded) {
-    product.value = round_product<kCount>(plan.product, product.value, hn::Or(is_nan(a), is_nan(b)), counts);
+    auto random = hn::Zero(DoubleTag());
+    if (plan.num_product_random_steps != 0) {
+      random = random_lanes(plan.product, job.a->product_random_words[k * kTileRows + row],
+                            job.b->product_random_words.data() + k * kTileCols + col, /*shift=*/0);
+    }
+    product.value = round_product<kCount>(plan.product, product.value, random, hn::Or(is_nan(a), is_nan(b)), counts);
   }
   return product;
 }
@@ -114,27 +138,25 @@ HWY_INLINE LaneProduct multiply(const GemmPlan& plan, DoubleVector a, DoubleVect
 /// Sequential accumulation of `range` into kRows rows and one vector of columns of the tile.
 template <numerics::RoundingMode kMode, bool kCount, std::size_t kRows>
 HWY_INLINE void run_sequential_rows(const TileJob& job, KBlock range, std::size_t row, std::size_t col,
-                                    TileState& state, LaneCounts& inner_counts, LaneCounts& product_counts) {
+                                    float* acc_carriers, LaneCounts& inner_counts, LaneCounts& product_counts) {
   const GemmPlan& plan = *job.plan;
   const LaneRounder<kMode> rounder(plan.inner);
   DoubleVector acc[kRows];
-  for (std::size_t i = 0; i < kRows; ++i) acc[i] = load_lanes(state.inner + (row + i) * kTileCols + col);
+  for (std::size_t i = 0; i < kRows; ++i) acc[i] = load_lanes(acc_carriers + (row + i) * kTileCols + col);
   auto random = hn::Zero(DoubleTag());
   for (std::size_t k = range.begin; k < range.end; ++k) {
     const auto b = load_lanes(job.b->values.data() + k * kTileCols + col);
     for (std::size_t i = 0; i < kRows; ++i) {
-      const auto a = hn::Set(DoubleTag(), static_cast<double>(job.a->values[k * kTileRows + row + i]));
       if constexpr (kMode == numerics::RoundingMode::kStochastic) {
-        random =
-            random_lanes(job.a->random_words[k * kTileRows + row + i], job.b->random_words.data() + k * kTileCols + col,
-                         plan.inner.random_mask, plan.narrow.random_shift);
+        random = random_lanes(plan.inner, job.a->random_words[k * kTileRows + row + i],
+                              job.b->random_words.data() + k * kTileCols + col, plan.narrow.random_shift);
       }
-      const LaneProduct product = multiply<kCount>(plan, a, b, product_counts);
+      const LaneProduct product = multiply<kCount>(job, k, row + i, col, b, product_counts);
       const auto operand_is_nan = [&] { return hn::Or(is_nan(acc[i]), product.is_operand_nan()); };
       acc[i] = accumulate<kCount>(rounder, acc[i], product.value, random, operand_is_nan, inner_counts);
     }
   }
-  for (std::size_t i = 0; i < kRows; ++i) store_lanes(acc[i], state.inner + (row + i) * kTileCols + col);
+  for (std::size_t i = 0; i < kRows; ++i) store_lanes(acc[i], acc_carriers + (row + i) * kTileCols + col);
 }
 
 /// Runs body(col, lanes, inner counts, product counts) for each vector of valid columns and adds its counts.
@@ -153,47 +175,54 @@ HWY_INLINE void for_each_vector(const TileJob& job, const Body& body) {
 }
 
 template <numerics::RoundingMode kMode, bool kCount>
-HWY_NOINLINE void run_exact_sequential(const TileJob& job, KBlock range, TileState& state) {
+HWY_NOINLINE void run_exact_sequential(const TileJob& job, KBlock range, float* acc) {
   for_each_vector<kCount>(job, [&](std::size_t col, LaneCounts& inner, LaneCounts& products) HWY_ATTR {
     constexpr std::size_t kGroup = 4;
     std::size_t row = 0;
     for (; row + kGroup <= job.rows; row += kGroup) {
-      run_sequential_rows<kMode, kCount, kGroup>(job, range, row, col, state, inner, products);
+      run_sequential_rows<kMode, kCount, kGroup>(job, range, row, col, acc, inner, products);
     }
-    for (; row < job.rows; ++row) run_sequential_rows<kMode, kCount, 1>(job, range, row, col, state, inner, products);
+    for (; row < job.rows; ++row) run_sequential_rows<kMode, kCount, 1>(job, range, row, col, acc, inner, products);
   });
 }
 
-/// outer = round(outer + scale * inner), inner = +0.
+/// A rounded addition to every accumulator of a tile.
+struct TileSum {
+  const RoundingConstants& rounding;
+  arith::RandomStage stage;
+  std::uint32_t random_step;
+  float scale;  ///< of the addends
+  numerics::EventCounts& events;
+};
+
+/// acc = round(acc + scale * addend); both (kTileRows, kTileCols) carriers.
 template <numerics::RoundingMode kMode, bool kCount>
-HWY_NOINLINE void promote(const TileJob& job, std::size_t chunk_index, TileState& state) {
-  const GemmPlan& plan = *job.plan;
-  const LaneRounder<kMode> rounder(plan.outer);
-  const auto scale = hn::Set(DoubleTag(), job.scales.empty() ? 1.0 : static_cast<double>(job.scales[chunk_index]));
+HWY_NOINLINE void add_tile(const TileJob& job, const TileSum& sum, const float* addend, float* acc) {
+  const LaneRounder<kMode> rounder(sum.rounding);
+  const auto scale = hn::Set(DoubleTag(), static_cast<double>(sum.scale));
   const std::size_t lanes = hn::Lanes(DoubleTag());
-  const auto step = static_cast<std::uint32_t>(chunk_index);
-  const numerics::RandomStream stream = arith::stage_stream(plan.stream, arith::RandomStage::kOuter);
+  const numerics::RandomStream stream = arith::stage_stream(job.plan->stream, sum.stage);
   auto random = hn::Zero(DoubleTag());
   HWY_ALIGN std::uint32_t column_words[kTileCols] = {};
   for (std::size_t col = 0; col < kTileCols && kMode == numerics::RoundingMode::kStochastic; ++col) {
-    column_words[col] = stream.column_word(job.first.column + static_cast<std::uint32_t>(col), step);
+    column_words[col] = stream.column_word(job.first.column + static_cast<std::uint32_t>(col), sum.random_step);
   }
   for (std::size_t col = 0; col < job.cols; col += lanes) {
     LaneCounts counts;
     for (std::size_t row = 0; row < job.rows; ++row) {
       if constexpr (kMode == numerics::RoundingMode::kStochastic) {
-        random = random_lanes(stream.row_word(job.first.row + static_cast<std::uint32_t>(row), step),
-                              column_words + col, plan.outer.random_mask, /*shift=*/0);
+        random = random_lanes(sum.rounding,
+                              stream.row_word(job.first.row + static_cast<std::uint32_t>(row), sum.random_step),
+                              column_words + col, /*shift=*/0);
       }
-      const auto inner = load_lanes(state.inner + row * kTileCols + col);
-      const auto outer = load_lanes(state.outer + row * kTileCols + col);
-      const auto operand_is_nan = [&] { return hn::Or(is_nan(outer), hn::Or(is_nan(inner), is_nan(scale))); };
-      const auto value = accumulate<kCount>(rounder, outer, hn::Mul(inner, scale), random, operand_is_nan, counts);
-      store_lanes(value, state.outer + row * kTileCols + col);
+      const auto x = load_lanes(addend + row * kTileCols + col);
+      const auto old = load_lanes(acc + row * kTileCols + col);
+      const auto operand_is_nan = [&] { return hn::Or(is_nan(old), hn::Or(is_nan(x), is_nan(scale))); };
+      const auto value = accumulate<kCount>(rounder, old, hn::Mul(x, scale), random, operand_is_nan, counts);
+      store_lanes(value, acc + row * kTileCols + col);
     }
-    if (kCount) add_counts(counts, std::min(lanes, job.cols - col), plan.wanted, job.events->outer);
+    if (kCount) add_counts(counts, std::min(lanes, job.cols - col), job.plan->wanted, sum.events);
   }
-  std::fill(std::begin(state.inner), std::end(state.inner), 0.0F);
 }
 
 }  // namespace guardbit::kernels::HWY_NAMESPACE

@@ -41,20 +41,20 @@ class LaneTree {
   HWY_INLINE LaneProduct leaf(std::size_t k, std::size_t end) {
     const auto zero = hn::Zero(DoubleTag());
     if (k >= end) return {zero, zero, zero, false};
-    const auto a = hn::Set(DoubleTag(), static_cast<double>(job_.a->values[k * kTileRows + row_]));
-    return multiply<kCount>(*job_.plan, a, load_lanes(job_.b->values.data() + k * kTileCols + col_), products_);
+    const auto b = load_lanes(job_.b->values.data() + k * kTileCols + col_);
+    return multiply<kCount>(job_, k, row_, col_, b, products_);
   }
   template <class OperandIsNan>
   HWY_INLINE DoubleVector add(DoubleVector x, DoubleVector y, std::size_t random_step,
                               const OperandIsNan& operand_is_nan) {
     DoubleMask inexact;
-    return rounder_.template round<kCount>(add_to_odd(x, y), random(random_step), operand_is_nan, inner_, inexact);
+    return rounder_.template round<kCount>(add_to_odd<kMode>(x, y), random(random_step), operand_is_nan, inner_,
+                                           inexact);
   }
   HWY_INLINE DoubleVector random(std::size_t step) const {
     if constexpr (kMode != numerics::RoundingMode::kStochastic) return hn::Zero(DoubleTag());
-    return random_lanes(job_.a->random_words[step * kTileRows + row_],
-                        job_.b->random_words.data() + step * kTileCols + col_, job_.plan->inner.random_mask,
-                        /*shift=*/0);
+    return random_lanes(job_.plan->inner, job_.a->random_words[step * kTileRows + row_],
+                        job_.b->random_words.data() + step * kTileCols + col_, /*shift=*/0);
   }
 
   static constexpr std::size_t kMaxNodes = 32;  // first level of a tree of 64
@@ -68,12 +68,10 @@ class LaneTree {
 };
 
 template <numerics::RoundingMode kMode, bool kCount>
-HWY_INLINE void run_tree_row(const TileJob& job, const KChunk& chunk, std::size_t chunk_index, std::size_t row,
-                             std::size_t col, float* acc_carriers, LaneCounts& inner_counts,
-                             LaneCounts& product_counts) {
+HWY_INLINE void run_tree_row(const TileJob& job, const KChunk& chunk, std::size_t row, std::size_t col,
+                             float* acc_carriers, LaneCounts& inner_counts, LaneCounts& product_counts) {
   const auto width = static_cast<std::size_t>(job.plan->spec.width);
-  const std::size_t steps_per_chunk = (static_cast<std::size_t>(job.plan->spec.promote_every) + width - 1) / width;
-  std::size_t random_step = chunk_index * steps_per_chunk * width;
+  std::size_t random_step = chunk.first_random_step;
   LaneTree<kMode, kCount> tree(job, row, col, inner_counts, product_counts);
   float* const carriers = acc_carriers + row * kTileCols + col;
   auto acc = load_lanes(carriers);
@@ -84,17 +82,17 @@ HWY_INLINE void run_tree_row(const TileJob& job, const KChunk& chunk, std::size_
 }
 
 template <numerics::RoundingMode kMode, bool kCount>
-HWY_NOINLINE void run_exact_tree_variant(const TileJob& job, std::size_t chunk_index, float* acc) {
+HWY_NOINLINE void run_exact_tree_variant(const TileJob& job, const KChunk& chunk, float* acc) {
   for_each_vector<kCount>(job, [&](std::size_t col, LaneCounts& inner, LaneCounts& products) HWY_ATTR {
     for (std::size_t row = 0; row < job.rows; ++row) {
-      run_tree_row<kMode, kCount>(job, job.plan->chunks[chunk_index], chunk_index, row, col, acc, inner, products);
+      run_tree_row<kMode, kCount>(job, chunk, row, col, acc, inner, products);
     }
   });
 }
 
-void run_exact_tree_here(const TileJob& job, std::size_t chunk_index, float* acc) {
+void run_exact_tree_here(const TileJob& job, const KChunk& chunk, float* acc) {
   with_mode(job.plan->inner.rounding, job.plan->counts,
-            [&](auto mode, auto counts) { run_exact_tree_variant<mode.value, counts.value>(job, chunk_index, acc); });
+            [&](auto mode, auto counts) { run_exact_tree_variant<mode.value, counts.value>(job, chunk, acc); });
 }
 
 }  // namespace guardbit::kernels::HWY_NAMESPACE
@@ -105,8 +103,8 @@ namespace guardbit::kernels {
 
 HWY_EXPORT(run_exact_tree_here);
 
-void run_exact_tree(const TileJob& job, std::size_t chunk_index, float* acc) {
-  HWY_DYNAMIC_DISPATCH(run_exact_tree_here)(job, chunk_index, acc);
+void run_exact_tree(const TileJob& job, const KChunk& chunk, float* acc) {
+  HWY_DYNAMIC_DISPATCH(run_exact_tree_here)(job, chunk, acc);
 }
 
 }  // namespace guardbit::kernels

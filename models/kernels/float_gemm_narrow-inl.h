@@ -7,7 +7,7 @@
 #define GUARDBIT_FLOAT_GEMM_NARROW_INL
 #endif
 
-#include "models/kernels/float_gemm_lanes-inl.h"
+#include "models/kernels/float_gemm_drop-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels::HWY_NAMESPACE {
@@ -18,9 +18,9 @@ using Mode = NarrowRounding::Mode;
 
 /// How the exact sum a*b + c becomes a binary32 s that rounds to p bits as the exact sum does.
 enum class Sum {
-  kFused,      ///< nearest binary32: exact where NarrowRounding::fused_is_exact
-  kOdd,        ///< rounded to odd: always exact, since 24 >= p + 2; s differs from the result iff the sum does
-  kTruncated,  ///< enough where the rounding truncates
+  kFused,     ///< nearest binary32: exact where NarrowRounding::fused_is_exact
+  kOdd,       ///< rounded to odd: always exact, since 24 >= p + 2; s differs from the result iff the sum does
+  kDirected,  ///< fused_directed(): enough where the rounding is directed, or by chance
 };
 
 /// A variant of the kernel. kClamps: results beyond the largest finite value become that value, and are counted.
@@ -79,8 +79,8 @@ HWY_INLINE SingleVector narrow_step(const StepInput& in, const NarrowLanes& lane
 #if HWY_TARGET <= HWY_AVX3
   SingleVector s;
   if constexpr (V::kSum == Sum::kFused) s = hn::MulAdd(in.a, in.b, in.c);
-  if constexpr (V::kSum == Sum::kOdd) s = fused_odd(in.a, in.b, in.c);
-  if constexpr (V::kSum == Sum::kTruncated) s = fused_truncated(in.a, in.b, in.c);
+  if constexpr (V::kSum == Sum::kOdd) s = fused_odd_in<V::kMode>(in.a, in.b, in.c);
+  if constexpr (V::kSum == Sum::kDirected) s = fused_directed<V::kMode>(in.a, in.b, in.c);
 #else
   static_assert(V::kSum == Sum::kFused, "directed sums need embedded rounding");
   const auto s = hn::MulAdd(in.a, in.b, in.c);
@@ -89,12 +89,7 @@ HWY_INLINE SingleVector narrow_step(const StepInput& in, const NarrowLanes& lane
   if constexpr (V::kMode == Mode::kNearest) {
     r = V::kPlain && kBySums ? round_plain_by_sums(s, lanes) : round_nearest<V::kPlain>(s, lanes);
   } else {
-    // Dropping bits truncates. Random bits are added just below the kept ones first; a carry there is the step up.
-    // Exact sums with trailing zeros stay. Subnormals of the format are exact sums where none underflows; in the scaled
-    // domain they are binary32's, whose last place is fixed as theirs is.
-    auto code = hn::BitCast(WordTag(), s);
-    if constexpr (V::kMode == Mode::kStochastic) code = hn::Add(code, in.random);
-    r = hn::BitCast(SingleTag(), hn::And(code, lanes.keep_mask));
+    r = drop_bits<V::kMode>(s, in.random, lanes.keep_mask);
   }
 #if HWY_TARGET <= HWY_AVX3
   if constexpr (V::kClamps) {

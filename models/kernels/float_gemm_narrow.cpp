@@ -133,13 +133,23 @@ std::size_t run_variant(const StepRange& range, const NarrowRounding& rounding, 
 template <Mode kMode, Sum kSum>
 std::size_t run_uncounted(const StepRange& range, const NarrowRounding& rounding, StepCounts& counts) {
   constexpr StepCounting kNone = StepCounting::kNone;
-  if (kMode != Mode::kNearest || range.plain) {
-    return run_variant<Variant<kMode, kSum, kNone, true>>(range, rounding, counts);
+  if constexpr (kMode == Mode::kNearest) {
+    if (!range.plain) return run_variant<Variant<kMode, kSum, kNone, false>>(range, rounding, counts);
   }
-  return run_variant<Variant<Mode::kNearest, kSum, kNone, false>>(range, rounding, counts);
+  return run_variant<Variant<kMode, kSum, kNone, true>>(range, rounding, counts);
 }
 
 #if HWY_TARGET <= HWY_AVX3
+/// Rounded up or down, what is tiny depends on the sign: such steps are the general kernel's where they may underflow.
+template <Mode kMode, bool kClamps>
+std::size_t run_all_counted(const StepRange& range, const NarrowRounding& rounding, StepCounts& counts) {
+  if constexpr (kMode == Mode::kUp || kMode == Mode::kDown) {
+    return 0;
+  } else {
+    return run_variant<Variant<kMode, Sum::kOdd, StepCounting::kAll, false, kClamps>>(range, rounding, counts);
+  }
+}
+
 template <Mode kMode, Sum kSum>
 std::size_t run_clamped(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
                         StepCounts& counts) {
@@ -147,7 +157,7 @@ std::size_t run_clamped(const StepRange& range, const NarrowRounding& rounding, 
   constexpr StepCounting kSwamped = StepCounting::kSwamped;
   if (counting == kNone) return run_variant<Variant<kMode, kSum, kNone, false, true>>(range, rounding, counts);
   if (counting == kSwamped) return run_variant<Variant<kMode, kSum, kSwamped, false, true>>(range, rounding, counts);
-  return run_variant<Variant<kMode, Sum::kOdd, StepCounting::kAll, false, true>>(range, rounding, counts);
+  return run_all_counted<kMode, true>(range, rounding, counts);
 }
 
 template <Mode kMode, Sum kSum>
@@ -155,6 +165,7 @@ std::size_t run_mode(const StepRange& range, const NarrowRounding& rounding, Ste
                      StepCounts& counts) {
   constexpr StepCounting kSwamped = StepCounting::kSwamped;
   constexpr StepCounting kInexact = StepCounting::kInexact;
+  if (kMode != Mode::kNearest && !range.plain && !range.scaled) return 0;
   if (range.clamps) return run_clamped<kMode, kSum>(range, rounding, counting, counts);
   switch (counting) {
     case StepCounting::kNone: return run_uncounted<kMode, kSum>(range, rounding, counts);
@@ -166,29 +177,46 @@ std::size_t run_mode(const StepRange& range, const NarrowRounding& rounding, Ste
   }
   return counting == kInexact && range.plain
              ? run_variant<Variant<kMode, Sum::kOdd, kInexact, true>>(range, rounding, counts)
-             : run_variant<Variant<kMode, Sum::kOdd, StepCounting::kAll, false>>(range, rounding, counts);
+             : run_all_counted<kMode, false>(range, rounding, counts);
 }
-#endif
 
 std::size_t run_narrow_here(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
                             StepCounts& counts) {
-#if HWY_TARGET <= HWY_AVX3
-  if (rounding.mode == Mode::kNearest) {
-    return rounding.fused_is_exact ? run_mode<Mode::kNearest, Sum::kFused>(range, rounding, counting, counts)
-                                   : run_mode<Mode::kNearest, Sum::kOdd>(range, rounding, counting, counts);
+  switch (rounding.mode) {
+    case Mode::kNearest:
+      return rounding.fused_is_exact ? run_mode<Mode::kNearest, Sum::kFused>(range, rounding, counting, counts)
+                                     : run_mode<Mode::kNearest, Sum::kOdd>(range, rounding, counting, counts);
+    case Mode::kAway:
+      return rounding.fused_is_exact ? run_mode<Mode::kAway, Sum::kFused>(range, rounding, counting, counts)
+                                     : run_mode<Mode::kAway, Sum::kOdd>(range, rounding, counting, counts);
+    case Mode::kTruncate: return run_mode<Mode::kTruncate, Sum::kDirected>(range, rounding, counting, counts);
+    case Mode::kStochastic: return run_mode<Mode::kStochastic, Sum::kDirected>(range, rounding, counting, counts);
+    case Mode::kUp: return run_mode<Mode::kUp, Sum::kDirected>(range, rounding, counting, counts);
+    case Mode::kDown: return run_mode<Mode::kDown, Sum::kDirected>(range, rounding, counting, counts);
+    case Mode::kOdd: return run_mode<Mode::kOdd, Sum::kOdd>(range, rounding, counting, counts);
   }
-  if (!range.plain && !range.scaled) return 0;
-  return rounding.mode == Mode::kTruncate
-             ? run_mode<Mode::kTruncate, Sum::kTruncated>(range, rounding, counting, counts)
-             : run_mode<Mode::kStochastic, Sum::kTruncated>(range, rounding, counting, counts);
-#else
-  if (rounding.mode != Mode::kNearest || !rounding.fused_is_exact || range.clamps) return 0;
-  constexpr StepCounting kSwamped = StepCounting::kSwamped;
-  if (counting == StepCounting::kNone) return run_uncounted<Mode::kNearest, Sum::kFused>(range, rounding, counts);
-  if (counting != kSwamped || !range.plain) return 0;
-  return run_variant<Variant<Mode::kNearest, Sum::kFused, kSwamped, true>>(range, rounding, counts);
-#endif
+  return 0;  // unreachable
 }
+#else
+/// To nearest, where a binary32 fused sum is enough.
+template <Mode kMode>
+std::size_t run_fused(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
+                      StepCounts& counts) {
+  constexpr StepCounting kSwamped = StepCounting::kSwamped;
+  if (!rounding.fused_is_exact || range.clamps) return 0;
+  if (kMode != Mode::kNearest && !range.plain && !range.scaled) return 0;
+  if (counting == StepCounting::kNone) return run_uncounted<kMode, Sum::kFused>(range, rounding, counts);
+  if (counting != kSwamped || !range.plain) return 0;
+  return run_variant<Variant<kMode, Sum::kFused, kSwamped, true>>(range, rounding, counts);
+}
+
+std::size_t run_narrow_here(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
+                            StepCounts& counts) {
+  if (rounding.mode == Mode::kNearest) return run_fused<Mode::kNearest>(range, rounding, counting, counts);
+  if (rounding.mode == Mode::kAway) return run_fused<Mode::kAway>(range, rounding, counting, counts);
+  return 0;
+}
+#endif
 
 #else
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "models/kernels/float_gemm_layout.h"
 #include "models/kernels/vector_target.h"
 #include "models/numerics/codec.h"
 
@@ -24,48 +25,63 @@ constexpr int kMaxNarrowPrecision = 11;  // significand bits of the narrow kerne
 constexpr float kLargestSum = 0x1p100F;  // the narrow kernel's intermediate results stay finite up to 2^104
 constexpr int kMinNarrowQuantum = -147;  // two bits of binary32 lie below: a sum rounded to odd there rounds right
 
-/// IEEE 754-2019 section 7.5: rounding to nearest with unbounded exponent reaches 2^emin from half an ulp of the binade
-/// below (the tie goes to 2^emin, whose significand is even); truncation never does. rounding.cpp decides the same way.
-double tiny_threshold_of(const FloatSpec& spec) {
-  const double min_normal = std::ldexp(1.0, spec.format.emin());
-  const bool rounds_up_to_min_normal =
-      spec.rounding == RoundingMode::kTiesToEven && spec.tininess == numerics::Tininess::kAfterRounding;
-  return rounds_up_to_min_normal ? min_normal * (1 - std::ldexp(1.0, -spec.format.precision_bits() - 1)) : min_normal;
+/// What a rounding does to magnitudes of one sign.
+enum class Direction { kDown, kUp, kNearest, kOdd, kByChance };
+Direction direction_of(RoundingMode mode, bool negative) {
+  switch (mode) {
+    case RoundingMode::kTiesToEven:
+    case RoundingMode::kTiesToAway: return Direction::kNearest;
+    case RoundingMode::kTowardZero: return Direction::kDown;
+    case RoundingMode::kTowardPositive: return negative ? Direction::kDown : Direction::kUp;
+    case RoundingMode::kTowardNegative: return negative ? Direction::kUp : Direction::kDown;
+    case RoundingMode::kToOdd: return Direction::kOdd;
+    case RoundingMode::kStochastic: return Direction::kByChance;
+  }
+  return Direction::kDown;  // unreachable
 }
 
-/// (1 + e)^kBlockLength <= exp(kBlockLength * e), e = half an ulp to nearest, an ulp by chance, 0 truncated.
+/// IEEE 754-2019 section 7.5, as rounding.cpp decides. With unbounded exponent the last number before 2^emin is
+/// 2^emin (1 - 2^-p). From its midpoint with 2^emin on, rounding to nearest reaches 2^emin (whose significand is even,
+/// so ties to even go there too); rounding up does from anything above it. Truncation never does, nor does rounding to
+/// odd: that last number is the odd one.
+double tiny_threshold_of(const FloatSpec& spec, bool negative) {
+  const double min_normal = std::ldexp(1.0, spec.format.emin());
+  if (spec.tininess == numerics::Tininess::kBeforeRounding) return min_normal;
+  const double ulp = std::ldexp(min_normal, -spec.format.precision_bits());
+  switch (direction_of(spec.rounding, negative)) {
+    case Direction::kNearest: return min_normal - ulp / 2;
+    case Direction::kUp: return std::nextafter(min_normal - ulp, min_normal);
+    case Direction::kDown:
+    case Direction::kOdd:
+    case Direction::kByChance: return min_normal;
+  }
+  return min_normal;  // unreachable
+}
+
+/// (1 + e)^kBlockLength <= exp(kBlockLength * e), e = half an ulp to nearest, 0 truncated, else up to an ulp.
 double growth_of(const FloatSpec& spec) {
   const double ulp = std::ldexp(1.0, 1 - spec.format.precision_bits());
-  const double error = spec.rounding == RoundingMode::kTowardZero   ? 0
-                       : spec.rounding == RoundingMode::kTiesToEven ? ulp / 2
-                                                                    : ulp;
+  double error = 0;
+  for (const bool negative : {false, true}) {
+    const Direction direction = direction_of(spec.rounding, negative);
+    if (direction == Direction::kDown) continue;
+    error = std::max(error, direction == Direction::kNearest ? ulp / 2 : ulp);
+  }
   return std::exp(static_cast<double>(kBlockLength) * error);
 }
 
-/// What rounding.cpp delivers for an overflow: the magnitude, and the events.
-double overflow_result(const FloatSpec& spec, bool finite, EventSet* events) {
+/// What rounding.cpp delivers for an overflow.
+OverflowResult overflow_result(const FloatSpec& spec, bool finite, bool negative) {
   const FloatFormat& format = spec.format;
-  const bool truncates = finite && spec.rounding == RoundingMode::kTowardZero;
-  if (spec.overflow == OverflowPolicy::kSaturate || !format.has_nan() || truncates) {
-    *events = {Event::kOverflow, Event::kInexact, Event::kSaturated};
-    return numerics::max_finite(format);
+  const Direction direction = direction_of(spec.rounding, negative);
+  const bool stays_finite = finite && (direction == Direction::kDown || direction == Direction::kOdd);
+  if (spec.overflow == OverflowPolicy::kSaturate || !format.has_nan() || stays_finite) {
+    return {numerics::max_finite(format), {Event::kOverflow, Event::kInexact, Event::kSaturated}};
   }
   if (spec.overflow == OverflowPolicy::kInfinity && format.has_infinity()) {
-    *events = finite ? EventSet{Event::kOverflow, Event::kInexact} : EventSet{};
-    return kInfinity;
+    return {kInfinity, finite ? EventSet{Event::kOverflow, Event::kInexact} : EventSet{}};
   }
-  *events = {Event::kOverflow, Event::kInexact, Event::kInvalid};
-  return kNan;
-}
-
-std::size_t random_steps(const arith::AccumulationSpec& spec, std::size_t length) {
-  if (spec.inner.rounding != RoundingMode::kStochastic) return 0;
-  if (spec.reduce == arith::Reduce::kSequential) return length;
-  const auto width = static_cast<std::size_t>(spec.width);
-  const std::size_t per_chunk =
-      spec.promote_every == 0 ? length : std::min(length, static_cast<std::size_t>(spec.promote_every));
-  const std::size_t num_chunks = per_chunk == 0 ? 0 : (length + per_chunk - 1) / per_chunk;
-  return num_chunks * ((per_chunk + width - 1) / width) * width;
+  return {kNan, {Event::kOverflow, Event::kInexact, Event::kInvalid}};
 }
 
 /// All values of the format are values of fp16.
@@ -98,6 +114,7 @@ AlignedRounding aligned_rounding(const arith::AccumulationSpec& spec) {
 FastKernel fast_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
   const FloatSpec& inner = spec.inner;
   if (spec.reduce == arith::Reduce::kAligned) return FastKernel::kAligned;
+  const bool stochastic = inner.rounding == RoundingMode::kStochastic;
   if (spec.product || inner.flush_output) return FastKernel::kNone;
   const bool is_narrow = inner.format.precision_bits() <= kMaxNarrowPrecision &&
                          inner.format.quantum_exponent() >= kMinNarrowQuantum &&
@@ -109,9 +126,10 @@ FastKernel fast_kernel(const OperandFormats& operands, const arith::Accumulation
     if (!fits) return FastKernel::kNone;
     return are_halves && has_native_fp16() ? FastKernel::kHalfTree : FastKernel::kNarrowTree;
   }
-  const bool stochastic = inner.rounding == RoundingMode::kStochastic;
-  if (inner.format == numerics::kFp32) return stochastic ? FastKernel::kNone : FastKernel::kSingle;
-  if (are_halves && !stochastic && has_native_fp16()) return FastKernel::kHalf;
+  const bool is_native = inner.rounding == RoundingMode::kTiesToEven || inner.rounding == RoundingMode::kTowardZero;
+  if (inner.format == numerics::kFp32) return is_native ? FastKernel::kSingle : FastKernel::kNone;
+  if (are_halves && is_native && has_native_fp16()) return FastKernel::kHalf;
+  if (inner.rounding == RoundingMode::kTowardNegative && !inner.format.has_negative_zero()) return FastKernel::kNone;
   const bool has_random_room =
       !stochastic || inner.random_bits < numerics::kFp32.precision_bits() - inner.format.precision_bits();
   return is_narrow && has_random_room ? FastKernel::kNarrow : FastKernel::kNone;
@@ -143,15 +161,28 @@ float largest_safe_sum(const FloatSpec& spec) {
   return largest;
 }
 
+NarrowRounding::Mode narrow_mode(RoundingMode mode) {
+  using Mode = NarrowRounding::Mode;
+  switch (mode) {
+    case RoundingMode::kTiesToEven: return Mode::kNearest;
+    case RoundingMode::kTiesToAway: return Mode::kAway;
+    case RoundingMode::kTowardZero: return Mode::kTruncate;
+    case RoundingMode::kTowardPositive: return Mode::kUp;
+    case RoundingMode::kTowardNegative: return Mode::kDown;
+    case RoundingMode::kToOdd: return Mode::kOdd;
+    case RoundingMode::kStochastic: return Mode::kStochastic;
+  }
+  return Mode::kNearest;  // unreachable
+}
+
 NarrowRounding narrow_rounding(const OperandFormats& operands, const FloatSpec& spec) {
   constexpr int kSinglePrecision = 24;
   const FloatFormat& format = spec.format;
   const int drop_bits = kSinglePrecision - format.precision_bits();
   NarrowRounding rounding;
   if (drop_bits <= 0) return rounding;
-  if (spec.rounding == RoundingMode::kTowardZero) rounding.mode = NarrowRounding::Mode::kTruncate;
+  rounding.mode = narrow_mode(spec.rounding);
   if (spec.rounding == RoundingMode::kStochastic) {
-    rounding.mode = NarrowRounding::Mode::kStochastic;
     rounding.random_mask = static_cast<std::uint32_t>((std::uint64_t{1} << spec.random_bits) - 1);
     rounding.random_shift = drop_bits - spec.random_bits;
   }
@@ -159,7 +190,7 @@ NarrowRounding narrow_rounding(const OperandFormats& operands, const FloatSpec& 
   rounding.spread = std::ldexp(1.0F, drop_bits);
   rounding.spread_exponent = static_cast<std::uint32_t>(drop_bits) << (kSinglePrecision - 1);
   rounding.min_normal = numerics::min_normal(format);
-  rounding.tiny_threshold = static_cast<float>(tiny_threshold_of(spec));  // p + 1 bits: exact
+  rounding.tiny_threshold = static_cast<float>(tiny_threshold_of(spec, /*negative=*/false));  // exact: p + 1 bits
   rounding.max_finite = numerics::max_finite(format);
   rounding.sum_limit = std::min(largest_safe_sum(spec), kLargestSum);
   rounding.keep_mask = ~((1u << drop_bits) - 1);
@@ -197,24 +228,30 @@ bool has_aligned_kernel(const OperandFormats& operands, const arith::Accumulatio
          is_moderate(operands.b, spec.alignment.emin_b) && products_fit_single(operands);
 }
 
+SignConstants::SignConstants(const FloatSpec& spec, bool negative)
+    : tiny_threshold(tiny_threshold_of(spec, negative)), overflow(overflow_result(spec, /*finite=*/true, negative)) {}
+
 RoundingConstants::RoundingConstants(const FloatSpec& spec)
     : rounding(spec.rounding),
       min_normal(std::ldexp(1.0, spec.format.emin())),
       magic(std::ldexp(1.5, kDoublePrecision - spec.format.precision_bits())),
       quantum(std::ldexp(1.0, 1 - spec.format.precision_bits())),
       growth(growth_of(spec)),
-      tiny_threshold(tiny_threshold_of(spec)),
       max_finite(numerics::max_finite(spec.format)),
-      finite_overflow(overflow_result(spec, /*finite=*/true, &finite_overflow_events)),
-      infinite_overflow(overflow_result(spec, /*finite=*/false, &infinite_overflow_events)),
+      positive(spec, /*negative=*/false),
+      negative(spec, /*negative=*/true),
+      infinite_overflow(overflow_result(spec, /*finite=*/false, /*negative=*/false)),
       nan_result(spec.format.has_nan() ? kNan : max_finite),
       nan_events(spec.format.has_nan() ? EventSet{} : EventSet{Event::kInvalid, Event::kSaturated}),
       flush_output(spec.flush_output),
       has_negative_zero(spec.format.has_negative_zero()) {
   if (rounding != RoundingMode::kStochastic) return;
+  constexpr int kWordBits = 32;
+  constexpr std::uint32_t kSignBit = 0x80000000;
   random_mask = static_cast<std::uint32_t>((std::uint64_t{1} << spec.random_bits) - 1);
-  random_magic = std::ldexp(magic, -spec.random_bits);
   random_grid = std::ldexp(quantum, -spec.random_bits);
+  random_flip = spec.random_bits == kWordBits ? kSignBit : 0;
+  random_top = std::ldexp(1.0, spec.random_bits) - static_cast<double>(random_flip);
 }
 
 GemmPlan::GemmPlan(const OperandFormats& operand_formats, const arith::AccumulationSpec& accumulation,
@@ -231,18 +268,8 @@ GemmPlan::GemmPlan(const OperandFormats& operand_formats, const arith::Accumulat
       narrow(fast == FastKernel::kNarrow || fast == FastKernel::kNarrowTree || fast == FastKernel::kHalfTree
                  ? narrow_rounding(operand_formats, spec.inner)
                  : NarrowRounding{}),
-      aligned(fast == FastKernel::kAligned ? aligned_rounding(spec) : AlignedRounding{}),
-      num_random_steps(random_steps(spec, length)) {
-  const std::size_t per_chunk =
-      spec.promote_every == 0 ? length : std::min(length, static_cast<std::size_t>(spec.promote_every));
-  for (std::size_t begin = 0; begin < length; begin += per_chunk) {
-    KChunk chunk{.range = {begin, std::min(begin + per_chunk, length)}, .first_block = blocks.size(), .end_block = 0};
-    for (std::size_t k = begin; k < chunk.range.end; k += kBlockLength) {
-      blocks.push_back({k, std::min(k + kBlockLength, chunk.range.end)});
-    }
-    chunk.end_block = blocks.size();
-    chunks.push_back(chunk);
-  }
+      aligned(fast == FastKernel::kAligned ? aligned_rounding(spec) : AlignedRounding{}) {
+  lay_out_k(length, *this);
 }
 
 }  // namespace guardbit::kernels

@@ -1,5 +1,5 @@
 // Rounding of exact sums in binary64 lanes, with every event: the kernels' equal of numerics::round_to_format for
-// rne, rtz and stochastic rounding into any format with p <= 24 and e <= 8.
+// every rounding into any format with p <= 24 and e <= 8.
 // Included once per Highway target; no include guard in the usual sense (foreach_target.h).
 #if defined(GUARDBIT_FLOAT_GEMM_ROUND_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef GUARDBIT_FLOAT_GEMM_ROUND_INL
@@ -10,22 +10,10 @@
 
 #include <limits>
 
-#include "hwy/highway.h"
-#include "models/kernels/float_gemm_plan.h"
+#include "models/kernels/float_gemm_modes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
-
-using DoubleTag = hn::ScalableTag<double>;
-using LongTag = hn::RebindToUnsigned<DoubleTag>;
-using CountTag = hn::RebindToSigned<DoubleTag>;
-using NarrowTag = hn::Rebind<float, DoubleTag>;  // as many binary32 lanes as there are binary64 lanes
-using NarrowWordTag = hn::Rebind<std::int32_t, DoubleTag>;
-using DoubleVector = hn::Vec<DoubleTag>;
-using DoubleMask = hn::Mask<DoubleTag>;
-using CountVector = hn::Vec<CountTag>;
 
 /// Event counters of one stage, 64 bits a lane. Masks are counted in vectors: g++ 12 miscompiles the population count
 /// of a spilled mask register (docs of kernels.md, appendix B).
@@ -67,47 +55,17 @@ HWY_INLINE void add_counts(const LaneCounts& counts, std::size_t lanes, numerics
   add(numerics::Event::kSwamped, counts.swamped);
 }
 
-/// x + y rounded to odd at 53 bits: truncated, then the last bit is set if anything was lost. Rounding that once more
-/// to p <= 24 bits, at any position, gives what rounding x + y once would (53 >= p + 2), and the result differs from
-/// x + y exactly if it differs from this. Infinities and NaNs as IEEE 754; an exact zero sum is +0 unless both are -0.
-/// Finite |x| and |y| are below 2^300: no overflow.
-HWY_INLINE DoubleVector add_to_odd(DoubleVector x, DoubleVector y) {
-  const DoubleTag d;
-  const LongTag du;
-#if HWY_TARGET <= HWY_AVX3
-  // The two directed sums are equal, or neighbours; neighbours have different last bits. The smaller code is the
-  // truncation. (-0, +0), an exact zero sum, becomes +0.
-  const auto low =
-      hn::BitCast(du, DoubleVector{_mm512_add_round_pd(x.raw, y.raw, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)});
-  const auto high =
-      hn::BitCast(du, DoubleVector{_mm512_add_round_pd(x.raw, y.raw, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)});
-  const auto sticky = hn::And(hn::Xor(low, high), hn::Set(du, 1));
-  return hn::BitCast(d, hn::Or(hn::Min(low, high), sticky));
-#else
-  // TwoSum (Knuth): error = x + y - sum exactly. An error of opposite sign means that the sum was rounded away from
-  // zero; one step back in code is the truncation.
-  const auto sum = hn::Add(x, y);
-  const auto y_part = hn::Sub(sum, x);
-  const auto error = hn::Add(hn::Sub(x, hn::Sub(sum, y_part)), hn::Sub(y, y_part));
-  const auto lost = hn::BitCast(du, hn::VecFromMask(d, hn::Gt(hn::Abs(error), hn::Zero(d))));  // false for NaN
-  const auto opposite = hn::ShiftRight<63>(hn::Xor(hn::BitCast(du, sum), hn::BitCast(du, error)));
-  const auto truncated = hn::Sub(hn::BitCast(du, sum), hn::And(opposite, lost));
-  return hn::BitCast(d, hn::Or(truncated, hn::And(lost, hn::Set(du, 1))));
-#endif
-}
-
-/// RoundingConstants in vectors.
+/// RoundingConstants in vectors. kMode is their rounding.
 template <numerics::RoundingMode kMode>
 class LaneRounder {
  public:
   HWY_INLINE explicit LaneRounder(const RoundingConstants& constants)
       : constants_(constants),
-        min_normal_(hn::Set(DoubleTag(), constants.min_normal)),
-        magic_(hn::Set(DoubleTag(), constants.magic)),
-        tiny_threshold_(hn::Set(DoubleTag(), constants.tiny_threshold)),
+        round_magnitude_(constants),
+        tiny_threshold_(hn::Set(DoubleTag(), constants.positive.tiny_threshold)),
         max_finite_(hn::Set(DoubleTag(), constants.max_finite)) {}
 
-  /// Rounds `sum` (exact, or rounded to odd by add_to_odd). `random` holds integers 0 .. 2^n - 1, kStochastic only.
+  /// Rounds `sum` (exact, or rounded to odd by add_to_odd). `random` is as QuantumRounder takes it.
   /// With kCount, adds the events of the rounding; `inexact` becomes the lanes whose sum is finite and differs from the
   /// result. `operand_is_nan()` is asked for the lanes in which a NaN sum came from a NaN operand: no event invalid.
   template <bool kCount, class OperandIsNan>
@@ -116,9 +74,9 @@ class LaneRounder {
     const DoubleTag d;
     const auto zero = hn::Zero(d);
     const auto magnitude = hn::Abs(sum);
-    const auto rounded = round_magnitude(magnitude, random);
+    const auto rounded = round_magnitude_(sum, random);
     const auto is_normal_case = hn::Le(rounded, max_finite_);  // false for overflow, infinity and NaN
-    const auto tiny = hn::And(hn::Lt(magnitude, tiny_threshold_), hn::Gt(magnitude, zero));
+    const auto tiny = is_tiny(sum, magnitude);
     auto value = rounded;
     if (kCount) {
       inexact = hn::Ne(rounded, magnitude);
@@ -141,36 +99,14 @@ class LaneRounder {
   }
 
  private:
-  /// magnitude -> nearest multiple (or next lower one, or by chance either) of the quantum: that of the magnitude's
-  /// binade, at least that of min_normal's. Adding and subtracting 1.5 * 2^52 quanta rounds to a multiple of the
-  /// quantum in the host's rounding, ties to even: the sum has an ulp of one quantum, since magnitude < 2 * binade is
-  /// small beside it, and the difference is exact. Infinity and NaN give NaN.
-  HWY_INLINE DoubleVector round_magnitude(DoubleVector magnitude, DoubleVector random) const {
-    const DoubleTag d;
-    const auto exponent_field = hn::BitCast(d, hn::Set(LongTag(), 0x7FF0000000000000ull));
-    const auto binade = hn::Max(hn::And(magnitude, exponent_field), min_normal_);
-    if constexpr (kMode == numerics::RoundingMode::kTiesToEven) {
-      return round_to_grid(magnitude, hn::Mul(binade, magic_));
-    } else {
-      const auto quantum = hn::Mul(binade, hn::Set(d, constants_.quantum));
-      auto shifted = magnitude;
-      if constexpr (kMode == numerics::RoundingMode::kStochastic) {
-        // floor(tail * 2^n) + r >= 2^n  <=>  truncation of (truncation to 2^-n quanta) + r * 2^-n quanta carries. The
-        // sum has at most p + n + 1 <= 51 bits: exact.
-        const auto grid = hn::Mul(binade, hn::Set(d, constants_.random_grid));
-        const auto kept = truncate_to_grid(magnitude, hn::Mul(binade, hn::Set(d, constants_.random_magic)), grid);
-        shifted = hn::Add(kept, hn::Mul(random, grid));
-      }
-      return truncate_to_grid(shifted, hn::Mul(binade, magic_), quantum);
+  /// Non-zero and below the mode's threshold, which the directed modes have one of for each sign.
+  HWY_INLINE DoubleMask is_tiny(DoubleVector sum, DoubleVector magnitude) const {
+    const auto is_nonzero = hn::Gt(magnitude, hn::Zero(DoubleTag()));
+    if constexpr (kDirected) {
+      const auto negative_threshold = hn::Set(DoubleTag(), -constants_.negative.tiny_threshold);
+      return hn::And(is_nonzero, hn::And(hn::Lt(sum, tiny_threshold_), hn::Gt(sum, negative_threshold)));
     }
-  }
-
-  static HWY_INLINE DoubleVector round_to_grid(DoubleVector x, DoubleVector magic) {
-    return hn::Sub(hn::Add(x, magic), magic);
-  }
-  static HWY_INLINE DoubleVector truncate_to_grid(DoubleVector x, DoubleVector magic, DoubleVector grid) {
-    const auto nearest = round_to_grid(x, magic);
-    return hn::IfThenElse(hn::Gt(nearest, x), hn::Sub(nearest, grid), nearest);
+    return hn::And(is_nonzero, hn::Lt(magnitude, tiny_threshold_));
   }
 
   HWY_INLINE DoubleVector with_sign_of(DoubleVector sum, DoubleVector magnitude) const {
@@ -190,8 +126,13 @@ class LaneRounder {
     const auto magnitude = hn::Abs(sum);
     const auto is_infinite = hn::Eq(magnitude, hn::Set(d, std::numeric_limits<double>::infinity()));
     const auto is_overflow = hn::AndNot(is_normal_case, is_finite(magnitude));
-    value = hn::IfThenElse(is_overflow, hn::Set(d, constants_.finite_overflow), value);
-    value = hn::IfThenElse(is_infinite, hn::Set(d, constants_.infinite_overflow), value);
+    auto overflow = hn::Set(d, constants_.positive.overflow.magnitude);
+    if (kDirected) {
+      const auto negative_overflow = hn::Set(d, constants_.negative.overflow.magnitude);
+      overflow = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), negative_overflow, overflow);
+    }
+    value = hn::IfThenElse(is_overflow, overflow, value);
+    value = hn::IfThenElse(is_infinite, hn::Set(d, constants_.infinite_overflow.magnitude), value);
     return hn::IfThenElse(hn::IsNaN(sum), hn::Set(d, constants_.nan_result), with_sign_of(sum, value));
   }
 
@@ -201,8 +142,11 @@ class LaneRounder {
     const auto magnitude = hn::Abs(sum);
     const auto is_nan = hn::IsNaN(sum);
     const auto infinity = hn::Set(DoubleTag(), std::numeric_limits<double>::infinity());
-    count_all(constants_.finite_overflow_events, hn::AndNot(is_normal_case, is_finite(magnitude)), counts);
-    count_all(constants_.infinite_overflow_events, hn::Eq(magnitude, infinity), counts);
+    const auto is_overflow = hn::AndNot(is_normal_case, is_finite(magnitude));
+    const auto is_negative = hn::Lt(sum, hn::Zero(DoubleTag()));
+    count_all(constants_.positive.overflow.events, hn::AndNot(is_negative, is_overflow), counts);
+    count_all(constants_.negative.overflow.events, hn::And(is_negative, is_overflow), counts);
+    count_all(constants_.infinite_overflow.events, hn::Eq(magnitude, infinity), counts);
     count_all(constants_.nan_events, is_nan, counts);
     if (constants_.nan_events.empty()) count(counts.invalid, hn::AndNot(operand_is_nan, is_nan));
   }
@@ -214,9 +158,11 @@ class LaneRounder {
     if (events.has(numerics::Event::kInvalid)) count(counts.invalid, mask);
   }
 
+  static constexpr bool kDirected =
+      kMode == numerics::RoundingMode::kTowardPositive || kMode == numerics::RoundingMode::kTowardNegative;
+
   const RoundingConstants& constants_;
-  DoubleVector min_normal_;
-  DoubleVector magic_;
+  QuantumRounder<kMode> round_magnitude_;
   DoubleVector tiny_threshold_;
   DoubleVector max_finite_;
 };

@@ -29,7 +29,7 @@ inline constexpr std::size_t kMaxCountedSteps = 2048;
 
 /// How the narrow kernel rounds sums to p <= 11 bits, and its constants.
 struct NarrowRounding {
-  enum class Mode { kNearest, kTruncate, kStochastic };
+  enum class Mode { kNearest, kTruncate, kStochastic, kAway, kUp, kDown, kOdd };  ///< kNearest: ties to even
   Mode mode = Mode::kNearest;
   bool fused_is_exact = false;  ///< a binary32 fused sum, rounded to p bits, is the exact sum rounded
   float spread = 0;             ///< 2^(24-p)

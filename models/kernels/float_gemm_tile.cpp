@@ -5,6 +5,7 @@
 
 #include "hwy/cache_control.h"
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_layout.h"
 #include "models/kernels/float_gemm_ranges.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -16,52 +17,78 @@
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels::HWY_NAMESPACE {
 
-using numerics::RoundingMode;
+/// Carriers of one tile's accumulators; each (kTileRows, kTileCols).
+struct TileState {
+  HWY_ALIGN float first[kTileRows * kTileCols];  ///< inner accumulator 0, into which the others are merged
+  HWY_ALIGN float other[kTileRows * kTileCols];  ///< one of the others
+  HWY_ALIGN float outer[kTileRows * kTileCols];
+};
 
-void run_chunk(const TileJob& job, std::size_t chunk_index, TileState& state) {
+/// Sums one accumulator's steps, from +0.
+void run_accumulator(const TileJob& job, const KChunk& chunk, float* acc) {
   const GemmPlan& plan = *job.plan;
+  std::fill(acc, acc + kTileRows * kTileCols, 0.0F);
+  if (chunk.range.begin == chunk.range.end) return;
   if (plan.fast == FastKernel::kAligned) {
-    run_aligned_chunk(job, plan.chunks[chunk_index], state.inner);
+    run_aligned_chunk(job, chunk, acc);
+    return;
+  }
+  if (plan.spec.reduce == arith::Reduce::kTree) {
+    if (!run_tree_chunk(job, chunk, acc)) run_exact_tree(job, chunk, acc);
     return;
   }
   with_mode(plan.inner.rounding, plan.counts, [&](auto mode, auto counts) {
-    if (plan.spec.reduce == arith::Reduce::kTree) {
-      if (run_tree_chunk(job, plan.chunks[chunk_index], state.inner)) return;
-      run_exact_tree(job, chunk_index, state.inner);
-    } else {
-      const auto run_exact = [&](KBlock range) { run_exact_sequential<mode.value, counts.value>(job, range, state); };
-      run_sequential_chunk(job, plan.chunks[chunk_index], run_exact, state.inner);
-    }
+    const auto run_exact = [&](KBlock range) { run_exact_sequential<mode.value, counts.value>(job, range, acc); };
+    run_sequential_chunk(job, chunk, run_exact, acc);
   });
 }
 
 /// The promotion into fp32, where nothing special happens in it.
-bool promote_to_single(const TileJob& job, std::size_t chunk, TileState& state) {
+bool promote_to_single(const TileJob& job, const TileSum& sum, const float* addend, float* acc) {
   const GemmPlan& plan = *job.plan;
-  if (plan.spec.outer.format != numerics::kFp32 || plan.spec.outer.rounding != RoundingMode::kTiesToEven ||
+  if (plan.spec.outer.format != numerics::kFp32 || plan.spec.outer.rounding != numerics::RoundingMode::kTiesToEven ||
       plan.spec.outer.flush_output) {
     return false;
   }
-  const float scale = job.scales.empty() ? 1.0F : job.scales[chunk];
   StepCounts counts;
   const bool counts_events = wanted_counting(plan.wanted) != StepCounting::kNone;
-  if (!add_to_single(state.inner, scale, counts_events, state.outer, counts)) return false;
-  add_events(job, counts, job.events->outer);
-  std::fill(std::begin(state.inner), std::end(state.inner), 0.0F);
+  if (!add_to_single(addend, sum.scale, counts_events, acc, counts)) return false;
+  add_events(job, counts, sum.events);
   return true;
 }
 
-void run_tile_here(const TileJob& job) {
+void add(const TileJob& job, const TileSum& sum, const float* addend, float* acc) {
+  with_mode(sum.rounding.rounding, job.plan->counts,
+            [&](auto mode, auto counts) { add_tile<mode.value, counts.value>(job, sum, addend, acc); });
+}
+
+void run_chunk(const TileJob& job, std::size_t chunk, TileState& state) {
+  constexpr std::uint32_t kFirstMergeStep = 1u << 31;
   const GemmPlan& plan = *job.plan;
-  const bool promotes = plan.spec.promote_every != 0;
-  TileState state{};
-  for (std::size_t chunk = 0; chunk < plan.chunks.size(); ++chunk) {
-    run_chunk(job, chunk, state);
-    if (!promotes || promote_to_single(job, chunk, state)) continue;
-    with_mode(plan.outer.rounding, plan.counts,
-              [&](auto mode, auto counts) { promote<mode.value, counts.value>(job, chunk, state); });
+  const std::size_t begin = chunk * plan.interleave();
+  run_accumulator(job, plan.chunks[begin], state.first);
+  for (std::size_t i = 1; i < plan.interleave(); ++i) {
+    run_accumulator(job, plan.chunks[begin + i], state.other);
+    const TileSum merge{.rounding = plan.inner,
+                        .stage = arith::RandomStage::kInner,
+                        .random_step = kFirstMergeStep + static_cast<std::uint32_t>(begin + i),
+                        .scale = 1,
+                        .events = job.events->inner};
+    add(job, merge, state.other, state.first);
   }
-  const float* const result = promotes ? state.outer : state.inner;
+  if (plan.spec.promote_every == 0) return;
+  const TileSum promotion{.rounding = plan.outer,
+                          .stage = arith::RandomStage::kOuter,
+                          .random_step = static_cast<std::uint32_t>(chunk),
+                          .scale = job.scales.empty() ? 1 : job.scales[chunk],
+                          .events = job.events->outer};
+  if (!promote_to_single(job, promotion, state.first, state.outer)) add(job, promotion, state.first, state.outer);
+}
+
+void run_tile_here(const TileJob& job) {
+  TileState state{};
+  for (std::size_t chunk = 0; chunk < job.plan->num_chunks(); ++chunk) run_chunk(job, chunk, state);
+  const float* const result = job.plan->spec.promote_every == 0 ? state.first : state.outer;
   std::copy(result, result + kTileRows * kTileCols, job.result);
 }
 
@@ -129,9 +156,10 @@ void pack_panel_here(const MatrixView<const float>& source, std::size_t width, c
       }
     }
   }
+  reorder(plan.k_order, width, panel.values);
   panel.summaries.clear();
   for (const KBlock& block : plan.blocks) {
-    panel.summaries.push_back(summarize(values + block.begin * width, (block.end - block.begin) * width));
+    panel.summaries.push_back(summarize(panel.values.data() + block.begin * width, (block.end - block.begin) * width));
   }
 }
 

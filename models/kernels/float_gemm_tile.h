@@ -8,9 +8,10 @@ namespace guardbit::kernels {
 void run_tile(const TileJob& job);
 
 /// The general kernel of adder trees for one chunk; `acc` (kTileRows, kTileCols) holds the accumulators.
-void run_exact_tree(const TileJob& job, std::size_t chunk_index, float* acc);
+void run_exact_tree(const TileJob& job, const KChunk& chunk, float* acc);
 
-/// Packs the rows of `source` (at most `width`) k-major into values (K, width), padded with +0, and summarises blocks.
+/// Packs the rows of `source` (at most `width`) k-major into values (K, width) in the plan's order, padded with +0, and
+/// summarises blocks.
 void pack_panel(numerics::MatrixView<const float> source, std::size_t width, const GemmPlan& plan, PackedPanel& panel);
 
 /// Random words of the rows or columns [first_index, first_index + width) for steps [0, num_steps): (num_steps, width).

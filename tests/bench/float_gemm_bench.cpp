@@ -135,6 +135,12 @@ std::vector<BenchCase> bench_cases() {
     return FloatSpec{.format = {exponent_bits, trailing_bits, bias, numerics::SpecialCodes::kIeee},
                      .overflow = OverflowPolicy::kSaturate};
   };
+  const FloatSpec fp16_up{.format = kFp16, .rounding = RoundingMode::kTowardPositive};
+  const auto interleaved = [&](int accumulators) {
+    AccumulationSpec spec = sequential(fp16);
+    spec.interleave = accumulators;
+    return spec;
+  };
   const auto chunked = [&](int length) {
     AccumulationSpec spec = sequential(fp16);
     spec.promote_every = length;
@@ -175,6 +181,8 @@ std::vector<BenchCase> bench_cases() {
       {"fp32", sequential(fp32), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16_rtz", sequential(fp16_truncated), "fp16", kFp16, kFp16},
       {"fp16_stochastic8", sequential(fp16_stochastic), "fp16", kFp16, kFp16},
+      {"fp16_rup", sequential(fp16_up), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp16_interleave4", interleaved(4), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16_tree4", tree(4), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16_tree8", tree(8), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16_tree32", tree(32), "fp8_e4m3", kFp8E4M3, kFp8E4M3},

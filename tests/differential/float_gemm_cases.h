@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -43,8 +44,11 @@ inline std::string describe(const FloatSpec& spec) {
 }
 
 inline std::string describe(const AccumulationSpec& spec) {
-  return (spec.reduce == arith::Reduce::kTree ? "tree" + std::to_string(spec.width) : std::string("sequential")) +
-         " inner " + describe(spec.inner) + (spec.product ? " product " + describe(*spec.product) : "") +
+  return (spec.reduce == arith::Reduce::kTree      ? "tree" + std::to_string(spec.width)
+          : spec.reduce == arith::Reduce::kAligned ? "aligned" + std::to_string(spec.width)
+                                                   : std::string("sequential")) +
+         (spec.interleave != 1 ? " interleave " + std::to_string(spec.interleave) : "") + " inner " +
+         describe(spec.inner) + (spec.product ? " product " + describe(*spec.product) : "") +
          (spec.promote_every != 0 ? " every " + std::to_string(spec.promote_every) + " outer " + describe(spec.outer)
                                   : "");
 }
@@ -71,6 +75,7 @@ struct GemmCase {
   FloatFormat b_format = numerics::kFp16;
   AccumulationSpec spec;
   Spread spread = Spread::kNormal;
+  std::optional<Spread> b_spread{};  ///< of b, if not that of a
   bool with_scales = false;
   bool transposed_b = false;
   unsigned seed = 0;
@@ -79,7 +84,8 @@ struct GemmCase {
 inline std::string describe(const GemmCase& c) {
   return describe(c.spec) + " of " + numerics::name_of(c.a_format) + " x " + numerics::name_of(c.b_format) + ", " +
          std::to_string(c.m) + "x" + std::to_string(c.n) + "x" + std::to_string(c.k) + ", spread " +
-         std::to_string(static_cast<int>(c.spread)) + ", seed " + std::to_string(c.seed);
+         std::to_string(static_cast<int>(c.spread)) + "/" +
+         std::to_string(static_cast<int>(c.b_spread.value_or(c.spread))) + ", seed " + std::to_string(c.seed);
 }
 
 inline float random_value(const FloatFormat& format, Spread spread, std::mt19937& generator) {
@@ -136,8 +142,9 @@ struct PreparedCase {
   explicit PreparedCase(const GemmCase& c) : described(c), reference(c.m, c.n) {
     std::mt19937 generator(c.seed);
     a = random_matrix(c.m, c.k, c.a_format, c.spread, generator);
-    b = c.transposed_b ? random_matrix(c.n, c.k, c.b_format, c.spread, generator)
-                       : random_matrix(c.k, c.n, c.b_format, c.spread, generator);
+    const Spread b_spread = c.b_spread.value_or(c.spread);
+    b = c.transposed_b ? random_matrix(c.n, c.k, c.b_format, b_spread, generator)
+                       : random_matrix(c.k, c.n, c.b_format, b_spread, generator);
     if (c.with_scales) {
       const auto every = static_cast<std::size_t>(c.spec.promote_every);
       for (std::size_t k = 0; k < c.k; k += every) {

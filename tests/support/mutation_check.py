@@ -17,6 +17,8 @@ ALIGNED = "models/arith/accumulators/aligned.cpp"
 FIXED = "models/arith/accumulators/fixed.cpp"
 BLOCK = "models/numerics/block_format.cpp"
 PRESETS = "models/arith/presets.cpp"
+GEMM_PLAN = "models/kernels/float_gemm_plan.cpp"
+GEMM_MODES = "models/kernels/float_gemm_modes-inl.h"
 
 # (what is broken, file, text, replacement, test program that must fail)
 MUTATIONS = [
@@ -51,6 +53,22 @@ MUTATIONS = [
     ("MX shared exponent without emax", BLOCK, " - format.element_max_exponent()", "", "block_format_test"),
     ("MXINT8 uses -128", BLOCK, "if (code < -kInt8Max)", "if (code < -kInt8Max - 1)", "block_format_test"),
     ("infinities move the scale", BLOCK, "std::isfinite(value)", "!std::isnan(value)", "block_format_test"),
+    ("lanes: rup overflows to infinity on both sides", GEMM_PLAN,
+     "const Direction direction = direction_of(spec.rounding, negative);\n  const bool stays_finite",
+     "const Direction direction = direction_of(spec.rounding, false);\n  const bool stays_finite", "float_gemm_modes_test"),
+    ("lanes: rup has one limit of tininess", GEMM_PLAN, "std::nextafter(min_normal - ulp, min_normal)",
+     "min_normal - ulp / 2", "float_gemm_modes_test"),
+    ("lanes: rna ties to even", GEMM_MODES, "hn::Sub(magnitude, nearest), half)", "hn::Sub(magnitude, nearest), magic)",
+     "float_gemm_modes_test"),
+    ("lanes: exact zero sums are +0 under rdn", GEMM_MODES, "kMode == numerics::RoundingMode::kTowardNegative;\n  const DoubleTag",
+     "false;\n  const DoubleTag", "float_gemm_modes_test"),
+    ("lanes: stochastic compares with > instead of >=", GEMM_MODES, "hn::Ge(hn::Sub(magnitude, truncated)",
+     "hn::Gt(hn::Sub(magnitude, truncated)", "float_gemm_modes_test"),
+    ("lanes: the narrow kernel rounds up in magnitude", "models/kernels/float_gemm_drop-inl.h",
+     "kMode == Mode::kUp ? hn::AndNot(negative, ones)", "kMode == Mode::kUp ? ones", "float_gemm_test"),
+    ("lanes: merges take the promotion's random step", "models/kernels/float_gemm_tile.cpp",
+     "kFirstMergeStep + static_cast<std::uint32_t>(begin + i)", "static_cast<std::uint32_t>(chunk)",
+     "float_gemm_modes_test"),
 ]
 
 
