@@ -73,18 +73,6 @@ bool run_single_steps(const StepRange& range, StepCounting counting, StepCounts&
 bool run_narrow_steps(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
                       StepCounts& counts);
 
-/// Chunk [0, length) of an adder tree of `width` products whose nodes and accumulator have p <= 11 bits, rounded to
-/// nearest; products are exact in binary32. kNone or kAll. Rejects sums beyond rounding.sum_limit, and what the target
-/// has no instructions for.
-bool run_narrow_tree(const StepRange& range, std::size_t width, const NarrowRounding& rounding, StepCounting counting,
-                     StepCounts& counts);
-
-/// Chunk [0, length) of an adder tree of `width` products whose nodes and accumulator are fp16, rounded to nearest, on
-/// AVX512-FP16: a node is a native addition. `exact_products`: every product is a binary16 (then a node of the first
-/// level is a native fused multiply-add); else products are exact in binary32. No step events. Rejects accumulators
-/// that end infinite or NaN, which every overflow of finite operands leads to.
-bool run_half_tree(const StepRange& range, std::size_t width, bool exact_products);
-
 /// Constants of an aligned accumulation (arith::Alignment) whose sums fit 32-bit integers.
 struct AlignedRounding {
   int fraction_bits = 0;        ///< F

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_tree.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/kernels/float_gemm_tile.cpp"
