@@ -3,6 +3,7 @@
 
 #include "models/kernels/float_environment.h"
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_fixed.h"
 #include "models/kernels/float_gemm_tile.h"
 
 namespace guardbit::kernels {
@@ -70,6 +71,7 @@ PackedPanel pack_column_panel(MatrixView<const float> b, std::size_t index, cons
     panel.half_codes.resize(panel.values.size());
     pack_half(panel.values, panel.half_codes);
   }
+  if (plan.fast == FastKernel::kFixed) panel.wide_values.assign(panel.values.begin(), panel.values.end());
   add_scaled_values(plan.narrow.b_scale, panel);
   add_random_words(first.column + static_cast<std::uint32_t>(begin), kTileCols, plan, /*is_row=*/false, panel);
   return panel;
@@ -92,7 +94,9 @@ void run_tile_of(TileJob job, std::size_t first_row, std::size_t first_col, arit
   job.cols = std::min(kTileCols, c.cols - first_col);
   job.first = {first.row + static_cast<std::uint32_t>(first_row), first.column + static_cast<std::uint32_t>(first_col)};
   job.result = result;
-  if (job.plan->fast == FastKernel::kAligned && !can_run_aligned(job)) {
+  const bool needs_reference = (job.plan->fast == FastKernel::kAligned && !can_run_aligned(job)) ||
+                               (job.plan->fast == FastKernel::kFixed && !can_run_fixed(job));
+  if (needs_reference) {
     run_reference_tile(job);
   } else {
     run_tile(job);
@@ -144,7 +148,7 @@ void run_reference(MatrixView<const float> a, MatrixView<const float> b, const a
 }  // namespace
 
 bool is_vectorized(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
-  if (spec.reduce == arith::Reduce::kFixed) return false;
+  if (spec.reduce == arith::Reduce::kFixed && !has_fixed_kernel(spec)) return false;
   if (spec.reduce == arith::Reduce::kAligned && !has_aligned_kernel(operands, spec)) return false;
   if (spec.interleave != 1 || !has_lane_rounder(spec.inner)) return false;
   if (spec.promote_every != 0 && !has_lane_rounder(spec.outer)) return false;

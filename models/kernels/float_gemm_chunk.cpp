@@ -203,6 +203,7 @@ void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExac
     case FastKernel::kNone:
     case FastKernel::kNarrowTree:
     case FastKernel::kAligned:
+    case FastKernel::kFixed:
     case FastKernel::kHalfTree: run_exact(chunk.range); return;
     case FastKernel::kHalf:
     case FastKernel::kSingle: run_native_chunk(job, chunk, run_exact, acc); return;

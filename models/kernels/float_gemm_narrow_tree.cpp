@@ -11,14 +11,12 @@ namespace guardbit::kernels::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX2
 
-inline constexpr std::size_t kTreeRows = 2;
-inline constexpr std::size_t kTreeVectors = HWY_TARGET <= HWY_AVX3 ? 2 : 1;
-inline constexpr std::size_t kTrees = kTreeRows * kTreeVectors;
+inline constexpr std::size_t kTrees = 4;  // rows whose trees are evaluated side by side
 inline constexpr std::size_t kMaxWidth = 64;
 inline constexpr std::size_t kMaxGroup = 8;  // leaves whose nodes stay in registers
 inline constexpr std::size_t kMaxDepth = 4;  // open roots of groups
 
-/// The same node of kTrees trees that are evaluated side by side.
+/// The same node of kTrees trees, of one vector of columns.
 struct Nodes {
   SingleVector values[kTrees];
 };
@@ -63,10 +61,8 @@ struct TreePolicy {
 template <class Policy>
 class NarrowTree {
  public:
-  HWY_INLINE NarrowTree(const NarrowRounding& rounding, int drop_bits, bool counts_swamped)
-      : lanes_(rounding),
-        shift_(hn::Set(WordTag(), static_cast<std::uint32_t>(drop_bits) << 23)),
-        counts_swamped_(counts_swamped) {}
+  HWY_INLINE NarrowTree(const NarrowRounding& rounding, bool counts_swamped)
+      : lanes_(rounding), counts_swamped_(counts_swamped) {}
 
   /// acc + the root over `width` products, in groups of kGroup.
   template <std::size_t kGroup>
@@ -105,18 +101,17 @@ class NarrowTree {
   /// Two products and their sum. The first is exact; the second is fused into the sum.
   HWY_INLINE Nodes leaf_pair(const Leaves& leaves) {
     const SingleTag d;
+    const auto b0 = hn::LoadU(d, leaves.b);
+    const auto b1 = hn::LoadU(d, leaves.b + kTileCols);
     Nodes nodes;
 #pragma GCC unroll 4
     for (std::size_t t = 0; t < kTrees; ++t) {
-      const std::size_t row = t / kTreeVectors;
-      const float* const b = leaves.b + t % kTreeVectors * hn::Lanes(d);
-      const auto first = hn::Mul(hn::Set(d, leaves.a[row]), hn::LoadU(d, b));
-      const auto a1 = hn::Set(d, leaves.a[kTileRows + row]);
-      const auto b1 = hn::LoadU(d, b + kTileCols);
+      const auto first = hn::Mul(hn::Set(d, leaves.a[t]), b0);
+      const auto a1 = hn::Set(d, leaves.a[kTileRows + t]);
       if constexpr (Policy::kLeavesAreExact && !Policy::kCount) {
-        nodes.values[t] = round</*kLeaf=*/true>(hn::MulAdd(a1, b1, first), t);
+        nodes.values[t] = round</*kLeaf=*/true>(hn::MulAdd(a1, b1, first));
       } else {
-        nodes.values[t] = round</*kLeaf=*/true>(sum_to_odd(a1, b1, first), t);
+        nodes.values[t] = round</*kLeaf=*/true>(sum_to_odd(a1, b1, first));
       }
     }
     return nodes;
@@ -132,7 +127,7 @@ class NarrowTree {
     Nodes nodes;
 #pragma GCC unroll 4
     for (std::size_t t = 0; t < kTrees; ++t) {
-      nodes.values[t] = round</*kLeaf=*/false>(sum(x.values[t], y.values[t]), t);
+      nodes.values[t] = round</*kLeaf=*/false>(sum(x.values[t], y.values[t]));
     }
     return nodes;
   }
@@ -152,15 +147,12 @@ class NarrowTree {
     acc = result;
   }
 
-  /// Only sums of leaves may be inexact below the smallest normal number. Trees take turns in the form of the rounding,
-  /// so that multipliers and adders share the work.
+  /// Only sums of leaves may be inexact below the smallest normal number.
   template <bool kLeaf>
-  HWY_INLINE SingleVector round(SingleVector s, std::size_t tree) {
+  HWY_INLINE SingleVector round(SingleVector s) {
     if constexpr (!Policy::kBounded) lanes_.largest = max_magnitude(lanes_.largest, s);
     constexpr bool kMayUnderflow = kLeaf && !Policy::kPlain;
-    const auto r = kMayUnderflow   ? round_nearest</*kPlain=*/false>(s, lanes_)
-                     : tree % 4 == 3 ? round_by_addition(s)
-                                   : round_nearest</*kPlain=*/true>(s, lanes_);
+    const auto r = round_nearest_value<kMayUnderflow>(s);
     if constexpr (Policy::kCount) {
       const auto inexact = hn::Ne(r, s);
       counts.inexact = counted(counts.inexact, inexact);
@@ -172,29 +164,31 @@ class NarrowTree {
     return r;
   }
 
-  /// round_nearest</*kPlain=*/true> without multiplications: binade * magic has the binade's exponent plus 24 - p and
-  /// the significand 1.5. Below binary32's normal numbers, where sums are exact, its ulp is small enough to keep them.
-  HWY_INLINE SingleVector round_by_addition(SingleVector s) const {
-    const SingleTag d;
+  /// Nearest multiple of the quantum of s's binade (float_gemm_lanes-inl.h, round_nearest), the sign of zero aside.
+  template <bool kMayUnderflow>
+  HWY_INLINE SingleVector round_nearest_value(SingleVector s) const {
     const WordTag du;
-    const auto field = hn::And(hn::BitCast(du, s), hn::Set(du, 0x7F800000u));
-    const auto large = hn::BitCast(d, hn::Add(hn::Or(field, hn::Set(du, 0x00400000u)), shift_));
-    return hn::Sub(hn::Add(s, large), large);
+    auto field = hn::And(hn::BitCast(du, s), hn::Set(du, 0x7F800000u));
+    if (kMayUnderflow) field = hn::Max(field, hn::BitCast(du, lanes_.min_normal));
+    const auto binade = hn::BitCast(SingleTag(), field);
+    return hn::NegMulAdd(binade, lanes_.magic, hn::MulAdd(binade, lanes_.magic, s));
   }
 
   NarrowLanes lanes_;
-  WordVector shift_;
   bool counts_swamped_;
 };
 
 /// Operands of the last, partial group, padded with +0.
 struct PaddedGroup {
-  PaddedGroup(const StepRange& range, std::size_t begin) {
-    std::copy(range.a + begin * kTileRows, range.a + range.length * kTileRows, a);
-    std::copy(range.b + begin * kTileCols, range.b + range.length * kTileCols, b);
+  PaddedGroup(const StepRange& range, std::size_t begin, std::size_t width) {
+    if (begin == range.length) return;
+    float* const a_end = std::copy(range.a + begin * kTileRows, range.a + range.length * kTileRows, a);
+    float* const b_end = std::copy(range.b + begin * kTileCols, range.b + range.length * kTileCols, b);
+    std::fill(a_end, a + width * kTileRows, 0.0F);
+    std::fill(b_end, b + width * kTileCols, 0.0F);
   }
-  HWY_ALIGN float a[kMaxWidth * kTileRows] = {};
-  HWY_ALIGN float b[kMaxWidth * kTileCols] = {};
+  HWY_ALIGN float a[kMaxWidth * kTileRows];
+  HWY_ALIGN float b[kMaxWidth * kTileCols];
 };
 
 template <class Policy, std::size_t kGroup>
@@ -202,16 +196,13 @@ HWY_NOINLINE bool run_trees(const StepRange& range, std::size_t width, const Nar
                             const TreeMethod& method, StepCounts& counts) {
   const SingleTag d;
   const std::size_t lanes = hn::Lanes(d);
-  const int drop_bits = std::countr_zero(rounding.keep_mask);
   HWY_ALIGN float result[kTileRows * kTileCols];
-  NarrowTree<Policy> tree(rounding, drop_bits, method.counting != TreeCounting::kNone);
+  NarrowTree<Policy> tree(rounding, method.counting != TreeCounting::kNone);
   const std::size_t whole = range.length / width * width;
-  const PaddedGroup last(range, whole);
-  for (std::size_t row = 0; row < kTileRows; row += kTreeRows) {
-    for (std::size_t col = 0; col < kTileCols; col += kTreeVectors * lanes) {
-      const auto place = [&](std::size_t t) {
-        return (row + t / kTreeVectors) * kTileCols + col + t % kTreeVectors * lanes;
-      };
+  const PaddedGroup last(range, whole, width);
+  for (std::size_t row = 0; row < kTileRows; row += kTrees) {
+    for (std::size_t col = 0; col < kTileCols; col += lanes) {
+      const auto place = [&](std::size_t t) { return (row + t) * kTileCols + col; };
       Nodes acc;
       for (std::size_t t = 0; t < kTrees; ++t) acc.values[t] = hn::LoadU(d, range.acc + place(t));
       for (std::size_t k = 0; k < whole; k += width) {

@@ -98,6 +98,7 @@ AlignedRounding aligned_rounding(const arith::AccumulationSpec& spec) {
 FastKernel fast_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
   const FloatSpec& inner = spec.inner;
   if (spec.reduce == arith::Reduce::kAligned) return FastKernel::kAligned;
+  if (spec.reduce == arith::Reduce::kFixed) return FastKernel::kFixed;
   if (spec.product || inner.flush_output) return FastKernel::kNone;
   const bool is_narrow = inner.format.precision_bits() <= kMaxNarrowPrecision &&
                          inner.format.quantum_exponent() >= kMinNarrowQuantum &&

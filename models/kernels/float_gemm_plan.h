@@ -57,6 +57,7 @@ enum class FastKernel {
   kNarrow,
   kNarrowTree,
   kAligned,
+  kFixed,
   kHalfTree,  ///< kNarrowTree where it rejects
 };
 
@@ -104,6 +105,7 @@ struct GemmPlan {
 struct PackedPanel {
   std::vector<float> values;            // (K, kTileRows or kTileCols)
   std::vector<float> scaled_values;     // values times the scale of plan.narrow, if there is one
+  std::vector<double> wide_values;      // (K, kTileCols), the values of B for FastKernel::kFixed
   std::vector<BlockSummary> summaries;  // (blocks)
   /// (random steps, kTileRows or kTileCols): n bits from plan.narrow.random_shift up; stochastic only
   std::vector<std::uint32_t> random_words;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_fixed.h"
 #include "models/kernels/float_gemm_tree.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -21,6 +22,10 @@ void run_chunk(const TileJob& job, std::size_t chunk_index, TileState& state) {
   const GemmPlan& plan = *job.plan;
   if (plan.fast == FastKernel::kAligned) {
     run_aligned_chunk(job, plan.chunks[chunk_index], state.inner);
+    return;
+  }
+  if (plan.fast == FastKernel::kFixed) {
+    run_fixed_chunk(job, plan.chunks[chunk_index], state.inner);
     return;
   }
   with_mode(plan.inner.rounding, plan.counts, [&](auto mode, auto counts) {
