@@ -1,5 +1,7 @@
 # Tests of float_gemm; included by tests/CMakeLists.txt.
 guardbit_test(differential/float_gemm_test.cpp LINK guardbit_kernels LABELS differential)
+guardbit_test(differential/float_gemm_aligned_test.cpp LINK guardbit_kernels LABELS differential)
+guardbit_test(differential/float_gemm_tree_test.cpp LINK guardbit_kernels LABELS differential)
 guardbit_test(differential/float_gemm_fixed_test.cpp LINK guardbit_kernels LABELS differential)
 guardbit_test(golden/float_gemm_golden_test.cpp LINK guardbit_kernels guardbit_golden_vectors LABELS golden)
 

@@ -211,17 +211,4 @@ void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExac
   }
 }
 
-bool can_run_aligned(const TileJob& job) {
-  if (NativePolicy(*job.plan).counts_steps || !run_aligned_steps({}, 1, job.plan->aligned)) return false;
-  for (std::size_t block = 0; block < job.plan->blocks.size(); ++block) {
-    if (!BlockProducts(job, block).all_finite) return false;
-  }
-  return true;
-}
-
-void run_aligned_chunk(const TileJob& job, const KChunk& chunk, float* acc) {
-  run_aligned_steps(step_range(job, chunk.range, acc), static_cast<std::size_t>(job.plan->spec.width),
-                    job.plan->aligned);
-}
-
 }  // namespace guardbit::kernels

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "models/kernels/float_gemm_aligned.h"
 #include "models/kernels/float_gemm_steps.h"
 #include "models/kernels/gemm.h"
 
@@ -60,9 +61,6 @@ enum class FastKernel {
   kFixed,
   kHalfTree,  ///< kNarrowTree where it rejects
 };
-
-/// Whether there is a vector kernel for the aligned accumulation; where it cannot run a tile, the reference does.
-bool has_aligned_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec);
 
 /// Half-open range of k.
 struct KBlock {

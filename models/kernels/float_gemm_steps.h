@@ -73,20 +73,6 @@ bool run_single_steps(const StepRange& range, StepCounting counting, StepCounts&
 bool run_narrow_steps(const StepRange& range, const NarrowRounding& rounding, StepCounting counting,
                       StepCounts& counts);
 
-/// Constants of an aligned accumulation (arith::Alignment) whose sums fit 32-bit integers.
-struct AlignedRounding {
-  int fraction_bits = 0;        ///< F
-  float quantum = 0;            ///< 2^-F
-  float least_power_a = 0;      ///< 2^emin_a
-  float least_power_b = 0;      ///< 2^emin_b
-  bool nearest = false;         ///< the accumulator is fp32 rounded to nearest; else any p <= 24, truncated
-  std::uint32_t keep_mask = 0;  ///< the p leading significand bits of a binary32 code, and what is above
-};
-
-/// Chunk [0, length), `width` terms a step. Finite operands whose formats lie within 2^-30 .. 2^31; no events. False:
-/// the target has no instructions for it.
-bool run_aligned_steps(const StepRange& range, std::size_t width, const AlignedRounding& rounding);
-
 /// binary16 codes of carriers that binary16 has; as words with each code twice.
 void pack_half(std::span<const float> values, std::span<std::uint16_t> codes);
 void pack_half_pairs(std::span<const float> values, std::span<std::uint32_t> pairs);
