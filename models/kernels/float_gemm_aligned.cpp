@@ -62,6 +62,7 @@ AlignedRounding aligned_rounding(const arith::AccumulationSpec& spec) {
   rounding.least_power_a = std::ldexp(1.0F, spec.alignment.emin_a);
   rounding.least_power_b = std::ldexp(1.0F, spec.alignment.emin_b);
   rounding.floors_terms = spec.alignment.rounding == RoundingMode::kTowardNegative;
+  rounding.separate = !spec.alignment.align_accumulator;
   rounding.nearest = spec.inner.rounding == RoundingMode::kTiesToEven;
   rounding.keep_mask = ~((1u << (numerics::kFp32.precision_bits() - spec.inner.format.precision_bits())) - 1);
   return rounding;
@@ -83,9 +84,9 @@ bool has_aligned_kernel(const OperandFormats& operands, const arith::Accumulatio
                         (std::int64_t{2 * spec.width + 1} << (fraction_bits + 1)) <= std::int64_t{1} << 31;
   const bool truncates_terms =
       spec.alignment.rounding == RoundingMode::kTowardZero || spec.alignment.rounding == RoundingMode::kTowardNegative;
-  return spec.reduce == arith::Reduce::kAligned && !spec.product && spec.alignment.align_accumulator &&
-         truncates_terms && sum_fits && (is_single || truncates) && !inner.flush_output &&
-         has_emin(spec.alignment.emin_a) && has_emin(spec.alignment.emin_b) &&
+  return spec.reduce == arith::Reduce::kAligned && !spec.product && truncates_terms && sum_fits &&
+         (is_single || truncates) && !inner.flush_output && has_emin(spec.alignment.emin_a) &&
+         has_emin(spec.alignment.emin_b) &&
          operands.a.precision_bits() + operands.b.precision_bits() <= numerics::kFp32.precision_bits();
 }
 

@@ -16,6 +16,7 @@ struct AlignedRounding {
   float least_power_a = 0;      ///< 2^emin_a
   float least_power_b = 0;      ///< 2^emin_b
   bool floors_terms = false;    ///< terms are aligned toward negative; else truncated
+  bool separate = false;        ///< the accumulator is not aligned with the products
   bool nearest = false;         ///< the accumulator is fp32 rounded to nearest; else any p <= 24, truncated
   std::uint32_t keep_mask = 0;  ///< the p leading significand bits of a binary32 code, and what is above
 };

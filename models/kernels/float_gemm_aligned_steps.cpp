@@ -4,59 +4,16 @@
 #define HWY_TARGET_INCLUDE "models/kernels/float_gemm_aligned_steps.cpp"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
-#include "models/kernels/float_gemm_lanes-inl.h"
+#include "models/kernels/float_gemm_aligned-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace guardbit::kernels::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX2
 
-using IntegerTag = hn::RebindToSigned<SingleTag>;
-using IntegerVector = hn::Vec<IntegerTag>;
-using WideTag = hn::Repartition<double, SingleTag>;
-using WideVector = hn::Vec<WideTag>;
-
 inline constexpr std::size_t kMaxTerms = 32;
 /// Scales and sums of these rows and two vectors stay in registers.
 inline constexpr std::size_t kAlignedRows = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
-
-/// 2^max(floor(log2 |x|), emin) of operands, 0 for zeros; `least` is 2^emin.
-HWY_INLINE SingleVector power_of(SingleVector x, SingleVector least) {
-  const SingleTag d;
-  const auto field = hn::BitCast(d, hn::Set(WordTag(), 0x7F800000u));
-  return hn::IfThenZeroElse(hn::Eq(x, hn::Zero(d)), hn::Max(hn::And(x, field), least));
-}
-
-/// A term below 2^31 quanta as an integer of them.
-template <bool kFloor>
-HWY_INLINE IntegerVector to_quanta(SingleVector term) {
-#if HWY_TARGET <= HWY_AVX3
-  if (kFloor) {
-    return IntegerVector{_mm512_cvt_roundps_epi32(term.raw, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
-  }
-  return IntegerVector{_mm512_cvttps_epi32(term.raw)};
-#else
-  if (kFloor) return IntegerVector{_mm256_cvttps_epi32(_mm256_floor_ps(term.raw))};
-  return IntegerVector{_mm256_cvttps_epi32(term.raw)};
-#endif
-}
-
-/// A sum in binary32, rounded to nearest or truncated.
-template <bool kNearest>
-HWY_INLINE SingleVector to_single(IntegerVector sum) {
-#if HWY_TARGET <= HWY_AVX3
-  constexpr int kMode = (kNearest ? _MM_FROUND_TO_NEAREST_INT : _MM_FROUND_TO_ZERO) | _MM_FROUND_NO_EXC;
-  return SingleVector{_mm512_cvt_roundepi32_ps(sum.raw, kMode)};
-#else
-  if (kNearest) return SingleVector{_mm256_cvtepi32_ps(sum.raw)};
-  // Exact in binary64; the 29 bits that binary32 does not have are cut off there.
-  const __m256d mask = _mm256_castsi256_pd(_mm256_set1_epi64x(-(1ll << 29)));
-  const auto truncated = [&](__m128i half)
-                             HWY_ATTR { return _mm256_cvtpd_ps(_mm256_and_pd(_mm256_cvtepi32_pd(half), mask)); };
-  return SingleVector{
-      _mm256_set_m128(truncated(_mm256_extracti128_si256(sum.raw, 1)), truncated(_mm256_castsi256_si128(sum.raw)))};
-#endif
-}
 
 /// Operands of one step, from its first term and the first row and column on, and their powers of two.
 struct AlignedStep {
@@ -118,8 +75,8 @@ struct AlignedLanes {
 
 /// One step of kAlignedRows rows and two vectors. The powers of two of the exponents are multiplied where hardware adds
 /// exponents. All terms times `scale` = 2^F / (largest power) are below 2^(F+2), so that conversion to integers rounds
-/// them to multiples of the quantum, and their sum fits 32 bits.
-template <bool kNearest, bool kFloor, bool kCount>
+/// them to multiples of the quantum, and their sum fits 32 bits. kSeparate: the accumulator is no term.
+template <bool kNearest, bool kFloor, bool kSeparate, bool kCount>
 HWY_INLINE void aligned_step(const AlignedStep& step, const AlignedRounding& rounding, std::size_t row, std::size_t col,
                              SingleVector (&acc)[kAlignedRows][2], AlignedLanes& counts) {
   const SingleTag d;
@@ -132,7 +89,8 @@ HWY_INLINE void aligned_step(const AlignedStep& step, const AlignedRounding& rou
 #pragma GCC unroll 2
     for (std::size_t j = 0; j < 2; ++j) {
       // Where every term is zero, any scale will do.
-      largest[i][j] = hn::Max(hn::And(acc[i][j], field), hn::Set(d, 0x1p-90F));
+      largest[i][j] = hn::Set(d, 0x1p-90F);
+      if (!kSeparate) largest[i][j] = hn::Max(hn::And(acc[i][j], field), largest[i][j]);
     }
   }
   for (std::size_t term = 0; term < step.num_terms; ++term) {
@@ -154,7 +112,7 @@ HWY_INLINE void aligned_step(const AlignedStep& step, const AlignedRounding& rou
 #pragma GCC unroll 2
     for (std::size_t j = 0; j < 2; ++j) {
       scale[i][j] = hn::BitCast(d, hn::Sub(inverse, hn::BitCast(du, largest[i][j])));
-      const auto scaled = hn::Mul(acc[i][j], scale[i][j]);
+      const auto scaled = kSeparate ? hn::Zero(d) : hn::Mul(acc[i][j], scale[i][j]);
       sum[i][j] = to_quanta<kFloor>(scaled);
       if (kCount) lost[i][j] = lost_bits(hn::Zero(du), scaled, sum[i][j]);
     }
@@ -181,12 +139,21 @@ HWY_INLINE void aligned_step(const AlignedStep& step, const AlignedRounding& rou
   for (std::size_t i = 0; i < kAlignedRows; ++i) {
 #pragma GCC unroll 2
     for (std::size_t j = 0; j < 2; ++j) {
-      const auto kept = hn::BitCast(d, hn::And(hn::BitCast(du, to_single<kNearest>(sum[i][j])), keep));
       const auto power = hn::BitCast(d, hn::Sub(inverse, hn::BitCast(du, scale[i][j])));
-      const auto result = hn::Mul(kept, hn::Mul(power, to_quantum));
-      if (kCount) {
+      const auto quantum = hn::Mul(power, to_quantum);
+      auto differs = hn::Zero(du);
+      SingleVector result;
+      if constexpr (kSeparate) {
+        result = add_sum<kNearest>(acc[i][j], sum[i][j], quantum, keep, differs);
+      } else {
+        const auto kept = hn::BitCast(d, hn::And(hn::BitCast(du, to_single<kNearest>(sum[i][j])), keep));
+        result = hn::Mul(kept, quantum);
         // 2^31, to which a sum may be rounded, converts to an integer of other sign: inexact, as it is.
-        const auto differs = hn::Xor(hn::BitCast(du, to_quanta</*kFloor=*/false>(kept)), hn::BitCast(du, sum[i][j]));
+        if (kCount) {
+          differs = hn::Xor(hn::BitCast(du, to_quanta</*kFloor=*/false>(kept)), hn::BitCast(du, sum[i][j]));
+        }
+      }
+      if (kCount) {
         const auto any = hn::Or(differs, hn::And(lost[i][j], hn::Set(du, 0x7FFFFFFFu)));
         counts.inexact = hn::Add(counts.inexact, hn::Min(any, hn::Set(du, 1)));
         const auto unchanged = hn::And(hn::Eq(result, acc[i][j]), hn::Ne(result, hn::Zero(d)));
@@ -199,7 +166,7 @@ HWY_INLINE void aligned_step(const AlignedStep& step, const AlignedRounding& rou
   }
 }
 
-template <bool kNearest, bool kFloor, bool kCount>
+template <bool kNearest, bool kFloor, bool kSeparate, bool kCount>
 HWY_NOINLINE void run_aligned(const AlignedRange& range, const AlignedRounding& rounding, AlignedCounts& counts) {
   const SingleTag d;
   const std::size_t lanes = hn::Lanes(d);
@@ -229,7 +196,7 @@ HWY_NOINLINE void run_aligned(const AlignedRange& range, const AlignedRounding& 
           acc[i][0] = hn::LoadU(d, carriers + i * kTileCols);
           acc[i][1] = hn::LoadU(d, carriers + i * kTileCols + lanes);
         }
-        aligned_step<kNearest, kFloor, kCount>(step, rounding, row, col, acc, lane_counts);
+        aligned_step<kNearest, kFloor, kSeparate, kCount>(step, rounding, row, col, acc, lane_counts);
 #pragma GCC unroll 4
         for (std::size_t i = 0; i < kAlignedRows; ++i) {
           hn::StoreU(acc[i][0], d, carriers + i * kTileCols);
@@ -243,14 +210,20 @@ HWY_NOINLINE void run_aligned(const AlignedRange& range, const AlignedRounding& 
 }
 
 bool run_aligned_here(const AlignedRange& range, const AlignedRounding& rounding, AlignedCounts& counts) {
-  const auto run = [&]<bool kNearest, bool kFloor>() {
-    range.counts_events ? run_aligned<kNearest, kFloor, true>(range, rounding, counts)
-                        : run_aligned<kNearest, kFloor, false>(range, rounding, counts);
+  const auto run = [&]<bool kNearest, bool kFloor, bool kSeparate>() {
+    range.counts_events ? run_aligned<kNearest, kFloor, kSeparate, true>(range, rounding, counts)
+                        : run_aligned<kNearest, kFloor, kSeparate, false>(range, rounding, counts);
+  };
+  const auto run_separate = [&]<bool kNearest, bool kFloor>() {
+    rounding.separate ? run.template operator()<kNearest, kFloor, true>()
+                      : run.template operator()<kNearest, kFloor, false>();
   };
   if (rounding.nearest) {
-    rounding.floors_terms ? run.template operator()<true, true>() : run.template operator()<true, false>();
+    rounding.floors_terms ? run_separate.template operator()<true, true>()
+                          : run_separate.template operator()<true, false>();
   } else {
-    rounding.floors_terms ? run.template operator()<false, true>() : run.template operator()<false, false>();
+    rounding.floors_terms ? run_separate.template operator()<false, true>()
+                          : run_separate.template operator()<false, false>();
   }
   return true;
 }

@@ -138,17 +138,19 @@ TEST(FixedGemmTest, SumsWiderThanBinary64AreExact) {
   expect_products(a, {0x1p+15F, 0x1p+3F, 0}, {44, 48}, IntOverflow::kWrap, 0x1p+30F, events);
 }
 
-/// A block's products add up to 31 * 4^j, with one of 2^-48 among them, and the next block takes the former back: for
-/// some j a sum of 53 bits is exact, for others it is not.
+/// A block's products add up to 31 * 4^j or 1.5 times that, with one of 2^-48 among them, and the next block takes the
+/// former back: for some j a sum of 53 bits is exact, for others it is not.
 TEST(FixedGemmTest, BlocksAreSplitWhereBinary64WouldLoseABit) {
   for (int j = -3; j <= 8; ++j) {
-    std::vector<float> a(64, std::ldexp(1.0F, j));
-    std::vector<float> b(64, std::ldexp(1.0F, j));
-    std::fill(b.begin() + 32, b.end(), -std::ldexp(1.0F, j));
-    a[31] = b[31] = 0x1p-24F;
-    a[63] = 0;
-    expect_products(a, b, {44, 48}, IntOverflow::kWrap, 0x1p-48F, {});
-    expect_products(a, b, {64, 64}, IntOverflow::kSaturate, 0x1p-48F, {});
+    for (const float factor : {1.0F, 1.5F}) {
+      std::vector<float> a(64, std::ldexp(factor, j));
+      std::vector<float> b(64, std::ldexp(1.0F, j));
+      std::fill(b.begin() + 32, b.end(), -std::ldexp(1.0F, j));
+      a[31] = b[31] = 0x1p-24F;
+      a[63] = 0;
+      expect_products(a, b, {44, 48}, IntOverflow::kWrap, 0x1p-48F, {});
+      expect_products(a, b, {64, 64}, IntOverflow::kSaturate, 0x1p-48F, {});
+    }
   }
 }
 
