@@ -46,6 +46,12 @@ void add_scaled_values(float scale, PackedPanel& panel) {
                  [scale](float value) { return value * scale; });
 }
 
+void add_wide_values(double scale, PackedPanel& panel) {
+  panel.wide_values.resize(panel.values.size());
+  std::transform(panel.values.begin(), panel.values.end(), panel.wide_values.begin(),
+                 [scale](float value) { return static_cast<double>(value) * scale; });
+}
+
 /// Rows [block * kTileRows, ...) of a (M, K).
 PackedPanel pack_row_block(MatrixView<const float> a, std::size_t block, const GemmPlan& plan,
                            arith::OutputIndex first) {
@@ -56,6 +62,7 @@ PackedPanel pack_row_block(MatrixView<const float> a, std::size_t block, const G
     panel.half_pairs.resize(panel.values.size());
     pack_half_pairs(panel.values, panel.half_pairs);
   }
+  if (plan.fast == FastKernel::kFixed) add_wide_values(FixedConstants(plan).per_unit, panel);
   add_scaled_values(plan.narrow.a_scale, panel);
   add_random_words(first.row + static_cast<std::uint32_t>(begin), kTileRows, plan, /*is_row=*/true, panel);
   return panel;
@@ -71,7 +78,7 @@ PackedPanel pack_column_panel(MatrixView<const float> b, std::size_t index, cons
     panel.half_codes.resize(panel.values.size());
     pack_half(panel.values, panel.half_codes);
   }
-  if (plan.fast == FastKernel::kFixed) panel.wide_values.assign(panel.values.begin(), panel.values.end());
+  if (plan.fast == FastKernel::kFixed) add_wide_values(/*scale=*/1, panel);
   add_scaled_values(plan.narrow.b_scale, panel);
   add_random_words(first.column + static_cast<std::uint32_t>(begin), kTileCols, plan, /*is_row=*/false, panel);
   return panel;

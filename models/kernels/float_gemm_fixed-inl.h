@@ -27,18 +27,6 @@ HWY_INLINE DoubleVector from_integer(CountVector x) {
   return hn::Sub(hn::BitCast(DoubleTag(), hn::Add(x, code_of(magic))), magic);
 }
 
-/// Row operands in quanta, in binary64, so that the kernels broadcast them from memory.
-struct RowOperands {
-  HWY_INLINE RowOperands(const FixedRange& range, const FixedConstants& constants) {
-    const DoubleTag d;
-    const auto per_unit = hn::Set(d, constants.per_unit);
-    for (std::size_t i = 0; i < range.length * kTileRows; i += hn::Lanes(d)) {
-      hn::Store(hn::Mul(load_lanes(range.a + i), per_unit), d, values + i);
-    }
-  }
-  HWY_ALIGN double values[kMaxFixedLength * kTileRows];
-};
-
 }  // namespace guardbit::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

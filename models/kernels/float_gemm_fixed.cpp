@@ -13,7 +13,7 @@ using numerics::Event;
 using numerics::RoundingMode;
 
 constexpr int kMaxShortBits = 62;
-constexpr int kDoublePrecision = 53;
+constexpr double kDoubleQuanta = 0x1p53;  // binary64 has all multiples up to so many
 constexpr double kMaxStepProduct = 0x1p50;
 constexpr double kMaxRoundedSum = 0x1p50;
 constexpr double kMaxSum = 0x1p90;
@@ -60,12 +60,9 @@ class Segments {
   }
 
  private:
-  static bool is_exact(const Segment& segment) {
-    return segment.magnitude <= std::ldexp(segment.grid, kDoublePrecision);
-  }
+  static bool is_exact(const Segment& segment) { return segment.magnitude <= kDoubleQuanta * segment.grid; }
   static bool is_one_call(const Segment& segment) {
-    return segment.range.end - segment.range.begin <= kMaxFixedLength && segment.method != FixedMethod::kSplit &&
-           (segment.method != FixedMethod::kExact || is_exact(segment));
+    return segment.method != FixedMethod::kSplit && (segment.method != FixedMethod::kExact || is_exact(segment));
   }
 
   Segment take_block() {
@@ -102,7 +99,7 @@ class Segments {
 };
 
 FixedRange fixed_range(const TileJob& job, KBlock range) {
-  return {.a = job.a->values.data() + range.begin * kTileRows,
+  return {.a = job.a->wide_values.data() + range.begin * kTileRows,
           .b = job.b->wide_values.data() + range.begin * kTileCols,
           .length = range.end - range.begin};
 }
@@ -144,8 +141,8 @@ void run_fixed_chunk(const TileJob& job, const KChunk& chunk, float* acc) {
     const Segment segment = segments.next();
     const FixedRange range = fixed_range(job, segment.range);
     switch (segment.method) {
-      case FixedMethod::kExact: add_fixed_exact(range, constants, sums); break;
-      case FixedMethod::kSplit: add_fixed_split(range, constants, sums); break;
+      case FixedMethod::kExact: add_fixed_exact(range, sums); break;
+      case FixedMethod::kSplit: add_fixed_split(range, sums); break;
       case FixedMethod::kRounded: add_fixed_rounded(range, constants, job.plan->counts, sums, counts); break;
       case FixedMethod::kSteps: add_fixed_steps(range, constants, job.plan->counts, sums, counts); break;
       case FixedMethod::kReference: GUARDBIT_CHECK(false, "can_run_fixed() said so");

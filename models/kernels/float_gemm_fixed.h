@@ -29,7 +29,7 @@ struct FixedConstants {
 
 /// Products [0, length) of a tile.
 struct FixedRange {
-  const float* a = nullptr;   ///< (length, kTileRows)
+  const double* a = nullptr;  ///< (length, kTileRows), in quanta
   const double* b = nullptr;  ///< (length, kTileCols)
   std::size_t length = 0;
 };
@@ -41,14 +41,11 @@ struct FixedCounts {
   std::uint64_t swamped = 0;
 };
 
-/// At most this many products are summed in one call.
-inline constexpr std::size_t kMaxFixedLength = 8 * kBlockLength;
-
 /// sums += products [0, length), each a multiple of a number g of quanta, the magnitudes adding up to at most 2^53 g
 /// and at most 2^90 quanta.
-void add_fixed_exact(const FixedRange& range, const FixedConstants& constants, FixedSums& sums);
+void add_fixed_exact(const FixedRange& range, FixedSums& sums);
 /// The same for products that are multiples of one quantum, up to kBlockLength of them.
-void add_fixed_split(const FixedRange& range, const FixedConstants& constants, FixedSums& sums);
+void add_fixed_split(const FixedRange& range, FixedSums& sums);
 /// Products are rounded to multiples of the quantum, and no sum leaves the range nor reaches 2^50 quanta: no event but
 /// inexact and swamped. Not by ties away, to odd or by chance.
 void add_fixed_rounded(const FixedRange& range, const FixedConstants& constants, bool counts_events, FixedSums& sums,

@@ -27,10 +27,9 @@ HWY_INLINE void add_to(FixedSums& sums, std::size_t index, DoubleVector sum) {
 }
 
 /// Products and their sums are exact in binary64, and so is every partial sum, fused or not.
-void add_fixed_exact_here(const FixedRange& range, const FixedConstants& constants, FixedSums& sums) {
+void add_fixed_exact_here(const FixedRange& range, FixedSums& sums) {
   const DoubleTag d;
   const std::size_t lanes = hn::Lanes(d);
-  const RowOperands a(range, constants);
   for (std::size_t col = 0; col < kTileCols; col += 2 * lanes) {
     for (std::size_t row = 0; row < kTileRows; row += kFixedRows) {
       DoubleVector acc[kFixedRows][2];
@@ -41,7 +40,7 @@ void add_fixed_exact_here(const FixedRange& range, const FixedConstants& constan
         const auto b1 = hn::LoadU(d, range.b + k * kTileCols + col + lanes);
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < kFixedRows; ++i) {
-          const auto own = hn::Set(d, a.values[k * kTileRows + row + i]);
+          const auto own = hn::Set(d, range.a[k * kTileRows + row + i]);
           acc[i][0] = hn::MulAdd(own, b0, acc[i][0]);
           acc[i][1] = hn::MulAdd(own, b1, acc[i][1]);
         }
@@ -58,11 +57,10 @@ void add_fixed_exact_here(const FixedRange& range, const FixedConstants& constan
 /// Each product, of at most 48 bits and below 2^91 quanta, is split at 2^kFixedSplit: magic + product is in magic's
 /// binade, so that its code counts the product's nearest multiple of 2^kFixedSplit, modulo 2^64; the rest is exact and
 /// at most half of 2^kFixedSplit, and kBlockLength of them add up exactly.
-void add_fixed_split_here(const FixedRange& range, const FixedConstants& constants, FixedSums& sums) {
+void add_fixed_split_here(const FixedRange& range, FixedSums& sums) {
   constexpr std::size_t kRows = 4;
   const DoubleTag d;
   const CountTag tag;
-  const RowOperands a(range, constants);
   const auto magic = hn::Set(d, kSplitMagic);
   const std::int64_t code = static_cast<std::int64_t>(std::bit_cast<std::uint64_t>(kSplitMagic) * range.length);
   for (std::size_t col = 0; col < kTileCols; col += hn::Lanes(d)) {
@@ -77,7 +75,7 @@ void add_fixed_split_here(const FixedRange& range, const FixedConstants& constan
         const auto b = hn::LoadU(d, range.b + k * kTileCols + col);
 #pragma GCC unroll 4
         for (std::size_t i = 0; i < kRows; ++i) {
-          const auto own = hn::Set(d, a.values[k * kTileRows + row + i]);
+          const auto own = hn::Set(d, range.a[k * kTileRows + row + i]);
           const auto sum = hn::MulAdd(own, b, magic);
           high[i] = hn::Add(high[i], code_of(sum));
           low[i] = hn::Add(low[i], hn::MulSub(own, b, hn::Sub(sum, magic)));
@@ -135,11 +133,11 @@ HWY_EXPORT(add_fixed_exact_here);
 HWY_EXPORT(add_fixed_split_here);
 HWY_EXPORT(round_fixed_here);
 
-void add_fixed_exact(const FixedRange& range, const FixedConstants& constants, FixedSums& sums) {
-  HWY_DYNAMIC_DISPATCH(add_fixed_exact_here)(range, constants, sums);
+void add_fixed_exact(const FixedRange& range, FixedSums& sums) {
+  HWY_DYNAMIC_DISPATCH(add_fixed_exact_here)(range, sums);
 }
-void add_fixed_split(const FixedRange& range, const FixedConstants& constants, FixedSums& sums) {
-  HWY_DYNAMIC_DISPATCH(add_fixed_split_here)(range, constants, sums);
+void add_fixed_split(const FixedRange& range, FixedSums& sums) {
+  HWY_DYNAMIC_DISPATCH(add_fixed_split_here)(range, sums);
 }
 void round_fixed(const TileJob& job, const FixedConstants& constants, const FixedSums& sums, float* acc) {
   HWY_DYNAMIC_DISPATCH(round_fixed_here)(job, constants, sums, acc);

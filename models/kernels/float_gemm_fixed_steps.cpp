@@ -49,12 +49,10 @@ HWY_INLINE DoubleVector short_sum(const FixedSums& sums, std::size_t index) {
 
 /// Sums of integers below 2^50 are exact. One is swamped by a product that becomes zero.
 template <RoundingMode kMode, bool kCount>
-HWY_NOINLINE void add_rounded(const FixedRange& range, const FixedConstants& constants, FixedSums& sums,
-                              FixedCounts& counts) {
+HWY_NOINLINE void add_rounded(const FixedRange& range, FixedSums& sums, FixedCounts& counts) {
   constexpr std::size_t kRows = 4;
   const DoubleTag d;
   const auto zero = hn::Zero(d);
-  const RowOperands a(range, constants);
   FixedLaneCounts lane_counts;
   for (std::size_t col = 0; col < kTileCols; col += hn::Lanes(d)) {
     for (std::size_t row = 0; row < kTileRows; row += kRows) {
@@ -64,7 +62,7 @@ HWY_NOINLINE void add_rounded(const FixedRange& range, const FixedConstants& con
         const auto b = hn::LoadU(d, range.b + k * kTileCols + col);
 #pragma GCC unroll 4
         for (std::size_t i = 0; i < kRows; ++i) {
-          const auto product = hn::Mul(hn::Set(d, a.values[k * kTileRows + row + i]), b);
+          const auto product = hn::Mul(hn::Set(d, range.a[k * kTileRows + row + i]), b);
           const auto rounded = round_to_integer<kMode>(product);
           if (kCount) {
             const auto inexact = hn::Ne(rounded, product);
@@ -116,7 +114,6 @@ HWY_NOINLINE void add_steps(const FixedRange& range, const FixedConstants& const
   constexpr std::size_t kRows = 4;
   const DoubleTag d;
   const CountTag tag;
-  const RowOperands a(range, constants);
   FixedLaneCounts lane_counts;
   for (std::size_t col = 0; col < kTileCols; col += hn::Lanes(d)) {
     for (std::size_t row = 0; row < kTileRows; row += kRows) {
@@ -130,7 +127,7 @@ HWY_NOINLINE void add_steps(const FixedRange& range, const FixedConstants& const
         const auto b = hn::LoadU(d, range.b + k * kTileCols + col);
 #pragma GCC unroll 4
         for (std::size_t i = 0; i < kRows; ++i) {
-          const auto product = hn::Mul(hn::Set(d, a.values[k * kTileRows + row + i]), b);
+          const auto product = hn::Mul(hn::Set(d, range.a[k * kTileRows + row + i]), b);
           acc[i] = fixed_step<kMode, kCount>(acc[i], product, constants, lane_counts);
         }
       }
@@ -162,9 +159,8 @@ void with_product_rounding(RoundingMode mode, bool counts_events, const Body& bo
 
 void add_fixed_rounded_here(const FixedRange& range, const FixedConstants& constants, bool counts_events,
                             FixedSums& sums, FixedCounts& counts) {
-  with_product_rounding(constants.rounding, counts_events, [&](auto mode, auto counted) {
-    add_rounded<mode.value, counted.value>(range, constants, sums, counts);
-  });
+  with_product_rounding(constants.rounding, counts_events,
+                        [&](auto mode, auto counted) { add_rounded<mode.value, counted.value>(range, sums, counts); });
 }
 
 void add_fixed_steps_here(const FixedRange& range, const FixedConstants& constants, bool counts_events, FixedSums& sums,

@@ -103,7 +103,7 @@ struct GemmPlan {
 struct PackedPanel {
   std::vector<float> values;            // (K, kTileRows or kTileCols)
   std::vector<float> scaled_values;     // values times the scale of plan.narrow, if there is one
-  std::vector<double> wide_values;      // (K, kTileCols), the values of B for FastKernel::kFixed
+  std::vector<double> wide_values;      // the values in binary64, those of A in quanta; FastKernel::kFixed only
   std::vector<BlockSummary> summaries;  // (blocks)
   /// (random steps, kTileRows or kTileCols): n bits from plan.narrow.random_shift up; stochastic only
   std::vector<std::uint32_t> random_words;
