@@ -3,6 +3,7 @@
 
 #include "models/kernels/float_environment.h"
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_fixed.h"
 #include "models/kernels/float_gemm_layout.h"
 #include "models/kernels/float_gemm_tile.h"
 
@@ -72,6 +73,13 @@ void add_scaled_values(float scale, PackedPanel& panel) {
                  [scale](float value) { return value * scale; });
 }
 
+void add_wide_values(double scale, PackedPanel& panel) {
+  panel.wide_values.resize(scale == 0 ? 0 : panel.values.size());
+  if (scale == 0) return;
+  std::transform(panel.values.begin(), panel.values.end(), panel.wide_values.begin(),
+                 [scale](float value) { return static_cast<double>(value) * scale; });
+}
+
 /// Rows [block * kTileRows, ...) of a (M, K).
 void pack_row_block(MatrixView<const float> a, std::size_t block, const GemmPlan& plan, arith::OutputIndex first,
                     PackedPanel& panel) {
@@ -80,6 +88,7 @@ void pack_row_block(MatrixView<const float> a, std::size_t block, const GemmPlan
   panel.half_pairs.resize(plan.uses_halves() ? panel.values.size() : 0);
   if (plan.uses_halves()) pack_half_pairs(panel.values, panel.half_pairs);
   add_nonzero_counts(kTileRows, plan, panel);
+  add_wide_values(plan.fast == FastKernel::kFixed ? FixedConstants(plan).per_unit : 0, panel);
   add_scaled_values(plan.narrow.a_scale, panel);
   add_random_words({first.row + static_cast<std::uint32_t>(begin), kTileRows, /*is_row=*/true}, plan, panel);
 }
@@ -92,6 +101,7 @@ void pack_column_panel(MatrixView<const float> b, std::size_t index, const GemmP
   panel.half_codes.resize(plan.uses_halves() ? panel.values.size() : 0);
   if (plan.uses_halves()) pack_half(panel.values, panel.half_codes);
   add_nonzero_counts(kTileCols, plan, panel);
+  add_wide_values(plan.fast == FastKernel::kFixed ? 1 : 0, panel);
   add_scaled_values(plan.narrow.b_scale, panel);
   add_random_words({first.column + static_cast<std::uint32_t>(begin), kTileCols, /*is_row=*/false}, plan, panel);
 }
@@ -112,8 +122,7 @@ class PackingSpace {
   std::vector<PackedPanel> panels;
 
  private:
-  static constexpr std::size_t kMaxSpareValues = std::size_t{1}
-                                                 << 21;  // 8 MiB, and as much again for what goes with them
+  static constexpr std::size_t kMaxSpareValues = std::size_t{1} << 21;  // 8 MiB, and what goes with them
 
   static std::vector<PackedPanel>& spare() {
     thread_local std::vector<PackedPanel> panels;
@@ -140,7 +149,9 @@ void run_tile_of(TileJob job, std::size_t first_row, std::size_t first_col, arit
   job.cols = std::min(kTileCols, c.cols - first_col);
   job.first = {first.row + static_cast<std::uint32_t>(first_row), first.column + static_cast<std::uint32_t>(first_col)};
   job.result = result;
-  if (job.plan->fast == FastKernel::kAligned && !can_run_aligned(job)) {
+  const bool needs_reference = (job.plan->fast == FastKernel::kAligned && !can_run_aligned(job)) ||
+                               (job.plan->fast == FastKernel::kFixed && !can_run_fixed(job));
+  if (needs_reference) {
     run_reference_tile(job);
   } else {
     run_tile(job);
@@ -192,7 +203,7 @@ void run_reference(MatrixView<const float> a, MatrixView<const float> b, const a
 }  // namespace
 
 bool is_vectorized(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
-  if (spec.reduce == arith::Reduce::kFixed) return false;
+  if (spec.reduce == arith::Reduce::kFixed && !has_fixed_kernel(spec)) return false;
   if (spec.reduce == arith::Reduce::kAligned && !has_aligned_kernel(operands, spec)) return false;
   if (spec.interleave < 1) return false;  // the reference says that this is an error
   // Products are exact before they are rounded: any number of random bits will do.

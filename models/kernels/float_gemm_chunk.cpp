@@ -117,46 +117,12 @@ void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExac
     case FastKernel::kNone:
     case FastKernel::kNarrowTree:
     case FastKernel::kAligned:
+    case FastKernel::kFixed:
     case FastKernel::kHalfTree: run_exact(chunk.range); return;
     case FastKernel::kHalf:
     case FastKernel::kSingle: run_native_chunk(job, chunk, run_exact, acc); return;
     case FastKernel::kNarrow: run_narrow_chunk(job, chunk, run_exact, acc); return;
   }
-}
-
-bool run_tree_chunk(const TileJob& job, const KChunk& chunk, float* acc) {
-  const GemmPlan& plan = *job.plan;
-  if (plan.fast != FastKernel::kNarrowTree && plan.fast != FastKernel::kHalfTree) return false;
-  bool exact_products = true;
-  for (std::size_t block = chunk.first_block; block < chunk.end_block; ++block) {
-    const BlockProducts products(job, block);
-    if (!products.all_finite) return false;
-    exact_products = exact_products && products_fit_half(plan, products);
-  }
-  const StepCounting counting = NativePolicy(plan).counts_steps ? StepCounting::kAll : StepCounting::kNone;
-  StepCounts counts;
-  const auto width = static_cast<std::size_t>(plan.spec.width);
-  const StepRange range = step_range(job, chunk.range, acc);
-  if (plan.fast == FastKernel::kHalfTree && counting == StepCounting::kNone &&
-      run_half_tree(range, width, exact_products)) {
-    return true;
-  }
-  if (!run_narrow_tree(range, width, plan.narrow, counting, counts)) return false;
-  add_events(job, counts, job.events->inner);
-  return true;
-}
-
-bool can_run_aligned(const TileJob& job) {
-  if (NativePolicy(*job.plan).counts_steps || !run_aligned_steps({}, 1, job.plan->aligned)) return false;
-  for (std::size_t block = 0; block < job.plan->blocks.size(); ++block) {
-    if (!BlockProducts(job, block).all_finite) return false;
-  }
-  return true;
-}
-
-void run_aligned_chunk(const TileJob& job, const KChunk& chunk, float* acc) {
-  run_aligned_steps(step_range(job, chunk.range, acc), static_cast<std::size_t>(job.plan->spec.width),
-                    job.plan->aligned);
 }
 
 }  // namespace guardbit::kernels

@@ -99,7 +99,8 @@ class NarrowChunk {
   bool can_clamp(double max_product) const {
     const numerics::FloatSpec& spec = plan_.spec.inner;
     const bool saturates = spec.overflow == numerics::OverflowPolicy::kSaturate || !spec.format.has_nan() ||
-                           spec.rounding == numerics::RoundingMode::kTowardZero;
+                           spec.rounding == numerics::RoundingMode::kTowardZero ||
+                           spec.rounding == numerics::RoundingMode::kToOdd;
     return saturates && plan_.inner.max_finite + max_product <= kLargestClampedSum;
   }
 

@@ -91,32 +91,6 @@ std::size_t run_narrow_steps(const StepRange& range, const NarrowRounding& round
 /// target has no instructions.
 bool add_to_single(const float* addend, float scale, bool counts_events, float* acc, StepCounts& counts);
 
-/// Chunk [0, length) of an adder tree of `width` products whose nodes and accumulator have p <= 11 bits, rounded to
-/// nearest; products are exact in binary32. kNone or kAll. Rejects sums beyond rounding.sum_limit, and what the target
-/// has no instructions for.
-bool run_narrow_tree(const StepRange& range, std::size_t width, const NarrowRounding& rounding, StepCounting counting,
-                     StepCounts& counts);
-
-/// Chunk [0, length) of an adder tree of `width` products whose nodes and accumulator are fp16, rounded to nearest, on
-/// AVX512-FP16: a node is a native addition. `exact_products`: every product is a binary16 (then a node of the first
-/// level is a native fused multiply-add); else products are exact in binary32. No step events. Rejects accumulators
-/// that end infinite or NaN, which every overflow of finite operands leads to.
-bool run_half_tree(const StepRange& range, std::size_t width, bool exact_products);
-
-/// Constants of an aligned accumulation (arith::Alignment) whose sums fit 32-bit integers.
-struct AlignedRounding {
-  int fraction_bits = 0;        ///< F
-  float quantum = 0;            ///< 2^-F
-  float least_power_a = 0;      ///< 2^emin_a
-  float least_power_b = 0;      ///< 2^emin_b
-  bool nearest = false;         ///< the accumulator is fp32 rounded to nearest; else any p <= 24, truncated
-  std::uint32_t keep_mask = 0;  ///< the p leading significand bits of a binary32 code, and what is above
-};
-
-/// Chunk [0, length), `width` terms a step. Finite operands whose formats lie within 2^-30 .. 2^31; no events. False:
-/// the target has no instructions for it.
-bool run_aligned_steps(const StepRange& range, std::size_t width, const AlignedRounding& rounding);
-
 /// binary16 codes of carriers that binary16 has; as words with each code twice.
 void pack_half(std::span<const float> values, std::span<std::uint16_t> codes);
 void pack_half_pairs(std::span<const float> values, std::span<std::uint32_t> pairs);

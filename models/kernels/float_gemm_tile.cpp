@@ -5,8 +5,10 @@
 
 #include "hwy/cache_control.h"
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_fixed.h"
 #include "models/kernels/float_gemm_layout.h"
 #include "models/kernels/float_gemm_ranges.h"
+#include "models/kernels/float_gemm_tree.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/kernels/float_gemm_tile.cpp"
@@ -31,6 +33,10 @@ void run_accumulator(const TileJob& job, const KChunk& chunk, float* acc) {
   if (chunk.range.begin == chunk.range.end) return;
   if (plan.fast == FastKernel::kAligned) {
     run_aligned_chunk(job, chunk, acc);
+    return;
+  }
+  if (plan.fast == FastKernel::kFixed) {
+    run_fixed_chunk(job, chunk, acc);
     return;
   }
   if (plan.spec.reduce == arith::Reduce::kTree) {

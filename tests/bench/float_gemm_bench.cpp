@@ -160,6 +160,12 @@ std::vector<BenchCase> bench_cases() {
     spec.alignment = {.fraction_bits = fraction_bits, .emin_a = operands.emin(), .emin_b = operands.emin()};
     return spec;
   };
+  const auto kulisch = [&](int integer_bits, int fraction_bits) {
+    AccumulationSpec spec = sequential(fp32);
+    spec.reduce = arith::Reduce::kFixed;
+    spec.fixed = {.format = {integer_bits, fraction_bits}, .overflow = numerics::IntOverflow::kSaturate};
+    return spec;
+  };
   return {
       {"fp16", sequential(fp16), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16", sequential(fp16), "fp8_e5m2", kFp8E5M2, kFp8E5M2},
@@ -192,6 +198,10 @@ std::vector<BenchCase> bench_cases() {
       {"aligned8_f24", aligned(8, 24, kFp16), "fp16", kFp16, kFp16},
       {"aligned16_f24", aligned(16, 24, kFp16), "fp16", kFp16, kFp16},
       {"aligned32_f13", aligned(32, 13, kFp8E4M3), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"kulisch_q36.18", kulisch(36, 18), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"kulisch_q44.32", kulisch(44, 32), "fp8_e5m2", kFp8E5M2, kFp8E5M2},
+      {"kulisch_q44.48", kulisch(44, 48), "fp16", kFp16, kFp16},
+      {"kulisch_q16.16", kulisch(16, 16), "fp16", kFp16, kFp16},
   };
 }
 

@@ -30,6 +30,8 @@ GEMM_ROWS = [
     ("tree W = 4..32",
      [f"fp16_tree{width}/{inputs}" for inputs in ("fp8_e4m3", "fp16") for width in (4, 8, 32)], 0.18, 0.30),
     ("aligned W = 8..32", ["aligned8_f24/fp16", "aligned16_f24/fp16", "aligned32_f13/fp8_e4m3"], 0.15, 0.25),
+    ("fixed point (Kulisch), fp8", ["kulisch_q36.18/fp8_e4m3", "kulisch_q44.32/fp8_e5m2"], 0.35, 0.45),
+    ("fixed point (Kulisch), fp16", ["kulisch_q44.48/fp16"], 0.12, 0.18),
     ("int4 -> int32, group-128 dequantized", ["int32_g128_fp32/int4"], 1.5, 3.0),
     ("int16 saturating, exact", ["int16_saturate/int8"], 1.0, 1.4),
 ]

@@ -3,7 +3,7 @@
 /// into fp32. Bits and events equal arith::gemm_reference on every vector target.
 #include <limits>
 
-#include "tests/differential/float_gemm_cases.h"
+#include "tests/differential/float_gemm_random.h"
 
 namespace guardbit::kernels {
 namespace {
@@ -22,7 +22,6 @@ constexpr FloatFormat ieee(int exponent_bits, int trailing_bits) {
 }
 constexpr FloatFormat kAccumulators[] = {kFp16,      kBf16,       kFp8E4M3,   kFp8E5M2,
                                          ieee(4, 6), ieee(8, 10), ieee(5, 1), ieee(3, 2)};
-constexpr RoundingMode kModes[] = {RoundingMode::kTiesToEven, RoundingMode::kTowardZero, RoundingMode::kStochastic};
 
 /// Operands given value by value.
 struct Operands {
@@ -99,7 +98,6 @@ TEST(FloatGemmNarrowTest, SumsNearBoundariesAreRoundedRight) {
 /// stride, or turn just before it.
 TEST(FloatGemmNarrowTest, SumsThatClimbToTheLimit) {
   constexpr std::size_t kLength = 100;
-  constexpr OverflowPolicy kPolicies[] = {OverflowPolicy::kInfinity, OverflowPolicy::kNan, OverflowPolicy::kSaturate};
   unsigned turn = 0;
   for (const FloatFormat& format : kAccumulators) {
     for (const RoundingMode mode : kModes) {
@@ -123,7 +121,7 @@ TEST(FloatGemmNarrowTest, SumsThatClimbToTheLimit) {
 }
 
 /// Zero operands, products that round to zero from a zero accumulator, products too small for binary32 beside the
-/// accumulator, and steps that change it.
+/// accumulator, and steps that change it; in one accumulator or in several in turn.
 TEST(FloatGemmNarrowTest, SwampedStepsAreNeitherZeroProductsNorFlushedOnes) {
   constexpr std::size_t kLength = 70;
   unsigned seed = 0;
@@ -144,6 +142,7 @@ TEST(FloatGemmNarrowTest, SwampedStepsAreNeitherZeroProductsNorFlushedOnes) {
         for (std::size_t k = 0; k < kLength; ++k) operands.a(4, k) = -0.0F;
         AccumulationSpec spec;
         spec.inner = {.format = format, .rounding = mode, .overflow = OverflowPolicy::kSaturate, .random_bits = 8};
+        spec.interleave = 1 + static_cast<int>(seed % 3);
         expect_reference(operands, spec);
         if (HasFatalFailure()) return;
       }
@@ -151,7 +150,7 @@ TEST(FloatGemmNarrowTest, SwampedStepsAreNeitherZeroProductsNorFlushedOnes) {
   }
 }
 
-/// Scales that overflow, underflow or are special.
+/// Scales that overflow, underflow or are special; of one accumulator, and of several that were merged.
 TEST(FloatGemmNarrowTest, PromotionIntoFp32) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const std::vector<float> kinds[] = {{1, 0.5F, 3, -1, 0x1.8p-3F, 1, 1},
@@ -171,8 +170,10 @@ TEST(FloatGemmNarrowTest, PromotionIntoFp32) {
         spec.inner.format = kFp16;
         spec.promote_every = 6;
         spec.outer = {.format = kFp32, .overflow = policy, .tininess = tininess};
-        expect_reference(operands, spec);
-        if (HasFatalFailure()) return;
+        for (spec.interleave = 1; spec.interleave <= 4; spec.interleave += 3) {
+          expect_reference(operands, spec);
+          if (HasFatalFailure()) return;
+        }
       }
     }
   }
