@@ -1,6 +1,10 @@
 # Tests of float_gemm; included by tests/CMakeLists.txt.
 guardbit_test(differential/float_gemm_test.cpp LINK guardbit_kernels LABELS differential)
+guardbit_test(differential/float_gemm_narrow_test.cpp LINK guardbit_kernels LABELS differential)
 guardbit_test(differential/float_gemm_modes_test.cpp LINK guardbit_kernels LABELS differential)
+guardbit_test(differential/float_gemm_aligned_test.cpp LINK guardbit_kernels LABELS differential)
+guardbit_test(differential/float_gemm_tree_test.cpp LINK guardbit_kernels LABELS differential)
+guardbit_test(differential/float_gemm_fixed_test.cpp LINK guardbit_kernels LABELS differential)
 guardbit_test(golden/float_gemm_golden_test.cpp LINK guardbit_kernels guardbit_golden_vectors LABELS golden)
 
 # Speeds beside OpenBLAS sgemm; built where OpenBLAS is installed. Other areas add files with target_sources.

@@ -1,8 +1,9 @@
 #include <algorithm>
-#include <memory>
+#include <utility>
 
 #include "models/kernels/float_environment.h"
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_fixed.h"
 #include "models/kernels/float_gemm_layout.h"
 #include "models/kernels/float_gemm_tile.h"
 
@@ -43,6 +44,8 @@ void add_random_words(const PanelIndex& index, const GemmPlan& plan, PackedPanel
                             .shift = shift};
     random_words(which, num_steps, words.data());
   };
+  panel.random_words.clear();
+  panel.product_random_words.clear();
   if (plan.num_random_steps != 0) {
     fill(arith::RandomStage::kInner, plan.inner, plan.narrow.random_shift, plan.num_random_steps, panel.random_words);
     reorder(plan.random_order, index.width, panel.random_words);
@@ -54,42 +57,78 @@ void add_random_words(const PanelIndex& index, const GemmPlan& plan, PackedPanel
   }
 }
 
+void add_nonzero_counts(std::size_t width, const GemmPlan& plan, PackedPanel& panel) {
+  panel.nonzero_counts.resize(plan.counts_zeros() ? panel.values.size() / width : 0);
+  for (std::size_t k = 0; k < panel.nonzero_counts.size(); ++k) {
+    const float* const values = panel.values.data() + k * width;
+    panel.nonzero_counts[k] =
+        static_cast<std::uint8_t>(width) - static_cast<std::uint8_t>(std::count(values, values + width, 0.0F));
+  }
+}
+
 void add_scaled_values(float scale, PackedPanel& panel) {
+  panel.scaled_values.resize(scale == 0 ? 0 : panel.values.size());
   if (scale == 0) return;
-  panel.scaled_values.resize(panel.values.size());
   std::transform(panel.values.begin(), panel.values.end(), panel.scaled_values.begin(),
                  [scale](float value) { return value * scale; });
 }
 
+void add_wide_values(double scale, PackedPanel& panel) {
+  panel.wide_values.resize(scale == 0 ? 0 : panel.values.size());
+  if (scale == 0) return;
+  std::transform(panel.values.begin(), panel.values.end(), panel.wide_values.begin(),
+                 [scale](float value) { return static_cast<double>(value) * scale; });
+}
+
 /// Rows [block * kTileRows, ...) of a (M, K).
-PackedPanel pack_row_block(MatrixView<const float> a, std::size_t block, const GemmPlan& plan,
-                           arith::OutputIndex first) {
+void pack_row_block(MatrixView<const float> a, std::size_t block, const GemmPlan& plan, arith::OutputIndex first,
+                    PackedPanel& panel) {
   const std::size_t begin = block * kTileRows;
-  PackedPanel panel;
   pack_panel(a.rows_range(begin, std::min(begin + kTileRows, a.rows)), kTileRows, plan, panel);
-  if (plan.uses_halves()) {
-    panel.half_pairs.resize(panel.values.size());
-    pack_half_pairs(panel.values, panel.half_pairs);
-  }
+  panel.half_pairs.resize(plan.uses_halves() ? panel.values.size() : 0);
+  if (plan.uses_halves()) pack_half_pairs(panel.values, panel.half_pairs);
+  add_nonzero_counts(kTileRows, plan, panel);
+  add_wide_values(plan.fast == FastKernel::kFixed ? FixedConstants(plan).per_unit : 0, panel);
   add_scaled_values(plan.narrow.a_scale, panel);
   add_random_words({first.row + static_cast<std::uint32_t>(begin), kTileRows, /*is_row=*/true}, plan, panel);
-  return panel;
 }
 
 /// Columns [index * kTileCols, ...) of b (K, N).
-PackedPanel pack_column_panel(MatrixView<const float> b, std::size_t index, const GemmPlan& plan,
-                              arith::OutputIndex first) {
+void pack_column_panel(MatrixView<const float> b, std::size_t index, const GemmPlan& plan, arith::OutputIndex first,
+                       PackedPanel& panel) {
   const std::size_t begin = index * kTileCols;
-  PackedPanel panel;
   pack_panel(b.cols_range(begin, std::min(begin + kTileCols, b.cols)).transposed(), kTileCols, plan, panel);
-  if (plan.uses_halves()) {
-    panel.half_codes.resize(panel.values.size());
-    pack_half(panel.values, panel.half_codes);
-  }
+  panel.half_codes.resize(plan.uses_halves() ? panel.values.size() : 0);
+  if (plan.uses_halves()) pack_half(panel.values, panel.half_codes);
+  add_nonzero_counts(kTileCols, plan, panel);
+  add_wide_values(plan.fast == FastKernel::kFixed ? 1 : 0, panel);
   add_scaled_values(plan.narrow.b_scale, panel);
   add_random_words({first.column + static_cast<std::uint32_t>(begin), kTileCols, /*is_row=*/false}, plan, panel);
-  return panel;
 }
+
+/// Packed operands of the last GEMM of this thread, for their memory: touching fresh pages would cost about as much as
+/// packing itself. Taken while in use, so that nothing else that runs on the thread meanwhile finds it.
+class PackingSpace {
+ public:
+  explicit PackingSpace(std::size_t num_panels) : panels(std::exchange(spare(), {})) { panels.resize(num_panels); }
+  ~PackingSpace() {
+    std::size_t num_values = 0;
+    for (const PackedPanel& panel : panels) num_values += panel.values.capacity();
+    if (num_values <= kMaxSpareValues) spare() = std::move(panels);
+  }
+  PackingSpace(const PackingSpace&) = delete;
+  PackingSpace& operator=(const PackingSpace&) = delete;
+
+  std::vector<PackedPanel> panels;
+
+ private:
+  static constexpr std::size_t kMaxSpareValues = std::size_t{1} << 21;  // 8 MiB, and what goes with them
+
+  static std::vector<PackedPanel>& spare() {
+    thread_local std::vector<PackedPanel> panels;
+    return panels;
+  }
+};
 
 /// The reference on a tile's packed operands.
 void run_reference_tile(const TileJob& job) {
@@ -110,7 +149,9 @@ void run_tile_of(TileJob job, std::size_t first_row, std::size_t first_col, arit
   job.cols = std::min(kTileCols, c.cols - first_col);
   job.first = {first.row + static_cast<std::uint32_t>(first_row), first.column + static_cast<std::uint32_t>(first_col)};
   job.result = result;
-  if (job.plan->fast == FastKernel::kAligned && !can_run_aligned(job)) {
+  const bool needs_reference = (job.plan->fast == FastKernel::kAligned && !can_run_aligned(job)) ||
+                               (job.plan->fast == FastKernel::kFixed && !can_run_fixed(job));
+  if (needs_reference) {
     run_reference_tile(job);
   } else {
     run_tile(job);
@@ -162,7 +203,7 @@ void run_reference(MatrixView<const float> a, MatrixView<const float> b, const a
 }  // namespace
 
 bool is_vectorized(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
-  if (spec.reduce == arith::Reduce::kFixed) return false;
+  if (spec.reduce == arith::Reduce::kFixed && !has_fixed_kernel(spec)) return false;
   if (spec.reduce == arith::Reduce::kAligned && !has_aligned_kernel(operands, spec)) return false;
   if (spec.interleave < 1) return false;  // the reference says that this is an error
   // Products are exact before they are rounded: any number of random bits will do.
@@ -182,10 +223,11 @@ void gemm(MatrixView<const float> a, MatrixView<const float> b, const OperandFor
   const GemmPlan plan(operands, spec, a.cols, options);
   GUARDBIT_CHECK(scales.empty() || (spec.promote_every != 0 && scales.size() == plan.num_chunks()),
                  "there is a scale per promoted chunk");
-  std::vector<PackedPanel> row_blocks(tiles(c.rows, kTileRows));
+  PackingSpace row_space(tiles(c.rows, kTileRows));
+  std::vector<PackedPanel>& row_blocks = row_space.panels;
   numerics::run_parallel(options.parallel_for, row_blocks.size(), [&](std::size_t block) {
     const FloatEnvironment worker_environment;
-    row_blocks[block] = pack_row_block(a, block, plan, options.first);
+    pack_row_block(a, block, plan, options.first, row_blocks[block]);
   });
   // A task is one packed panel of b, which stays in the cache, times a group of row blocks: many rows, so that packing
   // costs little, but not all, so that narrow matrices keep several threads busy.
@@ -195,7 +237,9 @@ void gemm(MatrixView<const float> a, MatrixView<const float> b, const OperandFor
   for_each_task(options, num_panels * num_groups, events, [&](std::size_t task, AccumulationEvents& added) {
     const std::size_t panel_index = task % num_panels;
     const std::size_t first_block = task / num_panels * kGroup;
-    const PackedPanel panel = pack_column_panel(b, panel_index, plan, options.first);
+    PackingSpace column_space(1);
+    PackedPanel& panel = column_space.panels.front();
+    pack_column_panel(b, panel_index, plan, options.first, panel);
     TileJob job;
     job.plan = &plan;
     job.b = &panel;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "models/kernels/float_gemm_proof.h"
+#include "models/kernels/float_gemm_ranges.h"
 #include "models/kernels/float_gemm_steps.h"
 
 namespace guardbit::kernels {
@@ -76,32 +76,6 @@ Segment segment_of(const TileJob& job, const NativePolicy& policy, std::size_t b
   return segment;
 }
 
-StepRange step_range(const TileJob& job, KBlock range, float* acc) {
-  const auto at = [](const auto& values, std::size_t index) {
-    return values.empty() ? nullptr : values.data() + index;
-  };
-  const std::size_t a_index = range.begin * kTileRows;
-  const std::size_t b_index = range.begin * kTileCols;
-  return {.a = at(job.a->values, a_index),
-          .b = at(job.b->values, b_index),
-          .a_halves = at(job.a->half_pairs, a_index),
-          .b_halves = at(job.b->half_codes, b_index),
-          .a_random = at(job.a->random_words, a_index),
-          .b_random = at(job.b->random_words, b_index),
-          .length = range.end - range.begin,
-          .acc = acc};
-}
-
-void add_events(const TileJob& job, const StepCounts& counts) {
-  if (!job.plan->counts) return;
-  numerics::EventCounts& events = job.events->inner;
-  events[Event::kOverflow] += counts.overflow;
-  events[Event::kInexact] += counts.inexact;
-  events[Event::kSwamped] += counts.swamped;
-  events[Event::kUnderflow] += counts.underflow;
-  events[Event::kFlushed] += counts.flushed;
-}
-
 void run_segment(const TileJob& job, const NativePolicy& policy, const Segment& segment, const RunExact& run_exact,
                  float* acc) {
   StepCounts counts;
@@ -112,7 +86,7 @@ void run_segment(const TileJob& job, const NativePolicy& policy, const Segment& 
   if (segment.exact || !run_steps(range, segment.counting, counts)) {
     run_exact(segment.range);
   } else {
-    add_events(job, counts);
+    add_events(job, counts, job.events->inner);
   }
 }
 
@@ -136,66 +110,6 @@ void run_native_chunk(const TileJob& job, const KChunk& chunk, const RunExact& r
   }
 }
 
-/// Upper bound of the accumulators' magnitudes, carried from block to block and refreshed from their values only where
-/// that can help.
-class AccumulatorBound {
- public:
-  AccumulatorBound(const GemmPlan& plan, const float* acc) : plan_(plan), acc_(acc) {}
-
-  /// True if sums of the block cannot exceed `limit`; then the bound moves on to the block's end.
-  bool advance(const BlockProducts& products, std::size_t length, double limit) {
-    double next = bound_after(plan_.inner, bound_, products, length);
-    if (next > limit && bound_after(plan_.inner, 0, products, length) <= limit) {
-      next = bound_after(plan_.inner, max_magnitude(acc_), products, length);
-    }
-    bound_ = next;
-    return next <= limit;
-  }
-  /// Nothing is known any more.
-  void reset() { bound_ = std::numeric_limits<double>::infinity(); }
-
- private:
-  const GemmPlan& plan_;
-  const float* acc_;
-  double bound_ = 0;
-};
-
-/// Steps of p <= 11 bits in binary32 lanes. Accepted blocks have no overflow of any kind: either the bound excludes it,
-/// or the kernel finds no sum beyond the limit.
-void run_narrow_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc) {
-  const GemmPlan& plan = *job.plan;
-  const bool counts_steps = NativePolicy(plan).counts_steps;
-  const bool nearest = plan.narrow.mode == NarrowRounding::Mode::kNearest;
-  const double limit = std::min(plan.inner.max_finite, static_cast<double>(plan.narrow.sum_limit));
-  AccumulatorBound bound(plan, acc);
-  bool may_have_negative_zero = false;  // "plain" rounding to nearest loses its sign
-  for (std::size_t block = chunk.first_block; block < chunk.end_block; ++block) {
-    const BlockProducts products(job, block);
-    const bool can_underflow = !cannot_underflow(plan, products);
-    StepRange range = step_range(job, plan.blocks[block], acc);
-    range.plain = !can_underflow && !(nearest && may_have_negative_zero);
-    if (!range.plain && fits_scaled_domain(plan, products)) {
-      range.scaled = true;
-      range.a = job.a->scaled_values.data() + plan.blocks[block].begin * kTileRows;
-      range.b = job.b->scaled_values.data() + plan.blocks[block].begin * kTileCols;
-    }
-    range.bounded = products.all_finite && bound.advance(products, range.length, limit);
-    const StepCounting counting = !counts_steps ? StepCounting::kNone
-                                  : range.plain ? StepCounting::kInexact
-                                                : StepCounting::kAll;
-    const bool keeps_zero_sign = range.plain || plan.inner.has_negative_zero;
-    StepCounts counts;
-    if (products.all_finite && keeps_zero_sign && run_narrow_steps(range, plan.narrow, counting, counts)) {
-      add_events(job, counts);
-    } else {
-      run_exact(plan.blocks[block]);
-      may_have_negative_zero = true;
-    }
-    if (!range.plain) may_have_negative_zero = true;
-    if (!range.bounded) bound.reset();
-  }
-}
-
 }  // namespace
 
 void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc) {
@@ -203,46 +117,12 @@ void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExac
     case FastKernel::kNone:
     case FastKernel::kNarrowTree:
     case FastKernel::kAligned:
+    case FastKernel::kFixed:
     case FastKernel::kHalfTree: run_exact(chunk.range); return;
     case FastKernel::kHalf:
     case FastKernel::kSingle: run_native_chunk(job, chunk, run_exact, acc); return;
     case FastKernel::kNarrow: run_narrow_chunk(job, chunk, run_exact, acc); return;
   }
-}
-
-bool run_tree_chunk(const TileJob& job, const KChunk& chunk, float* acc) {
-  const GemmPlan& plan = *job.plan;
-  if (plan.fast != FastKernel::kNarrowTree && plan.fast != FastKernel::kHalfTree) return false;
-  bool exact_products = true;
-  for (std::size_t block = chunk.first_block; block < chunk.end_block; ++block) {
-    const BlockProducts products(job, block);
-    if (!products.all_finite) return false;
-    exact_products = exact_products && products_fit_half(plan, products);
-  }
-  const StepCounting counting = NativePolicy(plan).counts_steps ? StepCounting::kAll : StepCounting::kNone;
-  StepCounts counts;
-  const auto width = static_cast<std::size_t>(plan.spec.width);
-  const StepRange range = step_range(job, chunk.range, acc);
-  if (plan.fast == FastKernel::kHalfTree && counting == StepCounting::kNone &&
-      run_half_tree(range, width, exact_products)) {
-    return true;
-  }
-  if (!run_narrow_tree(range, width, plan.narrow, counting, counts)) return false;
-  add_events(job, counts);
-  return true;
-}
-
-bool can_run_aligned(const TileJob& job) {
-  if (NativePolicy(*job.plan).counts_steps || !run_aligned_steps({}, 1, job.plan->aligned)) return false;
-  for (std::size_t block = 0; block < job.plan->blocks.size(); ++block) {
-    if (!BlockProducts(job, block).all_finite) return false;
-  }
-  return true;
-}
-
-void run_aligned_chunk(const TileJob& job, const KChunk& chunk, float* acc) {
-  run_aligned_steps(step_range(job, chunk.range, acc), static_cast<std::size_t>(job.plan->spec.width),
-                    job.plan->aligned);
 }
 
 }  // namespace guardbit::kernels

@@ -12,12 +12,4 @@ using RunExact = std::function<void(KBlock range)>;
 /// A sequential chunk; `acc` (kTileRows, kTileCols) holds the accumulators, +0 at first.
 void run_sequential_chunk(const TileJob& job, const KChunk& chunk, const RunExact& run_exact, float* acc);
 
-/// An adder tree's chunk, `acc` all +0. False, with nothing changed: the general kernel must run it.
-bool run_tree_chunk(const TileJob& job, const KChunk& chunk, float* acc);
-
-/// Whether the tile's aligned accumulation has a vector kernel: finite operands, no events of steps wanted, and the
-/// target's instructions. Overflow cannot occur.
-bool can_run_aligned(const TileJob& job);
-void run_aligned_chunk(const TileJob& job, const KChunk& chunk, float* acc);
-
 }  // namespace guardbit::kernels

@@ -128,6 +128,7 @@ bool run_half_steps(const StepRange& range, StepCounting counting, StepCounts& c
     case StepCounting::kInexact:
       return range.truncate ? run<StepCounting::kInexact, true>(range, counts)
                             : run<StepCounting::kInexact, false>(range, counts);
+    case StepCounting::kSwamped:
     case StepCounting::kAll: break;
   }
   return range.truncate ? run<StepCounting::kAll, true>(range, counts) : run<StepCounting::kAll, false>(range, counts);

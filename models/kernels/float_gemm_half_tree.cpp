@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "models/kernels/float_gemm_steps.h"
+#include "models/kernels/float_gemm_tree.h"
 #include "models/numerics/check.h"
 
 #if defined(__x86_64__)
@@ -9,8 +9,6 @@
 namespace guardbit::kernels {
 namespace {
 
-constexpr std::size_t kTileRows = 8;
-constexpr std::size_t kTileCols = 32;
 constexpr std::size_t kMaxWidth = 64;
 constexpr std::size_t kTrees = 4;  // rows whose trees are evaluated side by side: the open nodes stay in registers
 constexpr int kDown = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;

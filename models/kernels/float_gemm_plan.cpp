@@ -22,7 +22,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int kDoublePrecision = 53;
 constexpr int kMaxNarrowPrecision = 11;  // significand bits of the narrow kernel's accumulators
-constexpr float kLargestSum = 0x1p100F;  // the narrow kernel's intermediate results stay finite up to 2^110
+constexpr float kLargestSum = 0x1p100F;  // the narrow kernel's intermediate results stay finite up to 2^104
 constexpr int kMinNarrowQuantum = -147;  // two bits of binary32 lie below: a sum rounded to odd there rounds right
 
 /// What a rounding does to magnitudes of one sign.
@@ -99,21 +99,11 @@ bool products_fit_single(const OperandFormats& operands) {
          operands.a.max_exponent() + operands.b.max_exponent() + 1 < kSingle.max_exponent();
 }
 
-AlignedRounding aligned_rounding(const arith::AccumulationSpec& spec) {
-  AlignedRounding rounding;
-  rounding.fraction_bits = spec.alignment.fraction_bits;
-  rounding.quantum = std::ldexp(1.0F, -spec.alignment.fraction_bits);
-  rounding.least_power_a = std::ldexp(1.0F, spec.alignment.emin_a);
-  rounding.least_power_b = std::ldexp(1.0F, spec.alignment.emin_b);
-  rounding.nearest = spec.inner.rounding == RoundingMode::kTiesToEven;
-  rounding.keep_mask = ~((1u << (numerics::kFp32.precision_bits() - spec.inner.format.precision_bits())) - 1);
-  return rounding;
-}
-
 /// The fast kernel that fits. All need exact products one at a time; flushing would change sums that are exact.
 FastKernel fast_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
   const FloatSpec& inner = spec.inner;
   if (spec.reduce == arith::Reduce::kAligned) return FastKernel::kAligned;
+  if (spec.reduce == arith::Reduce::kFixed) return FastKernel::kFixed;
   const bool stochastic = inner.rounding == RoundingMode::kStochastic;
   if (spec.product || inner.flush_output) return FastKernel::kNone;
   const bool is_narrow = inner.format.precision_bits() <= kMaxNarrowPrecision &&
@@ -187,9 +177,11 @@ NarrowRounding narrow_rounding(const OperandFormats& operands, const FloatSpec& 
     rounding.random_shift = drop_bits - spec.random_bits;
   }
   rounding.fused_is_exact = fused_is_exact(operands, format);
-  rounding.magic = std::ldexp(1.5F, drop_bits);
+  rounding.spread = std::ldexp(1.0F, drop_bits);
+  rounding.spread_exponent = static_cast<std::uint32_t>(drop_bits) << (kSinglePrecision - 1);
   rounding.min_normal = numerics::min_normal(format);
   rounding.tiny_threshold = static_cast<float>(tiny_threshold_of(spec, /*negative=*/false));  // exact: p + 1 bits
+  rounding.max_finite = numerics::max_finite(format);
   rounding.sum_limit = std::min(largest_safe_sum(spec), kLargestSum);
   rounding.keep_mask = ~((1u << drop_bits) - 1);
   if (rounding.mode != NarrowRounding::Mode::kNearest && format.emin() <= 0) {
@@ -203,28 +195,6 @@ NarrowRounding narrow_rounding(const OperandFormats& operands, const FloatSpec& 
 }
 
 }  // namespace
-
-bool has_aligned_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec) {
-  constexpr int kMaxTerms = 32;
-  constexpr int kInnerExponent = 30;
-  const auto is_moderate = [](const FloatFormat& format, int emin) {
-    return format.quantum_exponent() >= -kInnerExponent && format.max_exponent() <= kInnerExponent &&
-           emin >= numerics::kFp32.emin() && emin <= 0;
-  };
-  const FloatSpec& inner = spec.inner;
-  const bool is_single = inner.format == numerics::kFp32 && inner.rounding == RoundingMode::kTiesToEven;
-  const bool truncates = inner.format.exponent_bits == numerics::kFp32.exponent_bits &&
-                         inner.format.bias == numerics::kFp32.bias && inner.format.has_infinity() &&
-                         inner.rounding == RoundingMode::kTowardZero;
-  // A product is below 2^(F+2) quanta, the accumulator below 2^(F+1): their sum has to fit 31 bits and a sign.
-  const int fraction_bits = spec.alignment.fraction_bits;
-  const bool sum_fits = spec.width <= kMaxTerms && fraction_bits <= kInnerExponent &&
-                        (std::int64_t{2 * spec.width + 1} << (fraction_bits + 1)) <= std::int64_t{1} << 31;
-  return spec.reduce == arith::Reduce::kAligned && !spec.product && spec.alignment.align_accumulator &&
-         spec.alignment.rounding == RoundingMode::kTowardZero && sum_fits && (is_single || truncates) &&
-         !inner.flush_output && is_moderate(operands.a, spec.alignment.emin_a) &&
-         is_moderate(operands.b, spec.alignment.emin_b) && products_fit_single(operands);
-}
 
 SignConstants::SignConstants(const FloatSpec& spec, bool negative)
     : tiny_threshold(tiny_threshold_of(spec, negative)), overflow(overflow_result(spec, /*finite=*/true, negative)) {}

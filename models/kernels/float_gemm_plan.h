@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "models/kernels/float_gemm_aligned.h"
 #include "models/kernels/float_gemm_steps.h"
 #include "models/kernels/gemm.h"
 
@@ -71,11 +72,9 @@ enum class FastKernel {
   kNarrow,
   kNarrowTree,
   kAligned,
+  kFixed,
   kHalfTree,  ///< kNarrowTree where it rejects
 };
-
-/// Whether there is a vector kernel for the aligned accumulation; where it cannot run a tile, the reference does.
-bool has_aligned_kernel(const OperandFormats& operands, const arith::AccumulationSpec& spec);
 
 /// Half-open range of k.
 struct KBlock {
@@ -101,6 +100,8 @@ struct GemmPlan {
   /// Pieces of K that one promotion ends.
   std::size_t num_chunks() const { return chunks.size() / interleave(); }
   bool uses_halves() const { return fast == FastKernel::kHalf || fast == FastKernel::kHalfTree; }
+  /// Swamped steps are counted by way of zero products.
+  bool counts_zeros() const { return fast == FastKernel::kNarrow && wanted.has(numerics::Event::kSwamped); }
   int inner_quantum_exponent() const { return spec.inner.format.quantum_exponent(); }
 
   arith::AccumulationSpec spec;
@@ -124,9 +125,11 @@ struct GemmPlan {
 
 /// One row block or column panel of an operand: k-major, in the plan's order, padded with +0.
 struct PackedPanel {
-  std::vector<float> values;            // (K, kTileRows or kTileCols)
-  std::vector<float> scaled_values;     // values times the scale of plan.narrow, if there is one
-  std::vector<BlockSummary> summaries;  // (blocks)
+  std::vector<float> values;                 // (K, kTileRows or kTileCols)
+  std::vector<float> scaled_values;          // values times the scale of plan.narrow, if there is one
+  std::vector<double> wide_values;           // the values in binary64, those of A in quanta; FastKernel::kFixed only
+  std::vector<BlockSummary> summaries;       // (blocks)
+  std::vector<std::uint8_t> nonzero_counts;  // (K): values that are not zero, if plan.counts_zeros()
   /// (random steps, kTileRows or kTileCols): n bits from plan.narrow.random_shift up; stochastic only
   std::vector<std::uint32_t> random_words;
   std::vector<std::uint32_t>

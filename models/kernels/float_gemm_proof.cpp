@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "models/numerics/codec.h"
 
@@ -17,6 +18,13 @@ int lowest_bit(std::uint32_t min_code, const numerics::FloatFormat& format) {
   const int biased = static_cast<int>(min_code >> kCarrierTrailingBits);
   const int exponent = std::max(biased, 1) - kCarrierBias;
   return std::max(exponent - format.trailing_bits, format.quantum_exponent());
+}
+
+/// The leading bits of a positive normal number.
+double truncated(double x, int precision_bits) {
+  constexpr int kDoublePrecision = 53;
+  const std::uint64_t dropped = (std::uint64_t{1} << (kDoublePrecision - precision_bits)) - 1;
+  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & ~dropped);
 }
 
 double value_of(std::uint32_t code) { return static_cast<double>(std::bit_cast<float>(code)); }
@@ -39,6 +47,20 @@ double bound_after(const RoundingConstants& inner, double max_acc, const BlockPr
   // computation itself.
   constexpr double kSlack = 1 + 1e-9;
   return (max_acc + static_cast<double>(length) * (products.max_magnitude + inner.min_normal)) * inner.growth * kSlack;
+}
+
+double guard_before(const GemmPlan& plan, double max_product, std::size_t num_steps) {
+  // Backwards: the last sum may reach the limit. A sum before it has to round to at most the guard of the step after
+  // it, which it does if it is at most the next lower number of the format: every rounding is monotonic and leaves that
+  // be.
+  const int precision_bits = plan.spec.inner.format.precision_bits();
+  double guard = static_cast<double>(plan.narrow.sum_limit);
+  for (std::size_t step = 0; step < num_steps; ++step) {
+    if (step != 0) guard = truncated(guard, precision_bits);
+    guard = std::nextafter(guard - max_product, 0.0);  // the difference may have been rounded up
+    if (guard <= plan.inner.min_normal) return 0;
+  }
+  return guard;
 }
 
 bool fits_scaled_domain(const GemmPlan& plan, const BlockProducts& products) {

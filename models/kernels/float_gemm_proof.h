@@ -20,6 +20,10 @@ struct BlockProducts {
 /// overflows: |acc| after a step <= (|acc| + max product) * (1 + relative rounding error) + quantum.
 double bound_after(const RoundingConstants& inner, double max_acc, const BlockProducts& products, std::size_t length);
 
+/// Magnitude of accumulators from which no sum of `num_steps` steps exceeds plan.narrow.sum_limit, if no product
+/// exceeds `max_product`; 0: there is none.
+double guard_before(const GemmPlan& plan, double max_product, std::size_t num_steps);
+
 /// The operands' values in the scaled domain of plan.narrow are exact.
 bool fits_scaled_domain(const GemmPlan& plan, const BlockProducts& products);
 

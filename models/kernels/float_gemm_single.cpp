@@ -92,6 +92,35 @@ bool run_single(const StepRange& range, StepCounts& counts) {
   return true;
 }
 
+template <StepCounting kCounting>
+bool add_tile(const float* addend, float scale, float* acc, StepCounts& counts) {
+  const SingleTag d;
+  const auto infinity = hn::Set(d, std::numeric_limits<float>::infinity());
+  HWY_ALIGN float sums[kTileRows * kTileCols];
+  StepLanes n;
+  auto are_finite = hn::Lt(hn::Zero(d), infinity);
+  for (std::size_t i = 0; i < kTileRows * kTileCols; i += hn::Lanes(d)) {
+    const auto sum =
+        single_step<kCounting, false>(hn::LoadU(d, addend + i), hn::Set(d, scale), hn::LoadU(d, acc + i), n);
+    are_finite = hn::And(are_finite, hn::Lt(hn::Abs(sum), infinity));
+    hn::Store(sum, d, sums + i);
+  }
+  if (!hn::AllTrue(d, are_finite)) return false;
+  if (kCounting == StepCounting::kAll && StepLanes::total(n.doubtful) != 0) return false;
+  std::copy(sums, sums + kTileRows * kTileCols, acc);
+  if (kCounting != StepCounting::kNone) n.add_to(counts);
+  return true;
+}
+
+bool add_to_single_here(const float* addend, float scale, bool counts_events, float* acc, StepCounts& counts) {
+  if (!counts_events) return add_tile<StepCounting::kNone>(addend, scale, acc, counts);
+#if HWY_TARGET <= HWY_AVX3
+  return add_tile<StepCounting::kAll>(addend, scale, acc, counts);
+#else
+  return false;
+#endif
+}
+
 bool run_single_here(const StepRange& range, StepCounting counting, StepCounts& counts) {
   constexpr StepCounting kNone = StepCounting::kNone;
   if (counting == kNone && !range.truncate) return run_single<kNone, false>(range, counts);
@@ -111,6 +140,7 @@ bool run_single_here(const StepRange& range, StepCounting counting, StepCounts& 
 #else
 
 bool run_single_here(const StepRange&, StepCounting, StepCounts&) { return false; }
+bool add_to_single_here(const float*, float, bool, float*, StepCounts&) { return false; }
 
 #endif
 
@@ -121,9 +151,14 @@ HWY_AFTER_NAMESPACE();
 namespace guardbit::kernels {
 
 HWY_EXPORT(run_single_here);
+HWY_EXPORT(add_to_single_here);
 
 bool run_single_steps(const StepRange& range, StepCounting counting, StepCounts& counts) {
   return HWY_DYNAMIC_DISPATCH(run_single_here)(range, counting, counts);
+}
+
+bool add_to_single(const float* addend, float scale, bool counts_events, float* acc, StepCounts& counts) {
+  return HWY_DYNAMIC_DISPATCH(add_to_single_here)(addend, scale, counts_events, acc, counts);
 }
 
 }  // namespace guardbit::kernels

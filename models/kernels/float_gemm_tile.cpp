@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "hwy/cache_control.h"
 #include "models/kernels/float_gemm_chunk.h"
+#include "models/kernels/float_gemm_fixed.h"
 #include "models/kernels/float_gemm_layout.h"
+#include "models/kernels/float_gemm_ranges.h"
+#include "models/kernels/float_gemm_tree.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "models/kernels/float_gemm_tile.cpp"
@@ -31,6 +35,10 @@ void run_accumulator(const TileJob& job, const KChunk& chunk, float* acc) {
     run_aligned_chunk(job, chunk, acc);
     return;
   }
+  if (plan.fast == FastKernel::kFixed) {
+    run_fixed_chunk(job, chunk, acc);
+    return;
+  }
   if (plan.spec.reduce == arith::Reduce::kTree) {
     if (!run_tree_chunk(job, chunk, acc)) run_exact_tree(job, chunk, acc);
     return;
@@ -39,6 +47,20 @@ void run_accumulator(const TileJob& job, const KChunk& chunk, float* acc) {
     const auto run_exact = [&](KBlock range) { run_exact_sequential<mode.value, counts.value>(job, range, acc); };
     run_sequential_chunk(job, chunk, run_exact, acc);
   });
+}
+
+/// The promotion into fp32, where nothing special happens in it.
+bool promote_to_single(const TileJob& job, const TileSum& sum, const float* addend, float* acc) {
+  const GemmPlan& plan = *job.plan;
+  if (plan.spec.outer.format != numerics::kFp32 || plan.spec.outer.rounding != numerics::RoundingMode::kTiesToEven ||
+      plan.spec.outer.flush_output) {
+    return false;
+  }
+  StepCounts counts;
+  const bool counts_events = wanted_counting(plan.wanted) != StepCounting::kNone;
+  if (!add_to_single(addend, sum.scale, counts_events, acc, counts)) return false;
+  add_events(job, counts, sum.events);
+  return true;
 }
 
 void add(const TileJob& job, const TileSum& sum, const float* addend, float* acc) {
@@ -66,7 +88,7 @@ void run_chunk(const TileJob& job, std::size_t chunk, TileState& state) {
                           .random_step = static_cast<std::uint32_t>(chunk),
                           .scale = job.scales.empty() ? 1 : job.scales[chunk],
                           .events = job.events->outer};
-  add(job, promotion, state.first, state.outer);
+  if (!promote_to_single(job, promotion, state.first, state.outer)) add(job, promotion, state.first, state.outer);
 }
 
 void run_tile_here(const TileJob& job) {
@@ -90,19 +112,51 @@ BlockSummary summarize(const float* values, std::size_t count) {
   return {max_code, min_less_one == 0xFFFFFFFF ? 0xFFFFFFFF : min_less_one + 1};
 }
 
+/// Four rows of contiguous values: values[k * width + i] = rows[i * row_stride + k].
+void transpose_rows(const float* rows, std::size_t row_stride, std::size_t length, std::size_t width, float* values) {
+  std::size_t k = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<float, 4> d;
+  for (; k + 4 <= length; k += 4) {
+    const auto row0 = hn::LoadU(d, rows + k);
+    const auto row1 = hn::LoadU(d, rows + row_stride + k);
+    const auto row2 = hn::LoadU(d, rows + 2 * row_stride + k);
+    const auto row3 = hn::LoadU(d, rows + 3 * row_stride + k);
+    const auto even_low = hn::InterleaveLower(d, row0, row2), even_high = hn::InterleaveUpper(d, row0, row2);
+    const auto odd_low = hn::InterleaveLower(d, row1, row3), odd_high = hn::InterleaveUpper(d, row1, row3);
+    hn::StoreU(hn::InterleaveLower(d, even_low, odd_low), d, values + k * width);
+    hn::StoreU(hn::InterleaveUpper(d, even_low, odd_low), d, values + (k + 1) * width);
+    hn::StoreU(hn::InterleaveLower(d, even_high, odd_high), d, values + (k + 2) * width);
+    hn::StoreU(hn::InterleaveUpper(d, even_high, odd_high), d, values + (k + 3) * width);
+  }
+#endif
+  for (; k < length; ++k) {
+    for (std::size_t i = 0; i < 4; ++i) values[k * width + i] = rows[i * row_stride + k];
+  }
+}
+
 void pack_panel_here(const MatrixView<const float>& source, std::size_t width, const GemmPlan& plan,
                      PackedPanel& panel) {
   const std::size_t length = source.cols;
-  panel.values.assign(length * width, 0.0F);
+  panel.values.resize(length * width);
+  if (source.rows < width) std::fill(panel.values.begin(), panel.values.end(), 0.0F);
   float* const values = panel.values.data();
   if (source.row_stride == 1) {
+    constexpr std::size_t kAhead = 16;  // steps; a step's values lie far from the last one's
     for (std::size_t k = 0; k < length; ++k) {
       const float* const from = source.data + k * source.col_stride;
+      if (k + kAhead < length) hwy::Prefetch(from + kAhead * source.col_stride);
       for (std::size_t i = 0; i < source.rows; ++i) values[k * width + i] = from[i];
     }
   } else {
-    for (const KBlock& block : plan.blocks) {  // any cut of K: a block at a time, so that its lines stay in the cache
-      for (std::size_t i = 0; i < source.rows; ++i) {
+    for (const KBlock& block : plan.blocks) {  // a block at a time, so that its lines stay in the cache
+      const std::size_t block_length = block.end - block.begin;
+      std::size_t i = 0;
+      for (; source.col_stride == 1 && i + 4 <= source.rows; i += 4) {
+        transpose_rows(source.data + i * source.row_stride + block.begin, source.row_stride, block_length, width,
+                       values + block.begin * width + i);
+      }
+      for (; i < source.rows; ++i) {
         const float* const from = source.data + i * source.row_stride;
         for (std::size_t k = block.begin; k < block.end; ++k) values[k * width + i] = from[k * source.col_stride];
       }

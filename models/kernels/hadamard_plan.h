@@ -1,5 +1,7 @@
 #pragma once
-/// What the vector kernel of hadamard.cpp needs to know of a spec; target independent.
+/// The vector kernel of hadamard.cpp for one row, and what it needs to know of a spec; target independent.
+#include <cstddef>
+#include <cstdint>
 
 namespace guardbit::kernels {
 
@@ -21,5 +23,18 @@ struct HadamardPlan {
   bool counts = true;             ///< events are wanted
   double tiny_below = 0;          ///< limit of the exact magnitude
 };
+
+/// One row; source and destination may be the same.
+struct HadamardRow {
+  const float* source = nullptr;
+  float* work = nullptr;  ///< (length), aligned to vectors
+  float* destination = nullptr;
+  std::size_t length = 0;  ///< a power of two
+};
+
+/// Transforms and scales a row, or returns false with the destination as it was: the row has or may get an element
+/// outside the finite range, whose events only the scalar path knows. counts[0 .. 2]: inexact, underflow, flushed are
+/// added to, as far as plan.counts.
+bool run_hadamard_row(const HadamardRow& row, const HadamardPlan& plan, std::uint64_t* counts);
 
 }  // namespace guardbit::kernels

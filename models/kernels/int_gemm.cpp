@@ -94,16 +94,21 @@ void IntGemm::run_row_of_tiles(std::size_t first_row, std::size_t panel, IntTile
 
   const EventCounts inner_before = tile.inner_events;
   const EventCounts outer_before = tile.outer_events;
-  std::fill(std::begin(outer), std::end(outer), 0.0F);
+  std::fill(outer, outer + kIntTileRows * width, 0.0F);
   if (!run_int_tile(plan, plan.outer_method, tile)) {
     tile.inner_events = inner_before;
     tile.outer_events = outer_before;
-    std::fill(std::begin(outer), std::end(outer), 0.0F);
+    std::fill(outer, outer + kIntTileRows * width, 0.0F);
     run_int_tile(plan, OuterMethod::kScalarRounder, tile);
   }
   for (std::size_t row = 0; row < tile.num_rows; ++row) {
+    const float* const results = outer + row * width;
+    if (c.col_stride == 1) {
+      std::copy_n(results, tile.num_columns, c.row(first_row + row) + first_column);
+      continue;
+    }
     for (std::size_t column = 0; column < tile.num_columns; ++column) {
-      c(first_row + row, first_column + column) = outer[row * width + column];
+      c(first_row + row, first_column + column) = results[column];
     }
   }
 }

@@ -90,6 +90,26 @@ std::int32_t contiguous_bytes(const std::int8_t* codes, bool invert) {
   return static_cast<std::int32_t>(invert ? word ^ 0x80808080u : word);
 }
 
+/// Sum and largest magnitude of codes.
+struct CodeSummary {
+  std::int32_t sum = 0;
+  std::int32_t max_abs = 0;
+};
+
+CodeSummary summarize(const std::int8_t* codes, std::size_t stride, std::size_t count) {
+  CodeSummary summary;
+  const auto add = [&summary](std::int32_t code) {
+    summary.sum += code;
+    summary.max_abs = std::max(summary.max_abs, code < 0 ? -code : code);
+  };
+  if (stride == 1) {  // a loop of its own, for the compiler's vectors
+    for (std::size_t i = 0; i < count; ++i) add(codes[i]);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) add(codes[i * stride]);
+  }
+  return summary;
+}
+
 }  // namespace
 
 void pack_int_b(numerics::MatrixView<const std::int8_t> b, std::size_t first, const IntGemmPlan& plan,
@@ -141,15 +161,9 @@ void pack_int_a(numerics::MatrixView<const std::int8_t> a, std::size_t first, co
                     ? contiguous_bytes(codes, /*invert=*/false)
                     : word_of(codes, a.col_stride, num_codes, group, /*invert=*/false);
       }
-      std::int32_t sum = 0;
-      std::int32_t largest = 0;
-      for (std::size_t k = begin; k < end; ++k) {
-        const std::int32_t code = a(first + row, k);
-        sum += code;
-        largest = std::max(largest, code < 0 ? -code : code);
-      }
-      row_sums[chunk * kIntTileRows + row] = sum;
-      if (max_abs != nullptr) max_abs[chunk] = std::max(max_abs[chunk], largest);
+      const CodeSummary summary = summarize(&a(first + row, begin), a.col_stride, end - begin);
+      row_sums[chunk * kIntTileRows + row] = summary.sum;
+      if (max_abs != nullptr) max_abs[chunk] = std::max(max_abs[chunk], summary.max_abs);
     }
   }
 }
@@ -159,9 +173,11 @@ void pack_half_a(numerics::MatrixView<const std::int8_t> a, std::size_t first, s
   std::fill(halves, halves + a.cols * kIntTileRows, 0);
   constexpr std::uint32_t kTwice = 0x10001;
   for (std::size_t row = 0; row < num_rows; ++row) {
+    const std::int8_t* const codes = &a(first + row, 0);
+    std::int32_t* const own = halves + row;
     for (std::size_t k = 0; k < a.cols; ++k) {
-      const auto code = static_cast<std::uint32_t>(static_cast<std::uint16_t>(a(first + row, k)));
-      halves[k * kIntTileRows + row] = static_cast<std::int32_t>(code * kTwice);
+      const auto code = static_cast<std::uint32_t>(static_cast<std::uint16_t>(codes[k * a.col_stride]));
+      own[k * kIntTileRows] = static_cast<std::int32_t>(code * kTwice);
     }
   }
 }

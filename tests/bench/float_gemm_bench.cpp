@@ -41,6 +41,7 @@ struct BenchCase {
   AccumulationSpec spec;
   const char* inputs;
   FloatFormat a, b;
+  bool int4 = false;  ///< operands are the integers -8 .. 7, equally likely, instead of normal values
 };
 
 /// Standard normal values rounded to the format; the seed is fixed.
@@ -51,6 +52,17 @@ Matrix<float> normal_matrix(std::size_t rows, std::size_t cols, const FloatForma
   Matrix<float> matrix(rows, cols);
   for (float& value : matrix.data()) value = numerics::round_carrier(normal(generator), {.format = format}, ignored);
   return matrix;
+}
+
+Matrix<float> int4_matrix(std::size_t rows, std::size_t cols) {
+  std::mt19937 generator(1);
+  Matrix<float> matrix(rows, cols);
+  for (float& value : matrix.data()) value = static_cast<float>(generator() % 16) - 8;
+  return matrix;
+}
+
+Matrix<float> operand_matrix(std::size_t rows, std::size_t cols, const FloatFormat& format, const BenchCase& c) {
+  return c.int4 ? int4_matrix(rows, cols) : normal_matrix(rows, cols, format);
 }
 
 void report_rate(benchmark::State& state, const Shape& shape) {
@@ -82,8 +94,8 @@ void two_threads(std::size_t count, const std::function<void(std::size_t)>& body
 }
 
 void run_gemm(benchmark::State& state, BenchCase c, EventSet wanted, Shape shape, numerics::ParallelFor parallel_for) {
-  const Matrix<float> a = normal_matrix(shape.m, shape.k, c.a);
-  const Matrix<float> b = normal_matrix(shape.k, shape.n, c.b);
+  const Matrix<float> a = operand_matrix(shape.m, shape.k, c.a, c);
+  const Matrix<float> b = operand_matrix(shape.k, shape.n, c.b, c);
   Matrix<float> result(shape.m, shape.n);
   arith::AccumulationEvents events;
   for ([[maybe_unused]] auto iteration : state) {
@@ -95,8 +107,8 @@ void run_gemm(benchmark::State& state, BenchCase c, EventSet wanted, Shape shape
 }
 
 void run_reference(benchmark::State& state, BenchCase c, Shape shape) {
-  const Matrix<float> a = normal_matrix(shape.m, shape.k, c.a);
-  const Matrix<float> b = normal_matrix(shape.k, shape.n, c.b);
+  const Matrix<float> a = operand_matrix(shape.m, shape.k, c.a, c);
+  const Matrix<float> b = operand_matrix(shape.k, shape.n, c.b, c);
   Matrix<float> result(shape.m, shape.n);
   arith::AccumulationEvents events;
   for ([[maybe_unused]] auto iteration : state) {
@@ -118,8 +130,11 @@ std::vector<BenchCase> bench_cases() {
   const FloatSpec e5m2{.format = kFp8E5M2, .overflow = OverflowPolicy::kSaturate};
   const FloatSpec fp16_truncated{.format = kFp16, .rounding = RoundingMode::kTowardZero};
   const FloatSpec fp16_stochastic{.format = kFp16, .rounding = RoundingMode::kStochastic, .random_bits = 8};
-  const FloatSpec e4m3_generic{.format = {4, 3, 7, numerics::SpecialCodes::kIeee},
-                               .overflow = OverflowPolicy::kSaturate};
+  const auto generic = [](int exponent_bits, int trailing_bits) {
+    const int bias = (1 << (exponent_bits - 1)) - 1;
+    return FloatSpec{.format = {exponent_bits, trailing_bits, bias, numerics::SpecialCodes::kIeee},
+                     .overflow = OverflowPolicy::kSaturate};
+  };
   const FloatSpec fp16_up{.format = kFp16, .rounding = RoundingMode::kTowardPositive};
   const auto interleaved = [&](int accumulators) {
     AccumulationSpec spec = sequential(fp16);
@@ -145,9 +160,16 @@ std::vector<BenchCase> bench_cases() {
     spec.alignment = {.fraction_bits = fraction_bits, .emin_a = operands.emin(), .emin_b = operands.emin()};
     return spec;
   };
+  const auto kulisch = [&](int integer_bits, int fraction_bits) {
+    AccumulationSpec spec = sequential(fp32);
+    spec.reduce = arith::Reduce::kFixed;
+    spec.fixed = {.format = {integer_bits, fraction_bits}, .overflow = numerics::IntOverflow::kSaturate};
+    return spec;
+  };
   return {
       {"fp16", sequential(fp16), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp16", sequential(fp16), "fp8_e5m2", kFp8E5M2, kFp8E5M2},
+      {"fp16", sequential(fp16), "int4", kFp8E4M3, kFp8E4M3, /*int4=*/true},
       {"fp16", sequential(fp16), "fp16", kFp16, kFp16},
       {"fp16", sequential(fp16), "bf16", kBf16, kBf16},
       {"fp16_chunk32_fp32", chunked(32), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
@@ -156,7 +178,10 @@ std::vector<BenchCase> bench_cases() {
       {"bf16", sequential(bf16), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"bf16", sequential(bf16), "bf16", kBf16, kBf16},
       {"fp8_e4m3_saturate", sequential(e4m3), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
-      {"e4m3_ieee_saturate", sequential(e4m3_generic), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"fp8_e4m3_saturate", sequential(e4m3), "int4", kFp8E4M3, kFp8E4M3, /*int4=*/true},  // most outputs saturate
+      {"e4m3_ieee_saturate", sequential(generic(4, 3)), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"e4m6_saturate", sequential(generic(4, 6)), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"e5m6_saturate", sequential(generic(5, 6)), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
       {"fp8_e5m2_saturate", sequential(e5m2), "fp8_e5m2", kFp8E5M2, kFp8E5M2},
       {"fp32", sequential(fp32), "fp16", kFp16, kFp16},
       {"fp32", sequential(fp32), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
@@ -173,6 +198,10 @@ std::vector<BenchCase> bench_cases() {
       {"aligned8_f24", aligned(8, 24, kFp16), "fp16", kFp16, kFp16},
       {"aligned16_f24", aligned(16, 24, kFp16), "fp16", kFp16, kFp16},
       {"aligned32_f13", aligned(32, 13, kFp8E4M3), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"kulisch_q36.18", kulisch(36, 18), "fp8_e4m3", kFp8E4M3, kFp8E4M3},
+      {"kulisch_q44.32", kulisch(44, 32), "fp8_e5m2", kFp8E5M2, kFp8E5M2},
+      {"kulisch_q44.48", kulisch(44, 48), "fp16", kFp16, kFp16},
+      {"kulisch_q16.16", kulisch(16, 16), "fp16", kFp16, kFp16},
   };
 }
 

@@ -28,19 +28,21 @@ LINE_WIDTH = 128
 
 # case, benchmarks (accumulator/inputs), required and desired ratio to Sgemm/512
 GEMM_ROWS = [
-    ("fp16 from fp8", ["fp16/fp8_e4m3", "fp16/fp8_e5m2"], 0.30, 0.40),
-    ("fp16 from fp16 or bf16", ["fp16/fp16", "fp16/bf16"], 0.16, 0.20),
+    ("fp16 from fp8 or int4", ["fp16/fp8_e4m3", "fp16/fp8_e5m2", "fp16/int4"], 0.30, 0.40),
+    ("fp16 from fp16 or bf16", ["fp16/fp16", "fp16/bf16", "fp16_chunk128_fp32/fp16"], 0.16, 0.20),
     ("bf16 from fp8", ["bf16/fp8_e4m3"], 0.27, 0.33),
     ("bf16 from bf16", ["bf16/bf16"], 0.15, 0.19),
-    ("e4m3 or generic, saturating", ["fp8_e4m3_saturate/fp8_e4m3", "e4m3_ieee_saturate/fp8_e4m3"], 0.22, 0.29),
-    ("e5m2 or generic with round-to-odd", ["fp8_e5m2_saturate/fp8_e5m2"], 0.13, 0.18),
+    ("e4m3 or generic, saturating",
+     ["fp8_e4m3_saturate/fp8_e4m3", "e4m3_ieee_saturate/fp8_e4m3", "e4m6_saturate/fp8_e4m3"], 0.22, 0.29),
+    ("e5m2 or generic with round-to-odd", ["fp8_e5m2_saturate/fp8_e5m2", "e5m6_saturate/fp8_e4m3"], 0.13, 0.18),
     ("rtz", ["fp16_rtz/fp16"], 0.45, 0.70),
     ("stochastic", ["fp16_stochastic8/fp16"], 0.30, 0.40),
-    ("chunked 32..128 into fp32",
-     ["fp16_chunk32_fp32/fp8_e4m3", "fp16_chunk128_fp32/fp8_e4m3", "fp16_chunk128_fp32/fp16"], 0.27, 0.38),
+    ("chunked 32..128 into fp32", ["fp16_chunk32_fp32/fp8_e4m3", "fp16_chunk128_fp32/fp8_e4m3"], 0.27, 0.38),
     ("tree W = 4..32",
      [f"fp16_tree{width}/{inputs}" for inputs in ("fp8_e4m3", "fp16") for width in (4, 8, 32)], 0.18, 0.30),
     ("aligned W = 8..32", ["aligned8_f24/fp16", "aligned16_f24/fp16", "aligned32_f13/fp8_e4m3"], 0.15, 0.25),
+    ("fixed point (Kulisch), fp8", ["kulisch_q36.18/fp8_e4m3", "kulisch_q44.32/fp8_e5m2"], 0.35, 0.45),
+    ("fixed point (Kulisch), fp16", ["kulisch_q44.48/fp16"], 0.12, 0.18),
     ("int4 -> int32, group-128 dequantized", ["int32_g128_fp32/int4"], 1.5, 3.0),
     ("int16 saturating, exact", ["int16_saturate/int8"], 1.0, 1.4),
 ]
@@ -51,6 +53,8 @@ RATE_ROWS = [("Hadamard fp32, GB/s", "Hadamard/fp32/128x512", 20, 30),
 COUNTER_ROWS = [
     ("overflow, saturated, invalid where they cannot occur, to none", "/overflow", "bf16/fp8_e4m3", 0.95),
     ("swamped, to none", "/swamped", "bf16/fp8_e4m3", 0.55),
+    ("swamped, to none", "/swamped", "fp8_e4m3_saturate/fp8_e4m3", 0.55),
+    ("swamped, to none", "/swamped", "fp16/fp16", 0.55),
 ]
 ALL_COUNTERS_REQUIRED = 0.06  # of Sgemm/512
 TWO_THREADS = ["fp16/fp8_e4m3", "fp16/fp16"]

@@ -201,7 +201,7 @@ inline void expect_equal(const PreparedCase& prepared, numerics::EventSet wanted
       << describe(only(prepared.reference_events, wanted));
 }
 
-/// On every target, with one and two threads; all counters, none, and the overflow class.
+/// On every target, with one and two threads; all counters, none, the overflow class, and swamped alone.
 inline void expect_equal_everywhere(const GemmCase& c) {
   using numerics::Event;
   const PreparedCase prepared(c);
@@ -210,6 +210,7 @@ inline void expect_equal_everywhere(const GemmCase& c) {
     expect_equal(prepared, numerics::EventSet::all(), /*threads=*/false);
     expect_equal(prepared, {}, /*threads=*/true);
     expect_equal(prepared, {Event::kOverflow, Event::kSaturated, Event::kInvalid}, /*threads=*/false);
+    expect_equal(prepared, {Event::kSwamped}, /*threads=*/false);
     if (::testing::Test::HasFailure()) break;
   }
   limit_vector_target("best");

@@ -70,7 +70,7 @@ TEST(FloatGemmModesTest, InterleavedFastKernelsEqualTheReference) {
   for (const int interleave : {2, 3, 4, 7, 16}) {
     for (const FloatFormat& accumulator : kAccumulators) {
       for (const arith::Reduce reduce : {arith::Reduce::kSequential, arith::Reduce::kTree, arith::Reduce::kAligned}) {
-        for (const Spread spread : kSpreads) {
+        for (int i = 0; i < 3; ++i) {
           GemmCase c;
           c.seed = ++seed;
           std::mt19937 generator(seed);
@@ -88,6 +88,9 @@ TEST(FloatGemmModesTest, InterleavedFastKernelsEqualTheReference) {
           if (reduce == arith::Reduce::kAligned) {
             c.spec.inner.format = kFp32;
             c.spec.alignment.emin_a = c.spec.alignment.emin_b = c.a_format.emin();
+            c.spec.alignment.fraction_bits = seed % 4 < 2 ? 24 : 6;
+            c.spec.alignment.align_accumulator = seed % 5 != 0;
+            if (seed % 2 == 0) c.spec.alignment.rounding = RoundingMode::kTowardNegative;
           }
           if (seed % 3 != 0) {
             c.spec.promote_every = seed % 3 == 1 ? 8 : 45;
@@ -95,9 +98,9 @@ TEST(FloatGemmModesTest, InterleavedFastKernelsEqualTheReference) {
             c.with_scales = true;
           }
           c.m = 9;
-          c.n = 33;
+          c.n = 17;
           c.k = pick(std::to_array<std::size_t>({1, 37, 101, 300}), generator);
-          c.spread = spread;
+          c.spread = pick(kSpreads, generator);
           ASSERT_TRUE(is_vectorized({c.a_format, c.b_format}, c.spec)) << describe(c);
           expect_equal_everywhere(c);
           if (HasFailure()) return;
@@ -122,6 +125,37 @@ TEST(FloatGemmModesTest, RandomBitsUpToTheLimit) {
     c.seed = static_cast<unsigned>(inner_bits);
     EXPECT_EQ(is_vectorized({kFp32, kFp32}, c.spec), has_kernel) << inner_bits;
     expect_equal_everywhere(c);
+  }
+}
+
+/// Products rounded by chance into accumulators that have fast kernels where products are exact.
+TEST(FloatGemmModesTest, StochasticProductsEqualTheReference) {
+  unsigned seed = 7500;
+  for (const FloatFormat& accumulator : {kFp16, kBf16, kFp8E4M3, kFp32}) {
+    for (const arith::Reduce reduce : {arith::Reduce::kSequential, arith::Reduce::kTree}) {
+      for (const RoundingMode mode : kModes) {
+        GemmCase c;
+        c.seed = ++seed;
+        c.spec.reduce = reduce;
+        c.spec.width = 4;
+        c.spec.inner = {.format = accumulator, .rounding = mode, .random_bits = 8};
+        c.spec.product = FloatSpec{
+            .format = seed % 2 == 0 ? kFp16 : kFp8E5M2, .rounding = RoundingMode::kStochastic, .random_bits = 11};
+        c.spec.interleave = 1 + static_cast<int>(seed % 3);
+        c.m = 9;
+        c.n = 17;
+        c.k = 75;
+        c.a_format = c.b_format = kFp16;
+        c.spread = seed % 4 == 0 ? Spread::kTiny : Spread::kNormal;
+        c.b_spread = Spread::kNarrow;
+        ASSERT_TRUE(is_vectorized({c.a_format, c.b_format}, c.spec)) << describe(c);
+        expect_equal_everywhere(c);
+        if (HasFailure()) return;
+        c.spec.product.reset();  // the same thread's packed operands, now without words for products
+        expect_equal_everywhere(c);
+        if (HasFailure()) return;
+      }
+    }
   }
 }
 

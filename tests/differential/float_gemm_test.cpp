@@ -36,7 +36,7 @@ TEST(FloatGemmTest, FastKernelsEqualTheReference) {
   for (const Inputs& inputs : kInputs) {
     for (const FloatFormat& accumulator : kAccumulators) {
       for (const RoundingMode mode : kModes) {
-        for (const Spread spread : kSpreads) {
+        for (unsigned i = 0; i < 3; ++i) {
           GemmCase c;
           c.seed = ++seed;
           c.spec.inner = {.format = accumulator, .rounding = mode, .overflow = kPolicies[seed % 3], .random_bits = 8};
@@ -51,7 +51,7 @@ TEST(FloatGemmTest, FastKernelsEqualTheReference) {
           c.k = 80;
           c.a_format = inputs.a;
           c.b_format = inputs.b;
-          c.spread = spread;
+          c.spread = kSpreads[(seed / 3 + 2 * i) % std::size(kSpreads)];
           expect_equal_everywhere(c);
           if (HasFailure()) return;
         }
@@ -248,7 +248,7 @@ TEST(FloatGemmTest, OtherSpecsRunTheReference) {
     c.spec.reduce = reduce;
     c.spec.interleave = 3;
     c.spec.width = 5;
-    c.spec.alignment.rounding = RoundingMode::kTowardNegative;
+    c.spec.alignment.rounding = RoundingMode::kTiesToEven;
     EXPECT_FALSE(is_vectorized({kFp16, kFp16}, c.spec));
     expect_equal_everywhere(c);
   }

@@ -138,6 +138,18 @@ const std::vector<FloatFormat>& formats() {
   return all;
 }
 
+/// Only sums of two -0 are -0, and only a row of nothing else keeps one to the end.
+TEST(HadamardTest, NegativeZerosStay) {
+  test::on_every_vector_target([] {
+    for (const FloatFormat& format : formats()) {
+      if (!format.has_negative_zero()) continue;
+      for (const std::size_t cols : {16, 64, 256}) {
+        expect_equal(Matrix<float>(1, cols, -0.0F), {.format = format}, 0.5F, numerics::name_of(format));
+      }
+    }
+  });
+}
+
 TEST(HadamardTest, EqualsPlainLoopsOnEveryTarget) {
   test::on_every_vector_target([] {
     std::mt19937_64 random(kSeed);

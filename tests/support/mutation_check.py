@@ -19,6 +19,7 @@ BLOCK = "models/numerics/block_format.cpp"
 PRESETS = "models/arith/presets.cpp"
 GEMM_PLAN = "models/kernels/float_gemm_plan.cpp"
 GEMM_MODES = "models/kernels/float_gemm_modes-inl.h"
+NARROW = "models/kernels/float_gemm_narrow.cpp"
 
 # (what is broken, file, text, replacement, test program that must fail)
 MUTATIONS = [
@@ -69,6 +70,17 @@ MUTATIONS = [
     ("lanes: merges take the promotion's random step", "models/kernels/float_gemm_tile.cpp",
      "kFirstMergeStep + static_cast<std::uint32_t>(begin + i)", "static_cast<std::uint32_t>(chunk)",
      "float_gemm_modes_test"),
+    ("lanes: zero products count as swamped", NARROW,
+     "if constexpr (V::kCountsUnchanged) counts.swamped -= zero_products(range, length);", "", "float_gemm_narrow_test"),
+    ("lanes: clamped steps are not counted", "models/kernels/float_gemm_narrow-inl.h",
+     "n.overflow = counted(n.overflow, hn::Ne(clamped, r));", "", "float_gemm_narrow_test"),
+    ("lanes: every first-level sum of a tree is rounded twice", "models/kernels/float_gemm_tree.cpp",
+     "return product_bits <= plan.spec", "return product_bits <= 22 + plan.spec", "float_gemm_tree_test"),
+    ("lanes: cancelling products swamp an aligned accumulator", "models/kernels/float_gemm_aligned_steps.cpp",
+     "candidates[i] != 0 && differs[i] != 0", "candidates[i] != 0", "float_gemm_aligned_test"),
+    ("lanes: fixed-point sums may reach twice the range", "models/kernels/float_gemm_fixed.cpp",
+     "bound < std::min(constants_.range_limit, kMaxSum)", "bound < std::min(2 * constants_.range_limit, kMaxSum)",
+     "float_gemm_fixed_test"),
 ]
 
 
