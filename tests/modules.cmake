@@ -3,3 +3,4 @@ guardbit_test(system/accelerator_test.cpp LINK guardbit_modules guardbit_base SY
 guardbit_test(system/timing_test.cpp LINK guardbit_timing LABELS system)
 guardbit_test(system/memory_test.cpp LINK guardbit_modules SYSTEMC LABELS system)
 guardbit_test(system/machine_laws_test.cpp LINK guardbit_modules SYSTEMC LABELS system)
+guardbit_test(system/wave_test.cpp LINK guardbit_modules guardbit_base SYSTEMC LABELS system)

@@ -11,7 +11,7 @@
 namespace guardbit::sim {
 
 /// Dependency tokens are numbered by their producer: a token is available once the command that signals it is done.
-/// Numbers are dense (0, 1, 2, ... in program order is best): the machine keeps two bytes for every number up to the
+/// Numbers are dense (0, 1, 2, ... in program order is best): the machine keeps 12 bytes for every number up to the
 /// largest. A token that no command signals is never available.
 using TokenId = std::uint32_t;
 
@@ -31,6 +31,7 @@ struct MatrixWork {
   std::uint32_t interleave = 1;
   std::uint32_t pipeline_cycles = 0;  ///< stages in front of the PE's accumulator: levels of a reduction tree x latency
   std::uint64_t outer_updates = 0;    ///< promotions per output (outer accumulator multiply-adds), ceil(K / chunk) or 0
+  std::uint64_t group_updates = 0;    ///< those of them that are there for the scales of smoothing groups
   bool first_of_op = true;            ///< pays the array's fill (overlap policy)
   bool last_of_op = true;             ///< pays the array's drain (overlap policy)
 };
@@ -64,13 +65,16 @@ using Work = std::variant<DmaWork, MatrixWork, NormWork, VectorWork, RotateWork>
 
 struct Command {
   UnitKind unit = UnitKind::kLoad;
-  std::uint32_t op_index = 0;  ///< for the account by op
+  std::uint32_t op_index = 0;         ///< for the account by op
+  Purpose purpose = Purpose::kOther;  ///< for the account by purpose and the reasons of those who wait for it
   Work work;
-  std::vector<TokenId> waits;        ///< all must be available before the command starts
-  TokenId signals = 0;               ///< unique per run
-  std::uint64_t allocate_bytes = 0;  ///< scratchpad space taken before the command starts
-  std::vector<std::uint64_t> frees;  ///< scratchpad bytes given back when it is done
-  std::function<void()> compute;     ///< the values: one call into models/units, no simulated time; may be empty
+  std::vector<TokenId> waits;                    ///< all must be available before the command starts
+  TokenId signals = 0;                           ///< unique per run
+  std::uint64_t allocate_bytes = 0;              ///< scratchpad space taken before the command starts
+  std::vector<std::uint64_t> frees;              ///< scratchpad bytes given back when it is done
+  std::uint64_t allocate_accumulator_bytes = 0;  ///< accumulator buffer space taken before the command starts
+  std::uint64_t free_accumulator_bytes = 0;      ///< accumulator buffer space given back when it is done
+  std::function<void()> compute;  ///< the values: one call into models/units, no simulated time; may be empty
 };
 
 /// Where the sequencer takes its commands from, in program order, one at a time: long programs need not be in memory at

@@ -37,6 +37,7 @@ DmaModule::DmaModule(const sc_core::sc_module_name& name, UnitKind kind, const U
       data_(burst_bytes_),
       burst_done_cycle_(outstanding_bursts(config, port_bytes_per_cycle_)) {
   SC_THREAD(retire);
+  SC_THREAD(watch_bursts);
 }
 
 void DmaModule::begin_run() {
@@ -51,7 +52,6 @@ void DmaModule::execute(IssuedCommand* slot) {
   const std::uint64_t busy_before = std::max(last_done_cycle_, slot->start_cycle);
   last_done_cycle_ = busy_before;
   if (!unlimited_) transfer_bursts(std::get<DmaWork>(slot->command.work));
-  charge(&UnitCycles::busy);
   busy_until_ = last_done_cycle_;
   in_flight_.push_back({last_done_cycle_, last_done_cycle_ - busy_before, slot});
   transfer_started_.notify(sc_core::SC_ZERO_TIME);
@@ -66,6 +66,11 @@ void DmaModule::transfer_bursts(const DmaWork& work) {
     wait_for_request_phase(std::max(done_cycle, now_cycle() + noise_.next_cycles()));
     done_cycle = request_burst(address, bytes);
     last_done_cycle_ = done_cycle;
+    if (watching_bursts_) {
+      ++num_bursts_in_flight_;
+      burst_ends_.push_back(done_cycle);
+      burst_requested_.notify(sc_core::SC_ZERO_TIME);
+    }
     ++num_bursts_;
     address += bytes;
   }
@@ -101,6 +106,24 @@ void DmaModule::wait_for_request_phase(std::uint64_t cycle) {
   if (moment > sc_core::sc_time_stamp()) wait(moment - sc_core::sc_time_stamp());
 }
 
+void DmaModule::record(WaveRecorder& recorder) {
+  constexpr int kCountBits = 32;
+  UnitModule::record(recorder);
+  watching_bursts_ = true;
+  recorder.add(std::string(name()) + ".bursts", num_bursts_in_flight_, kCountBits);
+}
+
+/// Lets a waveform see bursts end. They end in order, the last one with its transfer: no cycle is added to a run.
+void DmaModule::watch_bursts() {
+  while (true) {
+    while (burst_ends_.empty()) wait(burst_requested_);
+    const sc_core::sc_time done = time_of_cycles(burst_ends_.front());
+    if (done > sc_core::sc_time_stamp()) wait(done - sc_core::sc_time_stamp());
+    burst_ends_.pop_front();
+    --num_bursts_in_flight_;
+  }
+}
+
 void DmaModule::retire() {
   while (true) {
     while (in_flight_.empty()) wait(transfer_started_);
@@ -110,6 +133,7 @@ void DmaModule::retire() {
     if (done > sc_core::sc_time_stamp()) wait(done - sc_core::sc_time_stamp());
     try {
       complete(transfer.slot, transfer.busy_cycles);
+      update_probe();
     } catch (const sc_core::sc_unwind_exception&) {
       throw;  // the kernel ends this process
     } catch (...) {

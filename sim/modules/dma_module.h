@@ -40,6 +40,7 @@ class DmaModule : public UnitModule {
             const units::AcceleratorConfig& config, const DmaOptions& options);
 
   void begin_run() final;
+  void record(WaveRecorder& recorder) final;
   /// Bursts in flight at most.
   std::size_t max_outstanding() const { return burst_done_cycle_.size(); }
 
@@ -53,6 +54,7 @@ class DmaModule : public UnitModule {
     IssuedCommand* slot = nullptr;
   };
   void retire();
+  void watch_bursts();
   void transfer_bursts(const DmaWork& work);
   /// Returns the cycle in which the burst is complete.
   std::uint64_t request_burst(std::uint64_t address, std::uint64_t bytes);
@@ -70,6 +72,10 @@ class DmaModule : public UnitModule {
   std::uint64_t last_done_cycle_ = 0;  // of all bursts so far
   std::deque<Transfer> in_flight_;
   sc_core::sc_event transfer_started_;
+  bool watching_bursts_ = false;          // for waveforms only
+  std::deque<std::uint64_t> burst_ends_;  // cycles, in order
+  std::uint32_t num_bursts_in_flight_ = 0;
+  sc_core::sc_event burst_requested_;
 };
 
 }  // namespace guardbit::sim

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -13,9 +14,11 @@
 #include "sim/base/signal_guard.h"
 #include "sim/modules/accelerator.h"
 #include "sim/replay/build_info.h"
+#include "sim/replay/no_values.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/replay/variant_statistics.h"
 #include "sim/replay/window_values.h"
+#include "sim/schedule/operation_counts.h"
 #include "sim/schedule/scheduler.h"
 #include "sim/trace/model_import.h"
 
@@ -57,6 +60,23 @@ void check_variants(const std::vector<std::string>& variants) {
   }
 }
 
+/// One window's commands through the machine.
+void run_window(const transformer::Model<float>& model, const units::AcceleratorConfig& config, std::size_t num_tokens,
+                ValueEngine& engine, Accelerator& machine, VariantStatistics& statistics) {
+  TileChoices tiles;
+  std::vector<Command> commands = schedule_window(model, config, num_tokens, engine, &tiles);
+  for (Command& command : commands) {
+    if (!command.compute) continue;
+    command.compute = [compute = std::move(command.compute)] {
+      throw_if_interrupted();
+      compute();
+    };
+  }
+  statistics.add_schedule(multiply_accumulates(commands, model.ops.size()), count_operations(model, config, commands),
+                          tiles);
+  statistics.add_cycles(machine.run(std::move(commands), model.ops.size()));
+}
+
 /// All windows of one variant.
 VariantResult replay_variant(const PreparedVariant& variant, std::span<const Trace::Window> windows,
                              const ReplayOptions& options, const numerics::ParallelFor& parallel_for,
@@ -72,21 +92,25 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
                          .parallel_for = parallel_for,
                          .recorded = options.open_loop ? &reference : nullptr},
                         statistics.ledgers());
-    std::vector<Command> commands = schedule_window(variant.model, variant.config, tokens.inputs.size(), values);
-    for (Command& command : commands) {
-      if (!command.compute) continue;
-      command.compute = [compute = std::move(command.compute)] {
-        throw_if_interrupted();
-        compute();
-      };
-    }
-    const std::vector<std::uint64_t> macs = multiply_accumulates(commands, variant.model.ops.size());
-    const CycleReport cycles = machine.run(std::move(commands), variant.model.ops.size());
-    statistics.add_window(values.tensors(), reference, tokens.targets, cycles, macs);
+    run_window(variant.model, variant.config, tokens.inputs.size(), values, machine, statistics);
+    statistics.add_values(values.tensors(), reference, tokens.targets);
     window_done();
   }
-  const units::ArrayConfig& array = variant.config.array;
-  return statistics.finish(static_cast<double>(array.rows * array.cols * array.dot_width));
+  return statistics.finish(variant.config);
+}
+
+/// Cycles, bytes and energy of a variant.
+VariantResult time_variant(const std::string& name, const transformer::Model<float>& model,
+                           const units::AcceleratorConfig& config, std::span<const Trace::Window> windows,
+                           Accelerator& machine, const std::function<void()>& window_done) {
+  VariantStatistics statistics(name, model);
+  NoValues engine;
+  for (const Trace::Window& window : windows) {
+    throw_if_interrupted();
+    run_window(model, config, split(window).inputs.size(), engine, machine, statistics);
+    window_done();
+  }
+  return statistics.finish(config);
 }
 
 /// The fp32 forward's perplexity. Each window's likelihood must be the recorded one: gains leave the function alone, so
@@ -120,7 +144,44 @@ std::map<std::string, std::string> provenance(const Trace& trace, const LoadedAc
   entries["accelerator_sha256"] = accelerator.sha256;
   entries["trace_sha256"] = trace.sha256;
   entries["seed"] = std::to_string(options.seed);
+  if (options.stall_seed) entries["stall_seed"] = std::to_string(*options.stall_seed);
   return entries;
+}
+
+/// What the trace, the accelerator and the options say, before anything runs.
+ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
+                      std::span<const Trace::Window> windows) {
+  ReplayResult result;
+  for (const Trace::Window& window : windows) result.num_tokens += window.tokens.size() - 1;
+  result.provenance = provenance(trace, accelerator, options);
+  result.trace_name = trace.name;
+  result.num_windows = windows.size();
+  result.mode = options.open_loop ? "open_loop" : "closed_loop";
+  if (!options.values) result.mode = "no_values";
+  result.residual_gain = options.residual_gain;
+  result.channel_gain = options.channel_gain;
+  result.channels = options.channels;
+  result.accelerator_name = accelerator.name;
+  result.accelerator_keys = accelerator.keys;
+  result.clock_mhz = accelerator.config.clock.mhz;
+  result.area_um2 = area_of(accelerator.config);
+  result.reference_perplexity = std::numeric_limits<double>::quiet_NaN();
+  return result;
+}
+
+/// The model of a variant as far as its time depends on it.
+transformer::Model<float> outline(const Trace& trace, const std::string& variant,
+                                  const calibration::CalibrationOptions& calibration) {
+  if (calibration::time_needs_weights(variant, calibration)) {
+    throw UserError(
+        ExitCode::kUsage,
+        fmt::format("--no-values: got variant {} with norm.scale = \"exact\"; expected \"pow2\", or a replay "
+                    "with values: whether such a scale costs a multiplication is in the weights",
+                    variant));
+  }
+  transformer::Model<float> model = load_outline(trace);
+  calibration::outline_variant(variant, model, calibration);
+  return model;
 }
 
 }  // namespace
@@ -131,41 +192,40 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
       options.max_windows == 0 ? trace.windows.size() : std::min(options.max_windows, trace.windows.size());
   const std::span<const Trace::Window> windows = std::span(trace.windows).first(num_windows);
   std::size_t longest = 0;
-  ReplayResult result;
-  for (const Trace::Window& window : windows) {
-    longest = std::max(longest, window.tokens.size() - 1);
-    result.num_tokens += window.tokens.size() - 1;
-  }
+  for (const Trace::Window& window : windows) longest = std::max(longest, window.tokens.size() - 1);
 
   check_variants(options.variants);
-  const transformer::Model<float> model = load_scaled_model(trace, options, parallel_for);
   calibration::CalibrationOptions calibration = options.calibration;
   calibration.seed = options.seed;
   calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
 
-  result.provenance = provenance(trace, accelerator, options);
-  result.trace_name = trace.name;
-  result.num_windows = num_windows;
-  result.mode = options.open_loop ? "open_loop" : "closed_loop";
-  result.residual_gain = options.residual_gain;
-  result.channel_gain = options.channel_gain;
-  result.channels = options.channels;
-  result.accelerator_name = accelerator.name;
-  result.accelerator_keys = accelerator.keys;
-  result.clock_mhz = accelerator.config.clock.mhz;
-  result.reference_perplexity = reference_perplexity(trace, model, windows, parallel_for);
-
-  Accelerator machine("accelerator", accelerator.config);
+  ReplayResult result = describe(trace, accelerator, options, windows);
+  transformer::Model<float> model;
+  if (options.values) {
+    model = load_scaled_model(trace, options, parallel_for);
+    result.reference_perplexity = reference_perplexity(trace, model, windows, parallel_for);
+  }
+  Accelerator machine("accelerator", accelerator.config, {.stall_seed = options.stall_seed});
+  std::optional<WaveRecorder> recorder;
+  if (options.wave) machine.record(recorder.emplace(*options.wave));
   std::size_t done = 0;
   for (const std::string& name : options.variants) {
-    transformer::Model<float> rewritten = model;
+    const auto window_done = [&] {
+      if (progress) progress(++done, options.variants.size() * num_windows, name);
+    };
+    if (!options.values) {
+      result.variants.push_back(
+          time_variant(name, outline(trace, name, calibration), accelerator.config, windows, machine, window_done));
+      continue;
+    }
+    // The last variant needs the model for itself: a large one does not fit twice.
+    transformer::Model<float> rewritten = &name == &options.variants.back() ? std::move(model) : model;
     calibration::apply_variant(name, rewritten, calibration);
     const PreparedVariant variant =
         prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for);
-    result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, [&] {
-      if (progress) progress(++done, options.variants.size() * num_windows, name);
-    }));
+    result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, window_done));
   }
+  if (recorder) recorder->finish();
   return result;
 }
 

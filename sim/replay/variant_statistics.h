@@ -6,6 +6,8 @@
 
 #include "models/transformer/reference.h"
 #include "sim/base/sha256.h"
+#include "sim/schedule/operation_counts.h"
+#include "sim/schedule/scheduler.h"
 #include "sim/stats/result.h"
 
 namespace guardbit::sim {
@@ -14,13 +16,16 @@ class VariantStatistics {
  public:
   VariantStatistics(std::string name, const transformer::Model<float>& model);
 
-  /// One window: simulated and reference outputs of every op, the window's cycles, MACs by op, and targets (one per
-  /// token).
-  void add_window(const transformer::Activations<float>& simulated, const transformer::Activations<float>& reference,
-                  std::span<const int> targets, const CycleReport& cycles, std::span<const std::uint64_t> macs);
+  /// What a window's schedule says before it runs: MACs and operations by op, and how ops were cut.
+  void add_schedule(std::span<const std::uint64_t> macs, const std::vector<OpOperations>& operations,
+                    const TileChoices& tiles);
+  void add_cycles(const CycleReport& cycles);
+  /// One window's values: simulated and reference outputs of every op, and targets (one per token).
+  void add_values(const transformer::Activations<float>& simulated, const transformer::Activations<float>& reference,
+                  std::span<const int> targets);
 
-  /// The sums over all windows. `peak_macs_per_cycle`: of the array.
-  VariantResult finish(double peak_macs_per_cycle);
+  /// The sums over all windows. Without values their results are not a number or empty, the digest too.
+  VariantResult finish(const units::AcceleratorConfig& config);
 
   /// Events by op; the windows add to them while they run.
   std::vector<numerics::EventLedger>& ledgers() { return ledgers_; }
@@ -36,12 +41,14 @@ class VariantStatistics {
   void compare(std::size_t op, const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference);
   void add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
                   std::span<const int> targets);
-  void add_cycles(const CycleReport& cycles);
+  void finish_energy(const units::AcceleratorConfig& config);
+  void finish_values();
 
   const transformer::Model<float>& model_;
   VariantResult result_;
   std::vector<numerics::EventLedger> ledgers_;
   std::vector<OpError> errors_;
+  std::vector<OpOperations> operations_;
   double negative_log_likelihood_ = 0;
   std::uint64_t num_tokens_ = 0;
   std::uint64_t num_agreeing_ = 0;

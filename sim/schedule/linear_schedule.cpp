@@ -31,6 +31,15 @@ MatrixWork WindowScheduler::matrix_work(const units::MatrixMode& mode, const uni
           .last_of_op = true};
 }
 
+/// Promotions that the same product would not have without smoothing groups.
+std::uint64_t WindowScheduler::group_updates(const MatrixWork& work, transformer::OperandClass kind) const {
+  const units::AccumulatorConfig& accumulator = accumulator_config(config_, kind);
+  const units::OperandConfig& operands = operand_config(config_, kind);
+  const units::MatrixMode plain = units::make_matrix_mode(config_.array, operands, accumulator, /*group=*/0);
+  const MatrixWork without = matrix_work(plain, operands, accumulator, work.m, work.n, work.k);
+  return work.outer_updates - std::min(work.outer_updates, without.outer_updates);
+}
+
 WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
   Linear linear;
   linear.index = index;
@@ -43,6 +52,7 @@ WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
                   .operand_row = packed_bytes(linear.depth, activation_bits(linear.mode)),
                   .weight_col = packed_bytes(linear.depth, weight_bits(linear.mode)),
                   .output_element = packed_bytes(1, storage_bits(linear.op->output)),
+                  .accumulator_element = accumulator_bytes(linear.mode),
                   .depth = linear.depth};
   linear.tile = tile_linear(linear.op->name, num_tokens_, linear.columns, linear.bytes, config_);
   const bool scaled = linear.mode.integer || linear.mode.dynamic_scale;
@@ -80,6 +90,7 @@ void WindowScheduler::prepare_linear(Linear& linear) {
           UnitKind::kVector,
           VectorWork{.elements = rows.size() * linear.depth, .lanes = static_cast<std::uint32_t>(config_.smooth.lanes)},
           {ready}, {}, rotates ? 0 : reserved));
+      builder_.tag(maxima.back(), Purpose::kChannelMaxima);
     }
     if (rotates) {
       Tokens waits = {ready};
@@ -95,6 +106,7 @@ void WindowScheduler::prepare_linear(Linear& linear) {
                                     .lanes = static_cast<std::uint32_t>(config_.smooth.lanes),
                                     .sort_elements = config_.smooth.sort ? linear.depth : 0},
                          maxima, [engine = &engine_, index = linear.index] { engine->smooth_statistics(index); }));
+    builder_.tag(linear.input_ready.back(), Purpose::kChannelMaxima);
   }
   linear.prepared = true;
 }
@@ -117,13 +129,17 @@ TokenId WindowScheduler::linear_operands(const Linear& linear, Range rows, Token
         VectorWork{
             .elements = elements, .lanes = smooth_lanes, .sort_elements = config_.smooth.sort ? linear.depth : 0},
         {ready}, [engine = &engine_, index = linear.index] { engine->smooth_statistics(index); });
+    builder_.tag(ready, Purpose::kChannelMaxima);
   }
   if (op.smooth) {
     ready = builder_.compute(UnitKind::kVector, VectorWork{.elements = elements, .lanes = smooth_lanes}, {ready}, {});
+    builder_.tag(ready, Purpose::kSmoothDivide);
   }
   const auto quantize = [engine = &engine_, index = linear.index, rows] { engine->quantize(index, rows); };
-  return builder_.compute(UnitKind::kVector, VectorWork{.elements = elements, .passes = linear.quantize_passes},
-                          {ready}, quantize);
+  return builder_.tag(
+      builder_.compute(UnitKind::kVector, VectorWork{.elements = elements, .passes = linear.quantize_passes}, {ready},
+                       quantize),
+      Purpose::kQuantization);
 }
 
 /// One block of tokens against all output channels.
@@ -142,10 +158,12 @@ void WindowScheduler::linear_rows(const Linear& linear, Range rows) {
     const std::uint64_t reserved = linear.tile.block_bytes(linear.bytes, rows.size(), cols.size());
     const TokenId weights = builder_.load(op.weight, cols.begin * linear.bytes.weight_col,
                                           cols.size() * linear.bytes.weight_col, {}, reserved);
+    builder_.tag(weights, Purpose::kWeights);
     MatrixWork work =
         matrix_work(linear.mode, operand_config(config_, op.operand_class),
                     accumulator_config(config_, op.operand_class), rows.size(), cols.size(), linear.depth);
     const bool last_columns = cols.end == linear.columns;
+    if (op.smooth) work.group_updates = group_updates(work, op.operand_class);
     work.first_of_op = rows.begin == 0 && cols.begin == 0;
     work.last_of_op = rows.end == num_tokens_ && last_columns;
     const TokenId product = builder_.compute(
@@ -156,14 +174,29 @@ void WindowScheduler::linear_rows(const Linear& linear, Range rows) {
     const TokenId done = builder_.compute(
         UnitKind::kVector, VectorWork{.elements = elements}, {product},
         [engine = &engine_, index = linear.index, rows, cols] { engine->epilogue(index, rows, cols); });
+    builder_.tag(done, Purpose::kEpilogue);
+    builder_.hold_accumulators(product, done, elements * linear.bytes.accumulator_element);
     builder_.rows_ready(op.output, rows,
                         builder_.store(op.output, rows.begin * out_row + cols.begin * linear.bytes.output_element,
                                        elements * linear.bytes.output_element, {done}, reserved));
   }
 }
 
+TileChoice WindowScheduler::tile_choice(const Linear& linear) const {
+  const LinearTile& tile = linear.tile;
+  const std::uint64_t held = tile.held_bytes(linear.bytes);
+  const std::uint64_t block = tile.block_bytes(linear.bytes, tile.rows, tile.cols);
+  return {.rows = tile.rows,
+          .cols = tile.cols,
+          .scratchpad_bytes = held + block,
+          .accumulator_bytes = tile.rows * tile.cols * linear.bytes.accumulator_element,
+          .weight_passes = (num_tokens_ + tile.rows - 1) / tile.rows,
+          .double_buffered = fits_scratchpad(held + 2 * block)};
+}
+
 void WindowScheduler::schedule_linear(std::size_t index) {
   Linear linear = make_linear(index);
+  tiles_[index] = tile_choice(linear);
   const bool needs_whole_input = linear.op->smooth;
   if (needs_whole_input && linear.tile.rows < num_tokens_) prepare_linear(linear);
   for (std::size_t begin = 0; begin < num_tokens_; begin += linear.tile.rows) {

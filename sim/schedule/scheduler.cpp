@@ -52,6 +52,14 @@ units::MatrixMode linear_mode(const units::AcceleratorConfig& config, const Op& 
                                  op.smooth ? static_cast<int>(config.smooth.group) : 0);
 }
 
+std::uint64_t accumulator_bytes(const units::MatrixMode& mode) {
+  if (mode.integer) {  // int_spec.outer exists even where the configuration names none: it is what leaves the array
+    return packed_bytes(1, mode.int_spec.outer.format.storage_bits());
+  }
+  const arith::AccumulationSpec& spec = mode.float_spec;
+  return packed_bytes(1, (spec.promote_every != 0 ? spec.outer : spec.inner).format.storage_bits());
+}
+
 const std::string& storage_format(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
                                   const Op& op) {
   if (op.kind == OpKind::kEmbed || op.kind == OpKind::kResidual) return config.storage.residual;
@@ -60,7 +68,7 @@ const std::string& storage_format(const transformer::Model<float>& model, const 
 
 WindowScheduler::WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
                                  std::size_t num_tokens, ValueEngine& engine)
-    : model_(model), config_(config), num_tokens_(num_tokens), engine_(engine) {
+    : model_(model), config_(config), num_tokens_(num_tokens), engine_(engine), tiles_(model.ops.size()) {
   place_tensors();
 }
 
@@ -139,11 +147,17 @@ void WindowScheduler::schedule_rows(std::size_t index) {
 
   const UnitKind unit = op.kind == OpKind::kNorm ? UnitKind::kNorm : UnitKind::kVector;
   const std::uint64_t block = tile_rows(op.name, num_tokens_, in_bytes + out_bytes, config_);
+  tiles_[index] = TileChoice{.rows = block,
+                             .scratchpad_bytes = block * (in_bytes + out_bytes),
+                             .double_buffered = fits_scratchpad(2 * block * (in_bytes + out_bytes))};
   for (std::size_t begin = 0; begin < num_tokens_; begin += block) {
     const Range rows{begin, std::min<std::size_t>(begin + block, num_tokens_)};
     const std::uint64_t reserved = rows.size() * (in_bytes + out_bytes);
     Tokens loaded;
-    if (is_embed) loaded.push_back(builder_.load(op.weight, 0, rows.size() * in_bytes, {}, reserved));
+    if (is_embed) {
+      loaded.push_back(
+          builder_.tag(builder_.load(op.weight, 0, rows.size() * in_bytes, {}, reserved), Purpose::kWeights));
+    }
     for (const std::string& input : op.inputs) {
       loaded.push_back(builder_.load(input, rows.begin * row_bytes(input), rows.size() * row_bytes(input),
                                      builder_.tokens_for(input, rows), loaded.empty() ? reserved : 0));
@@ -178,8 +192,11 @@ std::vector<Command> WindowScheduler::run() {
 }
 
 std::vector<Command> schedule_window(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
-                                     std::size_t num_tokens, ValueEngine& engine) {
-  return WindowScheduler(model, config, num_tokens, engine).run();
+                                     std::size_t num_tokens, ValueEngine& engine, TileChoices* tiles) {
+  WindowScheduler scheduler(model, config, num_tokens, engine);
+  std::vector<Command> commands = scheduler.run();
+  if (tiles != nullptr) *tiles = scheduler.tiles();
+  return commands;
 }
 
 std::vector<std::uint64_t> multiply_accumulates(const std::vector<Command>& commands, std::size_t num_ops) {

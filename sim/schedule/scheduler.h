@@ -4,6 +4,9 @@
 ///
 /// Every tensor between ops lives in DRAM. A block reserves all the scratchpad it will need with its first load; loads
 /// are issued in program order, so a block that has started can always finish and no order of events can deadlock.
+#include <optional>
+#include <vector>
+
 #include "models/transformer/model.h"
 #include "models/units/accelerator_config.h"
 #include "sim/modules/command.h"
@@ -11,10 +14,13 @@
 
 namespace guardbit::sim {
 
-/// Commands of one forward pass over `num_tokens` tokens. `engine` must outlive them.
-/// Throws UserError kConfiguration if a tile cannot fit the scratchpad.
+/// How each op was cut into blocks, by op index; none where another op's blocks include it (softmax, values).
+using TileChoices = std::vector<std::optional<TileChoice>>;
+
+/// Commands of one forward pass over `num_tokens` tokens. `engine` must outlive them. `tiles`, if given, receives the
+/// block sizes. Throws UserError kConfiguration if a tile cannot fit the scratchpad or the accumulator buffer.
 std::vector<Command> schedule_window(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
-                                     std::size_t num_tokens, ValueEngine& engine);
+                                     std::size_t num_tokens, ValueEngine& engine, TileChoices* tiles = nullptr);
 
 /// Multiply-accumulates that the matrix unit executes, by op. Causal attention skips keys after the last query of a
 /// block, so its count depends on the block size.

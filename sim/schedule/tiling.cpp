@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "sim/base/error.h"
@@ -15,6 +16,18 @@ constexpr std::uint64_t kMaxRowsPerBlock = 64;  ///< more rows per command would
 [[noreturn]] void refuse(const std::string& op, std::uint64_t needed, const units::AcceleratorConfig& config) {
   throw UserError(ExitCode::kConfiguration,
                   fmt::format("scratchpad.bytes: got {}; {} needs at least {}", config.scratchpad.bytes, op, needed));
+}
+
+/// Blocks (of one result, or one row of results) that fit the accumulator buffer twice; 1 if only one fits at all.
+std::uint64_t accumulator_blocks(const std::string& op, std::uint64_t block_bytes,
+                                 const units::AcceleratorConfig& config) {
+  const auto capacity = static_cast<std::uint64_t>(config.accumulator_buffer.bytes);
+  if (capacity == 0) return std::numeric_limits<std::uint64_t>::max();
+  if (block_bytes > capacity) {
+    throw UserError(ExitCode::kConfiguration,
+                    fmt::format("accumulator_buffer.bytes: got {}; {} needs at least {}", capacity, op, block_bytes));
+  }
+  return std::max<std::uint64_t>(capacity / 2 / block_bytes, 1);
 }
 
 constexpr std::uint64_t kMaxColumnFolds = 4;  ///< larger weight blocks would only delay the first product
@@ -34,6 +47,7 @@ LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint6
   const std::uint64_t row_bytes = bytes.input_row + bytes.operand_row;
   const std::uint64_t smallest = row_bytes + bytes.weight_col + bytes.output_element;
   if (smallest > capacity) refuse(op, smallest, config);
+  const std::uint64_t most_results = accumulator_blocks(op, bytes.accumulator_element, config);
 
   // More rows mean fewer passes over the weights, fewer columns mean array columns without work: both cost time.
   const auto cost = [&](const LinearTile& tile) {
@@ -52,6 +66,7 @@ LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint6
     const std::uint64_t col_bytes = bytes.weight_col + rows * bytes.output_element;
     std::uint64_t cols = std::min(rest / (2 * col_bytes), num_cols);  // double buffered
     if (cols == 0 && rows == 1 && !best) cols = 1;                    // one at a time, if nothing else fits
+    cols = std::min(cols, most_results / rows);
     cols = std::min(round_down(cols, array_cols), kMaxColumnFolds * array_cols);
     const LinearTile tile{rows, cols};
     if (cols > 0 && (!best || cost(tile) < cost(*best))) best = tile;
@@ -66,12 +81,13 @@ std::uint64_t tile_rows(const std::string& op, std::uint64_t num_rows, std::uint
   return std::clamp<std::uint64_t>(capacity / 2 / bytes_per_row, 1, std::min(num_rows, kMaxRowsPerBlock));
 }
 
-std::uint64_t tile_attention(const std::string& op, std::uint64_t num_rows, std::uint64_t held_bytes,
-                             std::uint64_t bytes_per_row, const units::AcceleratorConfig& config) {
+std::uint64_t tile_attention(const std::string& op, std::uint64_t num_rows, const AttentionBytes& bytes,
+                             const units::AcceleratorConfig& config) {
   const auto capacity = static_cast<std::uint64_t>(config.scratchpad.bytes);
-  const std::uint64_t smallest = held_bytes + 2 * bytes_per_row;
+  const std::uint64_t smallest = bytes.held + 2 * bytes.row;
   if (smallest > capacity) refuse(op, smallest, config);
-  const std::uint64_t fitting = (capacity - held_bytes) / 2 / bytes_per_row;
+  const std::uint64_t fitting =
+      std::min((capacity - bytes.held) / 2 / bytes.row, accumulator_blocks(op, bytes.accumulator_row, config));
   return round_down(std::clamp<std::uint64_t>(fitting, 1, num_rows), static_cast<std::uint64_t>(config.array.rows));
 }
 

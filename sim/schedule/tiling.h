@@ -14,7 +14,8 @@ struct LinearBytes {
   std::uint64_t operand_row = 0;  ///< K elements in the operand format
   std::uint64_t weight_col = 0;   ///< K weights of one output channel
   std::uint64_t output_element = 0;
-  std::uint64_t depth = 0;  ///< K, in elements
+  std::uint64_t accumulator_element = 0;  ///< of a result in the accumulator buffer
+  std::uint64_t depth = 0;                ///< K, in elements
 };
 
 /// A linear layer's block sizes: `rows` tokens are kept with their operands while `cols` output channels at a time
@@ -28,8 +29,9 @@ struct LinearTile {
   }
 };
 
-/// Of the tiles that leave room for two weight blocks, the one that needs the least time of array and DRAM for passing
-/// the weights; the largest of those. Throws UserError kConfiguration if one row and one column do not fit.
+/// Of the tiles that leave room for two weight blocks, and for two blocks of results in the accumulator buffer, the one
+/// that needs the least time of array and DRAM for passing the weights; the largest of those. Throws UserError
+/// kConfiguration if one row and one column do not fit.
 LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint64_t num_cols, const LinearBytes& bytes,
                        const units::AcceleratorConfig& config);
 
@@ -37,8 +39,15 @@ LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint6
 std::uint64_t tile_rows(const std::string& op, std::uint64_t num_rows, std::uint64_t bytes_per_row,
                         const units::AcceleratorConfig& config);
 
+/// What one head of attention needs.
+struct AttentionBytes {
+  std::uint64_t held = 0;             ///< scratchpad: keys and values
+  std::uint64_t row = 0;              ///< scratchpad, per query row: q, scores, output
+  std::uint64_t accumulator_row = 0;  ///< accumulator buffer, per query row: scores or output, whichever is more
+};
+
 /// Query rows per block of attention, so that keys, values and two blocks fit.
-std::uint64_t tile_attention(const std::string& op, std::uint64_t num_rows, std::uint64_t held_bytes,
-                             std::uint64_t bytes_per_row, const units::AcceleratorConfig& config);
+std::uint64_t tile_attention(const std::string& op, std::uint64_t num_rows, const AttentionBytes& bytes,
+                             const units::AcceleratorConfig& config);
 
 }  // namespace guardbit::sim

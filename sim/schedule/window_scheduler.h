@@ -24,11 +24,15 @@ inline int weight_bits(const units::MatrixMode& mode) {
   return mode.integer ? mode.weight_bits : mode.weight.storage_bits();
 }
 
+/// Bytes of one result in the accumulator buffer: of the outer accumulator's format, or the PE's if there is none.
+std::uint64_t accumulator_bytes(const units::MatrixMode& mode);
+
 class WindowScheduler {
  public:
   WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
                   std::size_t num_tokens, ValueEngine& engine);
   std::vector<Command> run();
+  const TileChoices& tiles() const { return tiles_; }
 
  private:
   using Tokens = CommandBuilder::Tokens;
@@ -69,6 +73,9 @@ class WindowScheduler {
   };
 
   void place_tensors();
+  bool fits_scratchpad(std::uint64_t bytes) const {
+    return bytes <= static_cast<std::uint64_t>(config_.scratchpad.bytes);
+  }
   std::uint64_t row_width(const std::string& tensor) const;
   int storage_bits(const std::string& tensor) const;
   std::uint64_t row_bytes(const std::string& tensor) const;
@@ -78,12 +85,14 @@ class WindowScheduler {
 
   void schedule_linear(std::size_t index);
   Linear make_linear(std::size_t index) const;
+  TileChoice tile_choice(const Linear& linear) const;
   void prepare_linear(Linear& linear);
   void linear_rows(const Linear& linear, Range rows);
   TokenId linear_operands(const Linear& linear, Range rows, TokenId loaded);
   MatrixWork matrix_work(const units::MatrixMode& mode, const units::OperandConfig& operands,
                          const units::AccumulatorConfig& accumulator, std::uint64_t m, std::uint64_t n,
                          std::uint64_t k) const;
+  std::uint64_t group_updates(const MatrixWork& work, transformer::OperandClass kind) const;
 
   void schedule_attention(std::size_t scores_index);
   void attention_kv_head(const Attention& attention, std::size_t kv_head, std::size_t num_kv_heads);
@@ -94,6 +103,7 @@ class WindowScheduler {
   const units::AcceleratorConfig& config_;
   const std::size_t num_tokens_;
   ValueEngine& engine_;
+  TileChoices tiles_;
   CommandBuilder builder_;
   std::map<std::string, std::uint64_t> widths_;  ///< elements per row of every tensor
   std::map<std::string, int> bits_;              ///< storage bits of every tensor

@@ -163,7 +163,7 @@ TEST(AcceleratorTest, MissingSpaceIsNamed) {
     machine.run(program, 1);
     FAIL() << "a program that never frees came to an end";
   } catch (const InternalError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("waits for 97 bytes; 4000 of 4096 are in use"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("waits for 97 bytes of the scratchpad; 4000 of 4096 are in use"));
   }
   EXPECT_EQ(machine.run({rotate_cycles_command(1, 1)}, 1).total, 1u);
 }
