@@ -3,3 +3,4 @@ foreach(unit accelerator_config activation arithmetic eltwise function hadamard_
              softmax)
   guardbit_test(unit/${unit}_unit_test.cpp LINK guardbit_units LABELS unit)
 endforeach()
+guardbit_test(unit/cost_model_test.cpp LINK guardbit_units LABELS unit)

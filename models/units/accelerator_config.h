@@ -278,9 +278,14 @@ struct AccumulatorBufferConfig {
   }
 };
 struct DmaConfig {
+  std::int64_t channels = 1;
   std::int64_t burst_bytes = 256;
 
   static void visit_fields(auto& self, auto&& visit) {
+    visit(FieldInfo{"channels", "",
+                    "Commands of each DMA engine that may wait for data or space at once, so that one that waits does "
+                    "not hold up the next."},
+          self.channels, IntRange{1, 64});
     visit(FieldInfo{"burst_bytes", "bytes", "Largest TLM transaction of a DMA engine."}, self.burst_bytes,
           IntRange{16, 65536});
   }

@@ -28,7 +28,7 @@ double port_rate(const units::ScratchpadConfig& scratchpad) {
 
 DmaModule::DmaModule(const sc_core::sc_module_name& name, UnitKind kind, const UnitContext& context,
                      const units::AcceleratorConfig& config, const DmaOptions& options)
-    : UnitModule(name, kind, context),
+    : UnitModule(name, kind, context, static_cast<std::uint64_t>(config.dma.channels)),
       socket("socket"),
       unlimited_(options.unlimited),
       burst_bytes_(static_cast<std::uint64_t>(config.dma.burst_bytes)),
@@ -46,9 +46,32 @@ void DmaModule::begin_run() {
   num_bursts_ = 0;
   port_free_ticks_ = 0;
   last_done_cycle_ = state().start_cycle;
+  ready_.clear();
+  moving_ = false;
 }
 
+/// One channel at a time moves bytes; of those that are ready the oldest command goes first.
+class DmaModule::Turn {
+ public:
+  Turn(DmaModule& engine, std::uint64_t order) : engine_(engine) {
+    engine_.ready_.insert(order);
+    while (engine_.moving_ || *engine_.ready_.begin() != order) engine_.wait(engine_.turn_over_);
+    engine_.ready_.erase(order);
+    engine_.moving_ = true;
+  }
+  ~Turn() {
+    engine_.moving_ = false;
+    engine_.turn_over_.notify(sc_core::SC_ZERO_TIME);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  DmaModule& engine_;
+};
+
 void DmaModule::execute(IssuedCommand* slot) {
+  const Turn turn(*this, slot->order);
   const std::uint64_t busy_before = std::max(last_done_cycle_, slot->start_cycle);
   last_done_cycle_ = busy_before;
   if (!unlimited_) transfer_bursts(std::get<DmaWork>(slot->command.work));

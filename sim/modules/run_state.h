@@ -18,7 +18,8 @@ struct IssuedCommand {
   Command command;
   std::uint64_t space_ticket = 0;        ///< reservation in the scratchpad, if command.allocate_bytes > 0
   std::uint64_t accumulator_ticket = 0;  ///< likewise in the accumulator buffer
-  std::uint64_t start_cycle = 0;         ///< set by the unit
+  std::uint64_t order = 0;               ///< among the commands of its unit, set by the unit, as the next
+  std::uint64_t start_cycle = 0;
 };
 
 class RunState {

@@ -77,6 +77,31 @@ void run_window(const transformer::Model<float>& model, const units::Accelerator
   statistics.add_cycles(machine.run(std::move(commands), model.ops.size()));
 }
 
+/// Compares a window with the fp32 forward, op by op. `reference` is either complete or empty; then it is computed on
+/// the way. A tensor is dropped after the last op that reads it: of a large model not all fit twice.
+void compare_window(const transformer::Model<float>& model, const WindowTokens& tokens,
+                    const numerics::ParallelFor& parallel_for, transformer::Activations<float> simulated,
+                    transformer::Activations<float> reference, VariantStatistics& statistics) {
+  std::map<std::string, std::size_t> last_reader;
+  for (std::size_t op = 0; op < model.ops.size(); ++op) {
+    for (const std::string& input : model.ops[op].inputs) last_reader[input] = op;
+  }
+  for (std::size_t index = 0; index < model.ops.size(); ++index) {
+    const transformer::Op& op = model.ops[index];
+    if (!reference.contains(op.output)) {
+      reference[op.output] = transformer::run_reference_op(model, op, tokens.inputs, reference, parallel_for);
+    }
+    statistics.add_output(index, simulated.at(op.output), reference.at(op.output));
+    for (const std::string& input : op.inputs) {
+      if (last_reader.at(input) != index) continue;
+      simulated.erase(input);
+      reference.erase(input);
+    }
+  }
+  const std::string& logits = model.ops.back().output;
+  statistics.add_logits(simulated.at(logits), reference.at(logits), tokens.targets);
+}
+
 /// All windows of one variant.
 VariantResult replay_variant(const PreparedVariant& variant, std::span<const Trace::Window> windows,
                              const ReplayOptions& options, const numerics::ParallelFor& parallel_for,
@@ -85,7 +110,8 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
   for (std::size_t index = 0; index < windows.size(); ++index) {
     throw_if_interrupted();
     const WindowTokens tokens = split(windows[index]);
-    const auto reference = transformer::run_reference(variant.model, tokens.inputs, parallel_for);
+    transformer::Activations<float> reference;
+    if (options.open_loop) reference = transformer::run_reference(variant.model, tokens.inputs, parallel_for);
     WindowValues values(variant,
                         {.tokens = tokens.inputs,
                          .seed = options.seed + (static_cast<std::uint64_t>(index) << 32),
@@ -93,7 +119,7 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
                          .recorded = options.open_loop ? &reference : nullptr},
                         statistics.ledgers());
     run_window(variant.model, variant.config, tokens.inputs.size(), values, machine, statistics);
-    statistics.add_values(values.tensors(), reference, tokens.targets);
+    compare_window(variant.model, tokens, parallel_for, values.take_tensors(), std::move(reference), statistics);
     window_done();
   }
   return statistics.finish(variant.config);
@@ -169,6 +195,17 @@ ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, 
   return result;
 }
 
+/// Whether every op of every variant can be cut to fit the hardware: known from shapes, before anything long begins.
+void check_schedules(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
+                     const calibration::CalibrationOptions& calibration, std::size_t longest_window) {
+  for (const std::string& variant : options.variants) {
+    transformer::Model<float> model = load_outline(trace);
+    calibration::outline_variant(variant, model, calibration);
+    NoValues engine;
+    (void)schedule_window(model, accelerator.config, longest_window, engine);
+  }
+}
+
 /// The model of a variant as far as its time depends on it.
 transformer::Model<float> outline(const Trace& trace, const std::string& variant,
                                   const calibration::CalibrationOptions& calibration) {
@@ -199,6 +236,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   calibration.seed = options.seed;
   calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
 
+  check_schedules(trace, accelerator, options, calibration, longest);
   ReplayResult result = describe(trace, accelerator, options, windows);
   transformer::Model<float> model;
   if (options.values) {

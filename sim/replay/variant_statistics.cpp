@@ -37,8 +37,8 @@ VariantStatistics::VariantStatistics(std::string name, const transformer::Model<
   }
 }
 
-void VariantStatistics::compare(std::size_t op, const numerics::Matrix<float>& simulated,
-                                const numerics::Matrix<float>& reference) {
+void VariantStatistics::add_output(std::size_t op, const numerics::Matrix<float>& simulated,
+                                   const numerics::Matrix<float>& reference) {
   GUARDBIT_CHECK(simulated.rows() == reference.rows() && simulated.cols() == reference.cols(),
                  "simulated and reference tensors have one shape");
   OpError& error = errors_[op];
@@ -50,6 +50,7 @@ void VariantStatistics::compare(std::size_t op, const numerics::Matrix<float>& s
     if (std::isfinite(value)) error.max_abs = std::max(error.max_abs, std::abs(value));
     error.reference_max_abs = std::max(error.reference_max_abs, std::abs(wanted));
   }
+  error.output.update(simulated.data().data(), simulated.data().size() * sizeof(float));
 }
 
 void VariantStatistics::add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
@@ -102,18 +103,6 @@ void VariantStatistics::add_cycles(const CycleReport& cycles) {
   sum.total += cycles.total;
   sum.scratchpad_peak_bytes = std::max(sum.scratchpad_peak_bytes, cycles.scratchpad_peak_bytes);
   sum.accumulator_peak_bytes = std::max(sum.accumulator_peak_bytes, cycles.accumulator_peak_bytes);
-}
-
-void VariantStatistics::add_values(const transformer::Activations<float>& simulated,
-                                   const transformer::Activations<float>& reference, std::span<const int> targets) {
-  for (std::size_t op = 0; op < model_.ops.size(); ++op) {
-    const std::string& tensor = model_.ops[op].output;
-    const numerics::Matrix<float>& values = simulated.at(tensor);
-    compare(op, values, reference.at(tensor));
-    errors_[op].output.update(values.data().data(), values.data().size() * sizeof(float));
-  }
-  const std::string& logits = model_.ops.back().output;
-  add_logits(simulated.at(logits), reference.at(logits), targets);
 }
 
 void VariantStatistics::finish_energy(const units::AcceleratorConfig& config) {

@@ -20,8 +20,10 @@ class VariantStatistics {
   void add_schedule(std::span<const std::uint64_t> macs, const std::vector<OpOperations>& operations,
                     const TileChoices& tiles);
   void add_cycles(const CycleReport& cycles);
-  /// One window's values: simulated and reference outputs of every op, and targets (one per token).
-  void add_values(const transformer::Activations<float>& simulated, const transformer::Activations<float>& reference,
+  /// One window's values of an op, in op order: simulated and reference outputs.
+  void add_output(std::size_t op, const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference);
+  /// And of the last op, with targets (one per token).
+  void add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
                   std::span<const int> targets);
 
   /// The sums over all windows. Without values their results are not a number or empty, the digest too.
@@ -38,9 +40,6 @@ class VariantStatistics {
     double reference_max_abs = 0;
     Sha256 output;
   };
-  void compare(std::size_t op, const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference);
-  void add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
-                  std::span<const int> targets);
   void finish_energy(const units::AcceleratorConfig& config);
   void finish_values();
 

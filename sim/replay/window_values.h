@@ -41,7 +41,7 @@ class WindowValues final : public ValueEngine {
   void values_epilogue(std::size_t values_op, std::size_t head, Range rows) override;
 
   /// Output of every op that was computed, by tensor name; scores and probabilities as in transformer::Activations.
-  const transformer::Activations<float>& tensors() const { return tensors_; }
+  transformer::Activations<float> take_tensors() { return std::move(tensors_); }
 
  private:
   /// A linear layer between its first operand and its last result.

@@ -169,26 +169,38 @@ void WindowScheduler::schedule_rows(std::size_t index) {
   }
 }
 
+void WindowScheduler::schedule_op(std::size_t index) {
+  builder_.begin_op(index);
+  switch (model_.ops[index].kind) {
+    case OpKind::kLinear: schedule_linear(index); break;
+    case OpKind::kScores: schedule_attention(index); break;
+    case OpKind::kSoftmax:
+    case OpKind::kValues: break;  // part of their scores
+    case OpKind::kEmbed:
+    case OpKind::kNorm:
+    case OpKind::kRope:
+    case OpKind::kActivation:
+    case OpKind::kGate:
+    case OpKind::kResidual: schedule_rows(index); break;
+  }
+}
+
 std::vector<Command> WindowScheduler::run() {
+  std::map<std::string, MemoryNeed> most;  // by memory: the op that needs most of it
   for (std::size_t index = 0; index < model_.ops.size(); ++index) {
-    builder_.begin_op(index);
-    switch (model_.ops[index].kind) {
-      case OpKind::kLinear: schedule_linear(index); break;
-      case OpKind::kScores:
-        schedule_attention(index);
-        index += 2;  // softmax and values are part of it
-        break;
-      case OpKind::kSoftmax:
-      case OpKind::kValues: fail_check(__FILE__, __LINE__, "scores first", "attention ops come as a triple");
-      case OpKind::kEmbed:
-      case OpKind::kNorm:
-      case OpKind::kRope:
-      case OpKind::kActivation:
-      case OpKind::kGate:
-      case OpKind::kResidual: schedule_rows(index); break;
+    try {
+      schedule_op(index);
+    } catch (const TileTooLarge& error) {
+      for (const MemoryNeed& need : error.needs()) {
+        MemoryNeed& largest = most.emplace(need.key, need).first->second;
+        if (need.needed > largest.needed) largest = need;
+      }
     }
   }
-  return builder_.take();
+  if (most.empty()) return builder_.take();
+  std::vector<MemoryNeed> needs;
+  for (const auto& [key, need] : most) needs.push_back(need);
+  throw TileTooLarge(std::move(needs));
 }
 
 std::vector<Command> schedule_window(const transformer::Model<float>& model, const units::AcceleratorConfig& config,

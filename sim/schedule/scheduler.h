@@ -18,7 +18,8 @@ namespace guardbit::sim {
 using TileChoices = std::vector<std::optional<TileChoice>>;
 
 /// Commands of one forward pass over `num_tokens` tokens. `engine` must outlive them. `tiles`, if given, receives the
-/// block sizes. Throws UserError kConfiguration if a tile cannot fit the scratchpad or the accumulator buffer.
+/// block sizes. Throws UserError kConfiguration if the smallest block of some op does not fit the scratchpad or the
+/// accumulator buffer, naming for each of these memories the smallest size that would do for every op.
 std::vector<Command> schedule_window(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
                                      std::size_t num_tokens, ValueEngine& engine, TileChoices* tiles = nullptr);
 

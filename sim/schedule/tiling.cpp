@@ -13,21 +13,34 @@ namespace {
 
 constexpr std::uint64_t kMaxRowsPerBlock = 64;  ///< more rows per command would only coarsen the overlap of units
 
-[[noreturn]] void refuse(const std::string& op, std::uint64_t needed, const units::AcceleratorConfig& config) {
-  throw UserError(ExitCode::kConfiguration,
-                  fmt::format("scratchpad.bytes: got {}; {} needs at least {}", config.scratchpad.bytes, op, needed));
+/// Throws what of the smallest block does not fit.
+void require(const std::string& op, std::uint64_t scratchpad_bytes, std::uint64_t accumulator_bytes,
+             const units::AcceleratorConfig& config) {
+  std::vector<MemoryNeed> needs;
+  const std::int64_t accumulators = config.accumulator_buffer.bytes;
+  if (accumulators != 0 && accumulator_bytes > static_cast<std::uint64_t>(accumulators)) {
+    needs.push_back({"accumulator_buffer.bytes", accumulators, op, accumulator_bytes});
+  }
+  if (scratchpad_bytes > static_cast<std::uint64_t>(config.scratchpad.bytes)) {
+    needs.push_back({"scratchpad.bytes", config.scratchpad.bytes, op, scratchpad_bytes});
+  }
+  if (!needs.empty()) throw TileTooLarge(std::move(needs));
 }
 
 /// Blocks (of one result, or one row of results) that fit the accumulator buffer twice; 1 if only one fits at all.
-std::uint64_t accumulator_blocks(const std::string& op, std::uint64_t block_bytes,
-                                 const units::AcceleratorConfig& config) {
+std::uint64_t accumulator_blocks(std::uint64_t block_bytes, const units::AcceleratorConfig& config) {
   const auto capacity = static_cast<std::uint64_t>(config.accumulator_buffer.bytes);
   if (capacity == 0) return std::numeric_limits<std::uint64_t>::max();
-  if (block_bytes > capacity) {
-    throw UserError(ExitCode::kConfiguration,
-                    fmt::format("accumulator_buffer.bytes: got {}; {} needs at least {}", capacity, op, block_bytes));
-  }
   return std::max<std::uint64_t>(capacity / 2 / block_bytes, 1);
+}
+
+std::string text_of(const std::vector<MemoryNeed>& needs) {
+  std::string text;
+  for (const MemoryNeed& need : needs) {
+    text += fmt::format("{}{}: got {}; {} needs at least {}", text.empty() ? "" : "\n", need.key, need.got, need.op,
+                        need.needed);
+  }
+  return text;
 }
 
 constexpr std::uint64_t kMaxColumnFolds = 4;  ///< larger weight blocks would only delay the first product
@@ -39,6 +52,9 @@ std::uint64_t round_down(std::uint64_t value, std::uint64_t unit) { return value
 
 }  // namespace
 
+TileTooLarge::TileTooLarge(std::vector<MemoryNeed> needs)
+    : UserError(ExitCode::kConfiguration, text_of(needs)), needs_(std::move(needs)) {}
+
 LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint64_t num_cols, const LinearBytes& bytes,
                        const units::AcceleratorConfig& config) {
   const auto capacity = static_cast<std::uint64_t>(config.scratchpad.bytes);
@@ -46,8 +62,8 @@ LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint6
   const auto array_cols = static_cast<std::uint64_t>(config.array.cols);
   const std::uint64_t row_bytes = bytes.input_row + bytes.operand_row;
   const std::uint64_t smallest = row_bytes + bytes.weight_col + bytes.output_element;
-  if (smallest > capacity) refuse(op, smallest, config);
-  const std::uint64_t most_results = accumulator_blocks(op, bytes.accumulator_element, config);
+  require(op, smallest, bytes.accumulator_element, config);
+  const std::uint64_t most_results = accumulator_blocks(bytes.accumulator_element, config);
 
   // More rows mean fewer passes over the weights, fewer columns mean array columns without work: both cost time.
   const auto cost = [&](const LinearTile& tile) {
@@ -77,7 +93,7 @@ LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint6
 std::uint64_t tile_rows(const std::string& op, std::uint64_t num_rows, std::uint64_t bytes_per_row,
                         const units::AcceleratorConfig& config) {
   const auto capacity = static_cast<std::uint64_t>(config.scratchpad.bytes);
-  if (bytes_per_row > capacity) refuse(op, bytes_per_row, config);
+  require(op, bytes_per_row, 0, config);
   return std::clamp<std::uint64_t>(capacity / 2 / bytes_per_row, 1, std::min(num_rows, kMaxRowsPerBlock));
 }
 
@@ -85,9 +101,9 @@ std::uint64_t tile_attention(const std::string& op, std::uint64_t num_rows, cons
                              const units::AcceleratorConfig& config) {
   const auto capacity = static_cast<std::uint64_t>(config.scratchpad.bytes);
   const std::uint64_t smallest = bytes.held + 2 * bytes.row;
-  if (smallest > capacity) refuse(op, smallest, config);
+  require(op, smallest, bytes.accumulator_row, config);
   const std::uint64_t fitting =
-      std::min((capacity - bytes.held) / 2 / bytes.row, accumulator_blocks(op, bytes.accumulator_row, config));
+      std::min((capacity - bytes.held) / 2 / bytes.row, accumulator_blocks(bytes.accumulator_row, config));
   return round_down(std::clamp<std::uint64_t>(fitting, 1, num_rows), static_cast<std::uint64_t>(config.array.rows));
 }
 

@@ -3,10 +3,30 @@
 /// do.
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "models/units/accelerator_config.h"
+#include "sim/base/error.h"
 
 namespace guardbit::sim {
+
+/// A memory that is too small for an op's smallest block.
+struct MemoryNeed {
+  std::string key;  ///< of its size, "scratchpad.bytes"
+  std::int64_t got = 0;
+  std::string op;
+  std::uint64_t needed = 0;
+};
+
+/// Memories of the described hardware, one or both, that are too small.
+class TileTooLarge : public UserError {
+ public:
+  explicit TileTooLarge(std::vector<MemoryNeed> needs);
+  const std::vector<MemoryNeed>& needs() const { return needs_; }
+
+ private:
+  std::vector<MemoryNeed> needs_;
+};
 
 /// Storage of one row or column of a linear layer's tensors, in bytes.
 struct LinearBytes {
@@ -30,8 +50,8 @@ struct LinearTile {
 };
 
 /// Of the tiles that leave room for two weight blocks, and for two blocks of results in the accumulator buffer, the one
-/// that needs the least time of array and DRAM for passing the weights; the largest of those. Throws UserError
-/// kConfiguration if one row and one column do not fit.
+/// that needs the least time of array and DRAM for passing the weights; the largest of those. Throws
+/// TileTooLarge if one row and one column do not fit, as do the others.
 LinearTile tile_linear(const std::string& op, std::uint64_t num_rows, std::uint64_t num_cols, const LinearBytes& bytes,
                        const units::AcceleratorConfig& config);
 

@@ -80,6 +80,7 @@ class WindowScheduler {
   int storage_bits(const std::string& tensor) const;
   std::uint64_t row_bytes(const std::string& tensor) const;
 
+  void schedule_op(std::size_t index);
   void schedule_rows(std::size_t index);
   Work row_work(const transformer::Op& op, std::uint64_t rows) const;
 

@@ -308,6 +308,31 @@ TEST(MachineLawsTest, RandomStallsOfBothEnginesKeepValuesAndAccount) {
   }
 }
 
+TEST(MachineLawsTest, MoreChannelsKeepTheAccountAndNeverDeadlock) {
+  std::deque<Accelerator> machines;
+  for (const std::int64_t channels : {1, 2, 3, 8}) {
+    units::AcceleratorConfig config = small_config();
+    config.scratchpad.bytes = 6000;
+    config.dma.channels = channels;
+    machines.emplace_back(("machine" + std::to_string(channels)).c_str(), config);
+  }
+  units::AcceleratorConfig noisy_config = small_config();
+  noisy_config.scratchpad.bytes = 6000;
+  noisy_config.dma.channels = 3;
+  machines.emplace_back("noisy", noisy_config, AcceleratorOptions{.stall_seed = 3});
+  std::array<std::uint64_t, 5> sums{};
+  for (std::uint64_t seed = 700; seed < 730; ++seed) {
+    const std::vector<Command> program = random_program(seed, {.scratchpad_bytes = 6000});
+    for (std::size_t i = 0; i < machines.size(); ++i) {
+      SCOPED_TRACE("seed " + std::to_string(seed) + " machine " + std::to_string(i));
+      const CycleReport report = machines[i].run(program, 5);
+      expect_adds_up(report, program);
+      sums[i] += report.total;
+    }
+  }
+  EXPECT_LT(sums[1], sums[0]) << "a second channel is never of use: the test tests nothing";
+}
+
 TEST(MachineLawsTest, ProgramsThatFitSeriallyNeverDeadlock) {
   units::AcceleratorConfig config = small_config();
   config.scratchpad.bytes = 3000;
