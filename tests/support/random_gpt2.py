@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writes a random GPT-2 as a Hugging Face directory, and one window of random tokens: a model of any size for
 measurements of speed and memory. Needs only the standard library.
 

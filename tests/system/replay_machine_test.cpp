@@ -2,6 +2,7 @@
 // account by reason and purpose, energy.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <nlohmann/json.hpp>
 
@@ -78,6 +79,57 @@ TEST_F(ReplayMachineTest, TimingAloneReadsNoWeights) {
   EXPECT_EQ(exact.status, 2);
   EXPECT_THAT(exact.err, HasSubstr("norm.scale"));
   EXPECT_EQ(run_guardbit(command("--no-values --open-loop")).status, 2);
+}
+
+/// CPU seconds of finished child processes.
+double child_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+TEST_F(ReplayMachineTest, TimingAloneOfALargeModelTakesLessThanASecond) {
+  // 12 layers of 768, a window of 128 tokens: a description suffices.
+  capture_small_model(directory_, 12);
+  std::ifstream stream(directory_ / "trace/trace.json");
+  Json trace = Json::parse(stream);
+  const Json shape = {{"family", "gpt2"},          {"hidden_size", 768},       {"num_layers", 12},
+                      {"num_heads", 12},           {"num_kv_heads", 12},       {"head_size", 64},
+                      {"intermediate_size", 3072}, {"vocabulary_size", 50257}, {"context_length", 1024}};
+  for (const auto& [key, value] : shape.items()) trace["model"][key] = value;
+  trace["windows"][0]["tokens"] = std::vector<int>(129, 7);
+  directory_.write("trace/trace.json", trace.dump());
+  std::filesystem::remove(directory_ / "trace/weights.safetensors");
+  const double before = child_seconds();
+  const CommandResult result =
+      run_guardbit("replay " + (directory_ / "trace").string() + " -a " + shipped_accelerator("edge") +
+                   " --variants none --no-values --threads 1 --format json");
+  const double seconds = child_seconds() - before;
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Json variant = Json::parse(result.out)["variants"][0];
+  // Linear layers and head once per token; attention: 128 queries see 128 keys in one block, twice, 12 heads of 64.
+  EXPECT_EQ(variant["macs"].get<std::uint64_t>(),
+            std::uint64_t{128} * (12 * 12 * 768 * 768 + 50257 * 768) + 12 * 12 * 2 * 128 * 128 * 64);
+#ifndef __SANITIZE_ADDRESS__
+  EXPECT_LT(seconds, 1);
+#endif
+}
+
+TEST_F(ReplayMachineTest, RandomModelsOfAnySizeCanBeWritten) {
+  const std::string script = std::string(GUARDBIT_SOURCE_DIR) + "/tests/support/random_gpt2.py";
+  const std::string model = (directory_ / "model").string();
+  ASSERT_EQ(std::system(("/usr/bin/python3 " + script + " " + model +
+                         " --layers 1 --hidden 16 --heads 2 --vocabulary 30 --context 8 --tokens 6")
+                            .c_str()),
+            0);
+  const CommandResult captured =
+      run_guardbit("capture " + model + " --tokens " + model + "/tokens.json -o " + (directory_ / "random").string());
+  ASSERT_EQ(captured.status, 0) << captured.err;
+  EXPECT_EQ(run_guardbit("replay " + (directory_ / "random").string() + " -a " + shipped_accelerator("fp16")).status,
+            0);
 }
 
 TEST_F(ReplayMachineTest, RandomStallsChangeCyclesOnly) {
