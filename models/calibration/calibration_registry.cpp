@@ -18,10 +18,16 @@ void apply_rrs(Model<double>& model, const CalibrationOptions& options);
 void apply_rs(Model<double>& model, const CalibrationOptions& options);
 void apply_slanc(Model<double>& model, const CalibrationOptions& options);
 void apply_slanc_residual(Model<double>& model, const CalibrationOptions& options);
+void outline_dynamic_norm(Model<float>& model, const CalibrationOptions& options);
+void outline_rotate(Model<float>& model, const CalibrationOptions& options);
+void outline_rrs(Model<float>& model, const CalibrationOptions& options);
+void outline_rs(Model<float>& model, const CalibrationOptions& options);
 
 namespace {
 
-void apply_none(Model<double>&, const CalibrationOptions&) {}
+template <class T>
+void apply_none(Model<T>&, const CalibrationOptions&) {}
+void outline_as_it_is(Model<float>&, const CalibrationOptions&) {}
 
 /// A float model is rewritten in binary64 and rounded once.
 template <void (*kApply)(Model<double>&, const CalibrationOptions&)>
@@ -31,18 +37,21 @@ void apply_widened(Model<float>& model, const CalibrationOptions& options) {
   model = transformer::convert<float>(wide);
 }
 
-template <void (*kApply)(Model<double>&, const CalibrationOptions&)>
+template <void (*kApply)(Model<double>&, const CalibrationOptions&),
+          void (*kOutline)(Model<float>&, const CalibrationOptions&) = outline_as_it_is>
 constexpr Method make_method(std::string_view name, unsigned effects, std::string_view summary) {
-  return {name, summary, effects, apply_widened<kApply>, kApply};
+  return {name, summary, effects, apply_widened<kApply>, kApply, kOutline};
 }
 
 constexpr std::array kMethods = {
-    make_method<apply_dynamic_norm>("dynamic_norm", kScalesNorms,
-                                    "norms divide each row by its largest magnitude, found in an extra pass"),
-    make_method<apply_none>("none", 0, "the model as it is; quantization rounds to nearest"),
-    make_method<apply_rotate>("rotate", kRotates, "QuaRot: Hadamard rotations of weights and activations"),
-    make_method<apply_rrs>("rrs", kRotates | kSmooths, "rotated runtime smooth: rotate, then rs"),
-    make_method<apply_rs>("rs", kSmooths, "runtime smooth: channel scales found while running"),
+    make_method<apply_dynamic_norm, outline_dynamic_norm>(
+        "dynamic_norm", kScalesNorms, "norms divide each row by its largest magnitude, found in an extra pass"),
+    Method{"none", "the model as it is; quantization rounds to nearest", 0, apply_none<float>, apply_none<double>,
+           outline_as_it_is},
+    make_method<apply_rotate, outline_rotate>("rotate", kRotates,
+                                              "QuaRot: Hadamard rotations of weights and activations"),
+    make_method<apply_rrs, outline_rrs>("rrs", kRotates | kSmooths, "rotated runtime smooth: rotate, then rs"),
+    make_method<apply_rs, outline_rs>("rs", kSmooths, "runtime smooth: channel scales found while running"),
     make_method<apply_slanc>("slanc", kScalesNorms, "static norm scales from weights, as published"),
     make_method<apply_slanc_residual>("slanc_residual", kScalesNorms,
                                       "static norm scales from the residual stream's accumulated power"),
@@ -121,6 +130,18 @@ void check_variant(std::string_view variant) { (void)parse_variant(variant); }
 template <class T>
 void apply_variant(std::string_view variant, Model<T>& model, const CalibrationOptions& options) {
   for (const Method* const method : parse_variant(variant)) apply(*method, model, options);
+}
+
+void outline_variant(std::string_view variant, Model<float>& model, const CalibrationOptions& options) {
+  for (const Method* const method : parse_variant(variant)) method->outline(model, options);
+}
+
+bool time_needs_weights(std::string_view variant, const CalibrationOptions& options) {
+  const std::vector<const Method*> parts = parse_variant(variant);
+  // A method that scales norms and is no change to an outline has static scales, which come from weights.
+  return !options.pow2_scales && std::any_of(parts.begin(), parts.end(), [](const Method* method) {
+    return (method->effects & kScalesNorms) != 0 && method->outline == outline_as_it_is;
+  });
 }
 
 template void apply_variant(std::string_view, Model<float>&, const CalibrationOptions&);

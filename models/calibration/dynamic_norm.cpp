@@ -6,10 +6,18 @@
 
 namespace guardbit::calibration {
 
-void apply_dynamic_norm(Model<double>& model, const CalibrationOptions&) {
+namespace {
+
+template <class T>
+void scale_rows(Model<T>& model) {
   for (Op& op : model.ops) {
     if (op.kind == OpKind::kNorm) op.dynamic_input_scale = true;
   }
 }
+
+}  // namespace
+
+void apply_dynamic_norm(Model<double>& model, const CalibrationOptions&) { scale_rows(model); }
+void outline_dynamic_norm(Model<float>& model, const CalibrationOptions&) { scale_rows(model); }
 
 }  // namespace guardbit::calibration

@@ -31,6 +31,8 @@ struct Method {
   /// Rewrites the float (replay) or double (identity tests) model in place.
   void (*apply_float)(transformer::Model<float>& model, const CalibrationOptions& options);
   void (*apply_double)(transformer::Model<double>& model, const CalibrationOptions& options);
+  /// What apply does to the ops and to the weights' shapes, without the weights' values; input scales stay 1.
+  void (*outline)(transformer::Model<float>& model, const CalibrationOptions& options);
 };
 
 /// All methods, sorted by name: dynamic_norm, none, rotate, rrs, rs, slanc, slanc_residual. Adding one = one .cpp and
@@ -43,6 +45,11 @@ const Method* find_method(std::string_view name);
 /// another. Test: tests/unit/variant_test.cpp, tests/unit/calibration_identity_test.cpp.
 template <class T>
 void apply_variant(std::string_view variant, transformer::Model<T>& model, const CalibrationOptions& options);
+/// The ops and shapes of apply_variant's result, of a model that may be of outlines: what its time depends on, if every
+/// input scale costs what a scale of 1 costs (CalibrationOptions::pow2_scales, or no method that scales norms).
+void outline_variant(std::string_view variant, transformer::Model<float>& model, const CalibrationOptions& options);
+/// Whether outline_variant is enough to know the time.
+bool time_needs_weights(std::string_view variant, const CalibrationOptions& options);
 /// Throws what apply_variant would throw for the variant's text, without a model.
 void check_variant(std::string_view variant);
 

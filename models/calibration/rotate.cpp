@@ -129,19 +129,24 @@ void rotate_stream(Model<double>& model, std::uint64_t seed) {
   }
 }
 
+/// The rotations that the unit does, of steps 4 and 5.
+template <class T>
+void set_runtime_rotations(Model<T>& model, int layer) {
+  op_named(model, layer_op(layer, "attn.o")).rotation = rotation_of(model.shape.num_heads, model.shape.head_size);
+  op_named(model, layer_op(layer, "mlp.down")).rotation = rotation_of(model.shape.intermediate_size, 1);
+}
+
 /// Steps 4 and 5.
 void rotate_block_outputs(Model<double>& model, int layer) {
   const RuntimeRotation within_head = rotation_of(model.shape.head_size, 1);
-  const RuntimeRotation across_heads = rotation_of(model.shape.num_heads, model.shape.head_size);
+  set_runtime_rotations(model, layer);
   change_outputs(model, op_named(model, layer_op(layer, "attn.v")),
                  [&](Matrix<double>& rows) { rotate_rows_forward(rows, within_head); });
-  Op& o = op_named(model, layer_op(layer, "attn.o"));
+  const Op& o = op_named(model, layer_op(layer, "attn.o"));
   rotate_rows_forward(matrix_named(model, o.weight), within_head);
-  rotate_rows_forward(matrix_named(model, o.weight), across_heads);
-  o.rotation = across_heads;
+  rotate_rows_forward(matrix_named(model, o.weight), o.rotation);
 
-  Op& down = op_named(model, layer_op(layer, "mlp.down"));
-  down.rotation = rotation_of(model.shape.intermediate_size, 1);
+  const Op& down = op_named(model, layer_op(layer, "mlp.down"));
   rotate_rows_forward(matrix_named(model, down.weight), down.rotation);
 }
 
@@ -152,6 +157,20 @@ void apply_rotate(Model<double>& model, const CalibrationOptions& options) {
   fuse_norms(model);
   rotate_stream(model, options.seed);
   for (int layer = 0; layer < model.shape.num_layers; ++layer) rotate_block_outputs(model, layer);
+}
+
+void outline_rotate(Model<float>& model, const CalibrationOptions&) {
+  for (Op& norm : model.ops) {
+    if (norm.kind != OpKind::kNorm) continue;
+    norm.norm = transformer::NormKind::kRmsNorm;
+    for (Op* const layer : layers_fed_by(model, norm)) {
+      if (norm.bias.empty() || !layer->bias.empty()) continue;
+      layer->bias = layer->name + ".bias";
+      model.weights[layer->bias] = Matrix<float>::outline(1, matrix_named(model, layer->weight).rows());
+    }
+    norm.bias.clear();
+  }
+  for (int layer = 0; layer < model.shape.num_layers; ++layer) set_runtime_rotations(model, layer);
 }
 
 }  // namespace guardbit::calibration

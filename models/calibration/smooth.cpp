@@ -7,8 +7,12 @@
 namespace guardbit::calibration {
 
 void apply_rotate(Model<double>& model, const CalibrationOptions& options);
+void outline_rotate(Model<float>& model, const CalibrationOptions& options);
 
-void apply_rs(Model<double>& model, const CalibrationOptions& options) {
+namespace {
+
+template <class T>
+void smooth_inputs(Model<T>& model, const CalibrationOptions& options) {
   for (Op& op : model.ops) {
     if (op.kind != OpKind::kLinear || op.operand_class != transformer::OperandClass::kLinear) continue;
     const bool is_qkv = op.name.ends_with(".attn.q") || op.name.ends_with(".attn.k") || op.name.ends_with(".attn.v");
@@ -16,9 +20,18 @@ void apply_rs(Model<double>& model, const CalibrationOptions& options) {
   }
 }
 
+}  // namespace
+
+void apply_rs(Model<double>& model, const CalibrationOptions& options) { smooth_inputs(model, options); }
+void outline_rs(Model<float>& model, const CalibrationOptions& options) { smooth_inputs(model, options); }
+
 void apply_rrs(Model<double>& model, const CalibrationOptions& options) {
   apply_rotate(model, options);
   apply_rs(model, options);
+}
+void outline_rrs(Model<float>& model, const CalibrationOptions& options) {
+  outline_rotate(model, options);
+  outline_rs(model, options);
 }
 
 }  // namespace guardbit::calibration

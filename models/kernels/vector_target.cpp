@@ -28,7 +28,7 @@ constexpr std::array kTargets = {
 
 std::atomic<bool> native_fp16_allowed{true};
 
-bool cpu_has_native_fp16() {
+bool detect_native_fp16() {
 #if defined(__x86_64__)
   constexpr unsigned kExtendedFeatures = 7;
   constexpr unsigned kAvx512Fp16Bit = 1u << 23;
@@ -37,6 +37,12 @@ bool cpu_has_native_fp16() {
 #else
   return false;
 #endif
+}
+
+/// Asked once: the instruction traps on virtual machines, and every product of a few rows wants to know.
+bool cpu_has_native_fp16() {
+  static const bool has = detect_native_fp16();
+  return has;
 }
 
 /// Targets that this build has code for and this CPU can run, whatever limit is set.
@@ -86,6 +92,10 @@ std::string vector_target() {
   fail_check(__FILE__, __LINE__, "a target is usable", "the scalar target is always there");
 }
 
-bool has_native_fp16() { return vector_target() == "avx512fp16"; }
+bool has_native_fp16() {
+  const Target& widest = kTargets.back();
+  return native_fp16_allowed && cpu_has_native_fp16() &&
+         (hwy::SupportedTargets() & HWY_TARGETS & widest.highway_target) != 0;
+}
 
 }  // namespace guardbit::kernels

@@ -41,6 +41,15 @@ class Matrix {
     GUARDBIT_CHECK(data_.size() == rows * cols, "data has rows * cols elements");
   }
 
+  /// A shape without elements, for work that asks only how large a matrix is; no element of it may be read or written.
+  static Matrix outline(std::size_t rows, std::size_t cols) {
+    Matrix matrix;
+    matrix.rows_ = rows;
+    matrix.cols_ = cols;
+    return matrix;
+  }
+  bool is_outline() const { return data_.empty() && rows_ != 0 && cols_ != 0; }
+
   std::size_t rows() const { return rows_; }
   std::size_t cols() const { return cols_; }
   T& operator()(std::size_t row, std::size_t col) { return data_[row * cols_ + col]; }

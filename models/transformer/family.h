@@ -11,7 +11,8 @@
 namespace guardbit::transformer {
 
 /// Source of checkpoint tensors by their own names, as float: shape as stored, vectors as (1, n).
-/// Throws (the source's own error type) if the tensor is missing or has another shape than expected (rows, cols).
+/// Outlines (Matrix::outline) give a model of outlines. Throws (the source's own error type) if the tensor is missing
+/// or has another shape than expected (rows, cols).
 using TensorSource = std::function<Matrix<float>(const std::string& name, std::size_t rows, std::size_t cols)>;
 
 struct Family {

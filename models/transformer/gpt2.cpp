@@ -7,6 +7,7 @@ namespace {
 
 /// Columns [begin, begin + count) of a Conv1D weight (in, out), transposed to (count, in).
 Matrix<float> conv1d_columns(const Matrix<float>& stored, std::size_t begin, std::size_t count) {
+  if (stored.is_outline()) return Matrix<float>::outline(count, stored.rows());
   Matrix<float> weight(count, stored.rows());
   for (std::size_t out = 0; out < count; ++out)
     for (std::size_t in = 0; in < stored.rows(); ++in) weight(out, in) = stored(in, begin + out);
@@ -14,6 +15,7 @@ Matrix<float> conv1d_columns(const Matrix<float>& stored, std::size_t begin, std
 }
 
 Matrix<float> columns(const Matrix<float>& row, std::size_t begin, std::size_t count) {
+  if (row.is_outline()) return Matrix<float>::outline(1, count);
   Matrix<float> part(1, count);
   for (std::size_t i = 0; i < count; ++i) part(0, i) = row(0, begin + i);
   return part;

@@ -167,6 +167,13 @@ void check_buffer(const ProductSections& s, Problems& problems) {
     problems.add(s.buffer_key("promote_every"), std::to_string(buffer.promote_every) + " without a buffer",
                  "0, or a " + s.buffer_key("format"));
   }
+  const std::int64_t turns = s.accumulator.interleave * (s.accumulator.reduce == "sequential" ? 1 : s.array.dot_width);
+  if (!flows_down && s.accumulator.interleave > 1 && buffer.promote_every % turns != 0) {
+    problems.add(s.buffer_key("promote_every"),
+                 std::to_string(buffer.promote_every) + " with " + s.accumulator_key("interleave") + " = " +
+                     std::to_string(s.accumulator.interleave),
+                 "a multiple of " + std::to_string(turns) + ", so that every accumulator gets as many products");
+  }
   const std::int64_t column = s.array.column_products();
   if (flows_down && buffer.promote_every > 0 && buffer.promote_every != column) {
     problems.add(s.buffer_key("promote_every"),

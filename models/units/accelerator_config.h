@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "models/units/cost_config.h"
 #include "models/units/field_info.h"
 
 namespace guardbit::units {
@@ -343,10 +344,24 @@ struct ScratchpadConfig {
           IntRange{1, 1024});
   }
 };
+struct AccumulatorBufferConfig {
+  std::int64_t bytes = 0;
+
+  static void visit_fields(auto& self, auto&& visit) {
+    visit(FieldInfo{"bytes", "bytes",
+                    "Capacity for the array's results that no vector command has read yet (0: not limited)."},
+          self.bytes, IntRange{0, std::int64_t{1} << 34});
+  }
+};
 struct DmaConfig {
+  std::int64_t channels = 1;
   std::int64_t burst_bytes = 256;
 
   static void visit_fields(auto& self, auto&& visit) {
+    visit(FieldInfo{"channels", "",
+                    "Commands of each DMA engine that may wait for data or space at once, so that one that waits does "
+                    "not hold up the next."},
+          self.channels, IntRange{1, 64});
     visit(FieldInfo{"burst_bytes", "bytes", "Largest TLM transaction of a DMA engine."}, self.burst_bytes,
           IntRange{16, 65536});
   }
@@ -400,10 +415,13 @@ struct AcceleratorConfig {
   SoftmaxConfig softmax;
   StorageConfig storage;
   ScratchpadConfig scratchpad;
+  AccumulatorBufferConfig accumulator_buffer;
   DmaConfig dma;
   DramConfig dram;
   SequencerConfig sequencer;
   ClockConfig clock;
+  EnergyConfig energy;
+  AreaConfig area;
 
   /// visit(section name as in TOML, struct) for every section; several structs may share a section.
   static void visit_sections(auto& self, auto&& visit) {
@@ -426,10 +444,13 @@ struct AcceleratorConfig {
     visit("softmax", self.softmax);
     visit("storage", self.storage);
     visit("scratchpad", self.scratchpad);
+    visit("accumulator_buffer", self.accumulator_buffer);
     visit("dma", self.dma);
     visit("dram", self.dram);
     visit("sequencer", self.sequencer);
     visit("clock", self.clock);
+    visit("energy", self.energy);
+    visit("area", self.area);
   }
 
   /// Rules between keys, all violations at once; keys are full ("accumulator.buffer.promote_every").

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "models/kernels/vector_target.h"
@@ -39,12 +40,18 @@ struct ReplayArguments {
   std::int64_t windows = 0;
   std::int64_t decode = 0;
   std::int64_t seed = 1;
+  std::optional<std::uint64_t> stall_seed;
+  std::string wave;
+  std::string wave_window;
+  std::string wave_select;
   bool quiet = false;
+  bool no_values = false;
   ReplayOptions options;
 };
 
 /// File of a report in an output directory.
 std::string file_name(const Report& report) {
+  if (report.name == "details") return "details.txt";
   return report.name == "table" ? "result.txt" : "result." + std::string(report.name);
 }
 
@@ -63,10 +70,34 @@ void write_results(OutputDirectory& directory, const ReplayResult& result) {
   directory.commit();
 }
 
+/// Timing alone knows no values: what scales or compares them makes no sense with it.
+void check_combinations(const ReplayArguments& arguments) {
+  if (!arguments.no_values) return;
+  const ReplayOptions& options = arguments.options;
+  const char* other = options.open_loop            ? "--open-loop"
+                      : options.residual_gain != 1 ? "--residual-gain"
+                      : options.channels != 0      ? "--channels"
+                                                   : nullptr;
+  if (other == nullptr) return;
+  throw UserError(ExitCode::kUsage, fmt::format("--no-values: got {} as well; expected it without", other));
+}
+
+std::optional<WaveOptions> wave_options(const ReplayArguments& arguments) {
+  if (arguments.wave.empty()) return std::nullopt;
+  WaveOptions options{.file = arguments.wave};
+  if (!arguments.wave_window.empty()) parse_wave_window(arguments.wave_window, options);
+  if (!arguments.wave_select.empty()) options.select = arguments.wave_select;
+  return options;
+}
+
 int run_replay(ReplayArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
   const LoadedAccelerator accelerator = load_accelerator(arguments.accelerator, arguments.overrides);
-  const Trace trace = load_trace(arguments.trace);
+  check_combinations(arguments);
+  arguments.options.values = !arguments.no_values;
+  arguments.options.stall_seed = arguments.stall_seed;
+  arguments.options.wave = wave_options(arguments);
+  const Trace trace = arguments.no_values ? load_trace_description(arguments.trace) : load_trace(arguments.trace);
   std::unique_ptr<OutputDirectory> directory;
   if (!arguments.output.empty()) directory = std::make_unique<OutputDirectory>(arguments.output, result_names());
 
@@ -112,6 +143,19 @@ void add_replay(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   verb->add_flag("--open-loop", options.open_loop,
                  "Every operation reads the fp32 reference's tensors: errors stay where they arise");
+  verb->add_flag("--no-values", arguments->no_values,
+                 "Cycles, bytes and energy alone, from shapes: no weights are read, no perplexity");
+  verb->add_option("--stall-seed", arguments->stall_seed,
+                   "Delay commands, tokens and bursts at random: changes cycles, never values");
+  CLI::Option* wave = verb->add_option("--wave", arguments->wave, "Write waveforms of the machine to this VCD file")
+                          ->check(check_not_empty);
+  verb->add_option("--wave-window", arguments->wave_window,
+                   "from:to, cycles of simulated time (variants, windows and passes follow one another); default: all")
+      ->needs(wave)
+      ->check(check_not_empty);
+  verb->add_option("--wave-select", arguments->wave_select, "Signals by glob, such as '*.matrix.*'; default: all")
+      ->needs(wave)
+      ->check(check_not_empty);
   verb->add_option("--residual-gain", options.residual_gain,
                    "Scale the residual stream to a large model's range; the function stays the same")
       ->check(check_gain);

@@ -1,5 +1,6 @@
 #include "sim/modules/accelerator.h"
 
+#include <limits>
 #include <string>
 
 #include "models/numerics/check.h"
@@ -31,9 +32,10 @@ void simulate() {
   restore_sanitizer_stack_bounds();
 }
 
-UnitContext context_of(RunState& state, TokenBoard& tokens, Scratchpad& scratchpad,
-                       const units::AcceleratorConfig& config, const AcceleratorOptions& options) {
-  return {state, tokens, scratchpad, static_cast<std::uint64_t>(config.sequencer.queue_depth), options.stall_seed};
+/// [accumulator_buffer] bytes = 0: whatever is asked for.
+std::uint64_t accumulator_capacity(const units::AcceleratorConfig& config) {
+  const auto bytes = static_cast<std::uint64_t>(config.accumulator_buffer.bytes);
+  return bytes != 0 ? bytes : std::numeric_limits<std::uint64_t>::max();
 }
 
 }  // namespace
@@ -44,14 +46,14 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const units::Accel
       config_(config),
       tokens_("tokens", state_),
       scratchpad_("scratchpad", static_cast<std::uint64_t>(config.scratchpad.bytes), state_),
-      sequencer_("sequencer", context_of(state_, tokens_, scratchpad_, config, options)),
-      load_("load", UnitKind::kLoad, context_of(state_, tokens_, scratchpad_, config, options), config,
-            {.unlimited = options.unlimited_memory}),
-      matrix_("matrix", context_of(state_, tokens_, scratchpad_, config, options), config.array, options.stepped),
-      norm_("norm", context_of(state_, tokens_, scratchpad_, config, options), config.norm),
-      vector_("vector", context_of(state_, tokens_, scratchpad_, config, options), config.vector),
-      rotate_("rotate", context_of(state_, tokens_, scratchpad_, config, options), config.rotate),
-      store_("store", UnitKind::kStore, context_of(state_, tokens_, scratchpad_, config, options), config,
+      accumulators_("accumulators", accumulator_capacity(config), state_),
+      sequencer_("sequencer", context_of(options)),
+      load_("load", UnitKind::kLoad, context_of(options), config, {.unlimited = options.unlimited_memory}),
+      matrix_("matrix", context_of(options), config.array, options.stepped),
+      norm_("norm", context_of(options), config.norm),
+      vector_("vector", context_of(options), config.vector),
+      rotate_("rotate", context_of(options), config.rotate),
+      store_("store", UnitKind::kStore, context_of(options), config,
              {.unlimited = options.unlimited_memory, .second_half = !options.bind_memory}),
       units_{&load_, &matrix_, &norm_, &vector_, &rotate_, &store_} {
   sequencer_.connect(units_);
@@ -63,6 +65,21 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const units::Accel
     load_.socket.bind(dram_->load_port);
     store_.socket.bind(dram_->store_port);
   }
+}
+
+UnitContext Accelerator::context_of(const AcceleratorOptions& options) {
+  return {state_, tokens_, scratchpad_, accumulators_, config_, options.stall_seed};
+}
+
+void Accelerator::record(WaveRecorder& recorder) {
+  constexpr int kCountBits = 64;
+  const std::string prefix = std::string(name()) + ".";
+  for (UnitModule* unit : units_) unit->record(recorder);
+  recorder.add(prefix + "scratchpad.used_bytes", scratchpad_.used_bytes(), kCountBits);
+  recorder.add(prefix + "accumulators.used_bytes", accumulators_.used_bytes(), kCountBits);
+  recorder.add(prefix + "tokens.available", tokens_.num_available(), kCountBits);
+  recorder.add(prefix + "sequencer.issued", state_.num_issued, kCountBits);
+  recorder.check_selection();
 }
 
 CycleReport Accelerator::run(std::vector<Command> commands, std::size_t num_ops) {
@@ -88,6 +105,7 @@ void Accelerator::start_run(CommandSource& source, std::size_t num_ops) {
   state_.reset(now_cycle(), num_ops);
   tokens_.reset();
   scratchpad_.reset();
+  accumulators_.reset();
   if (dram_) dram_->reset();
   for (UnitModule* unit : units_) unit->begin_run();
   sequencer_.start(source);
@@ -99,6 +117,7 @@ CycleReport Accelerator::finish_run() {
   for (std::size_t unit = 0; unit < kNumUnits; ++unit) report.units[unit] = units_[unit]->finish_run(state_.end_cycle);
   for (CycleReport::OpCycles& op : report.ops) op.start = std::min(op.start, op.end);  // ops without commands: 0
   report.scratchpad_peak_bytes = scratchpad_.peak_bytes();
+  report.accumulator_peak_bytes = accumulators_.peak_bytes();
   return std::move(report);
 }
 

@@ -49,6 +49,9 @@ class Accelerator : public sc_core::sc_module {
   Accelerator(const sc_core::sc_module_name& name, const units::AcceleratorConfig& config,
               AcceleratorOptions options = {});
 
+  /// Adds every signal of the machine to a recorder that lives as long as runs are recorded; before the first run().
+  void record(WaveRecorder& recorder);
+
   /// Runs a program to its end and reports its cycles, relative to the start of the run. At the start all units are
   /// idle, the scratchpad is empty, no token is available and every DRAM row is closed, so that a run does not depend
   /// on earlier ones. Op indices are below `num_ops`. Throws what a command's compute() or the source throws (the
@@ -58,6 +61,7 @@ class Accelerator : public sc_core::sc_module {
   CycleReport run(std::vector<Command> commands, std::size_t num_ops);
 
  private:
+  UnitContext context_of(const AcceleratorOptions& options);
   void start_run(CommandSource& source, std::size_t num_ops);
   CycleReport finish_run();
   std::string describe_deadlock() const;
@@ -66,6 +70,7 @@ class Accelerator : public sc_core::sc_module {
   RunState state_;
   TokenBoard tokens_;
   Scratchpad scratchpad_;
+  Scratchpad accumulators_;
   Sequencer sequencer_;
   DmaModule load_;
   MatrixModule matrix_;

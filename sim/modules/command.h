@@ -3,6 +3,7 @@
 /// does it; the unit decides how many cycles that takes and spends them.
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -11,7 +12,7 @@
 namespace guardbit::sim {
 
 /// Dependency tokens are numbered by their producer: a token is available once the command that signals it is done.
-/// Numbers are dense (0, 1, 2, ... in program order is best): the machine keeps two bytes for every number up to the
+/// Numbers are dense (0, 1, 2, ... in program order is best): the machine keeps 12 bytes for every number up to the
 /// largest. A token that no command signals is never available.
 using TokenId = std::uint32_t;
 
@@ -31,8 +32,13 @@ struct MatrixWork {
   std::uint32_t interleave = 1;
   std::uint32_t pipeline_cycles = 0;  ///< stages in front of the PE's accumulator: levels of a reduction tree x latency
   std::uint64_t chunk = 0;  ///< products per sum that leaves a PE (os) or a column; 0: all of K (os), the column
+  /// What `chunk` would be without the scales of smoothing groups, if these make more chunks.
+  std::optional<std::uint64_t> chunk_without_groups = std::nullopt;
   bool first_of_op = true;  ///< pays the array's fill (overlap policy)
   bool last_of_op = true;   ///< pays the array's drain (overlap policy)
+
+  /// Sums per result that go to the outer accumulator; 0: there is none.
+  std::uint64_t outer_updates() const { return chunk == 0 ? 0 : (k + chunk - 1) / chunk; }
 };
 
 /// Rows of a norm.
@@ -49,6 +55,7 @@ struct NormWork {
 struct VectorWork {
   std::uint64_t elements = 0;
   std::uint32_t passes = 1;         ///< reads of the elements at `lanes` per cycle
+  std::uint32_t cache_passes = 0;   ///< of the passes: those that dequantize keys and values of an integer cache
   std::uint32_t exp_passes = 0;     ///< passes that evaluate an exponential (initiation interval exp_cycles)
   std::uint64_t exponentials = 0;   ///< beyond the passes: each one with a multiplication, in any lane
   std::uint32_t lanes = 0;          ///< 0: [vector] lanes; smoothing passes use [smooth] lanes
@@ -66,13 +73,16 @@ using Work = std::variant<DmaWork, MatrixWork, NormWork, VectorWork, RotateWork>
 
 struct Command {
   UnitKind unit = UnitKind::kLoad;
-  std::uint32_t op_index = 0;  ///< for the account by op
+  std::uint32_t op_index = 0;         ///< for the account by op
+  Purpose purpose = Purpose::kOther;  ///< for the account by purpose and the reasons of those who wait for it
   Work work;
-  std::vector<TokenId> waits;        ///< all must be available before the command starts
-  TokenId signals = 0;               ///< unique per run
-  std::uint64_t allocate_bytes = 0;  ///< scratchpad space taken before the command starts
-  std::vector<std::uint64_t> frees;  ///< scratchpad bytes given back when it is done
-  std::function<void()> compute;     ///< the values: one call into models/units, no simulated time; may be empty
+  std::vector<TokenId> waits;                    ///< all must be available before the command starts
+  TokenId signals = 0;                           ///< unique per run
+  std::uint64_t allocate_bytes = 0;              ///< scratchpad space taken before the command starts
+  std::vector<std::uint64_t> frees;              ///< scratchpad bytes given back when it is done
+  std::uint64_t allocate_accumulator_bytes = 0;  ///< accumulator buffer space taken before the command starts
+  std::uint64_t free_accumulator_bytes = 0;      ///< accumulator buffer space given back when it is done
+  std::function<void()> compute;  ///< the values: one call into models/units, no simulated time; may be empty
 };
 
 /// Where the sequencer takes its commands from, in program order, one at a time: long programs need not be in memory at

@@ -28,7 +28,7 @@ double port_rate(const units::ScratchpadConfig& scratchpad) {
 
 DmaModule::DmaModule(const sc_core::sc_module_name& name, UnitKind kind, const UnitContext& context,
                      const units::AcceleratorConfig& config, const DmaOptions& options)
-    : UnitModule(name, kind, context),
+    : UnitModule(name, kind, context, static_cast<std::uint64_t>(config.dma.channels)),
       socket("socket"),
       unlimited_(options.unlimited),
       burst_bytes_(static_cast<std::uint64_t>(config.dma.burst_bytes)),
@@ -37,6 +37,7 @@ DmaModule::DmaModule(const sc_core::sc_module_name& name, UnitKind kind, const U
       data_(burst_bytes_),
       burst_done_cycle_(outstanding_bursts(config, port_bytes_per_cycle_)) {
   SC_THREAD(retire);
+  SC_THREAD(watch_bursts);
 }
 
 void DmaModule::begin_run() {
@@ -45,13 +46,35 @@ void DmaModule::begin_run() {
   num_bursts_ = 0;
   port_free_ticks_ = 0;
   last_done_cycle_ = state().start_cycle;
+  ready_.clear();
+  moving_ = false;
 }
 
+/// One channel at a time moves bytes; of those that are ready the oldest command goes first.
+class DmaModule::Turn {
+ public:
+  Turn(DmaModule& engine, std::uint64_t order) : engine_(engine) {
+    engine_.ready_.insert(order);
+    while (engine_.moving_ || *engine_.ready_.begin() != order) engine_.wait(engine_.turn_over_);
+    engine_.ready_.erase(order);
+    engine_.moving_ = true;
+  }
+  ~Turn() {
+    engine_.moving_ = false;
+    engine_.turn_over_.notify(sc_core::SC_ZERO_TIME);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  DmaModule& engine_;
+};
+
 void DmaModule::execute(IssuedCommand* slot) {
+  const Turn turn(*this, slot->order);
   const std::uint64_t busy_before = std::max(last_done_cycle_, slot->start_cycle);
   last_done_cycle_ = busy_before;
   if (!unlimited_) transfer_bursts(std::get<DmaWork>(slot->command.work));
-  charge(&UnitCycles::busy);
   busy_until_ = last_done_cycle_;
   in_flight_.push_back({last_done_cycle_, last_done_cycle_ - busy_before, slot});
   transfer_started_.notify(sc_core::SC_ZERO_TIME);
@@ -66,6 +89,11 @@ void DmaModule::transfer_bursts(const DmaWork& work) {
     wait_for_request_phase(std::max(done_cycle, now_cycle() + noise_.next_cycles()));
     done_cycle = request_burst(address, bytes);
     last_done_cycle_ = done_cycle;
+    if (watching_bursts_) {
+      ++num_bursts_in_flight_;
+      burst_ends_.push_back(done_cycle);
+      burst_requested_.notify(sc_core::SC_ZERO_TIME);
+    }
     ++num_bursts_;
     address += bytes;
   }
@@ -101,6 +129,24 @@ void DmaModule::wait_for_request_phase(std::uint64_t cycle) {
   if (moment > sc_core::sc_time_stamp()) wait(moment - sc_core::sc_time_stamp());
 }
 
+void DmaModule::record(WaveRecorder& recorder) {
+  constexpr int kCountBits = 32;
+  UnitModule::record(recorder);
+  watching_bursts_ = true;
+  recorder.add(std::string(name()) + ".bursts", num_bursts_in_flight_, kCountBits);
+}
+
+/// Lets a waveform see bursts end. They end in order, the last one with its transfer: no cycle is added to a run.
+void DmaModule::watch_bursts() {
+  while (true) {
+    while (burst_ends_.empty()) wait(burst_requested_);
+    const sc_core::sc_time done = time_of_cycles(burst_ends_.front());
+    if (done > sc_core::sc_time_stamp()) wait(done - sc_core::sc_time_stamp());
+    burst_ends_.pop_front();
+    --num_bursts_in_flight_;
+  }
+}
+
 void DmaModule::retire() {
   while (true) {
     while (in_flight_.empty()) wait(transfer_started_);
@@ -110,6 +156,7 @@ void DmaModule::retire() {
     if (done > sc_core::sc_time_stamp()) wait(done - sc_core::sc_time_stamp());
     try {
       complete(transfer.slot, transfer.busy_cycles);
+      update_probe();
     } catch (const sc_core::sc_unwind_exception&) {
       throw;  // the kernel ends this process
     } catch (...) {

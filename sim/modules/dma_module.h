@@ -8,6 +8,9 @@
 /// itself. Engines meet in the DRAM, which serves bursts as they come; of two in one cycle the load is first, because
 /// the accelerator lets the store engine ask in the second half of a cycle.
 ///
+/// With several channels a command that waits for tokens or space does not hold up those behind it: it keeps its
+/// channel, the next one takes another. Commands then complete in the order in which they became ready.
+///
 /// Busy is every cycle in which a burst is in flight or about to be. A target that blocks in b_transport() is served
 /// one burst at a time; one that annotates the delay, as DramModule, sees them all.
 #include <tlm_utils/simple_initiator_socket.h>
@@ -16,6 +19,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <systemc>
 #include <tlm>
 #include <vector>
@@ -40,6 +44,7 @@ class DmaModule : public UnitModule {
             const units::AcceleratorConfig& config, const DmaOptions& options);
 
   void begin_run() final;
+  void record(WaveRecorder& recorder) final;
   /// Bursts in flight at most.
   std::size_t max_outstanding() const { return burst_done_cycle_.size(); }
 
@@ -47,12 +52,14 @@ class DmaModule : public UnitModule {
   void execute(IssuedCommand* slot) final;
 
  private:
+  class Turn;
   struct Transfer {
     std::uint64_t done_cycle = 0;
     std::uint64_t busy_cycles = 0;
     IssuedCommand* slot = nullptr;
   };
   void retire();
+  void watch_bursts();
   void transfer_bursts(const DmaWork& work);
   /// Returns the cycle in which the burst is complete.
   std::uint64_t request_burst(std::uint64_t address, std::uint64_t bytes);
@@ -70,6 +77,13 @@ class DmaModule : public UnitModule {
   std::uint64_t last_done_cycle_ = 0;  // of all bursts so far
   std::deque<Transfer> in_flight_;
   sc_core::sc_event transfer_started_;
+  std::set<std::uint64_t> ready_;  // commands of channels that could move bytes
+  bool moving_ = false;            // a channel does
+  sc_core::sc_event turn_over_;
+  bool watching_bursts_ = false;          // for waveforms only
+  std::deque<std::uint64_t> burst_ends_;  // cycles, in order
+  std::uint32_t num_bursts_in_flight_ = 0;
+  sc_core::sc_event burst_requested_;
 };
 
 }  // namespace guardbit::sim

@@ -32,10 +32,16 @@ void RunState::note_start(std::uint32_t op_index, std::uint64_t cycle) {
   op.start = std::min(op.start, cycle - start_cycle);
 }
 
-void RunState::note_end(std::uint32_t op_index, std::uint64_t cycle, UnitKind unit, std::uint64_t busy_cycles) {
-  CycleReport::OpCycles& op = report.ops[op_index];
+void RunState::note_end(const Command& command, std::uint64_t cycle, std::span<const PurposeShare> shares) {
+  CycleReport::OpCycles& op = report.ops[command.op_index];
+  const auto unit = static_cast<std::size_t>(command.unit);
   op.end = std::max(op.end, cycle - start_cycle);
-  op.busy[static_cast<std::size_t>(unit)] += busy_cycles;
+  for (const PurposeShare& share : shares) {
+    const auto purpose = static_cast<std::size_t>(share.purpose);
+    op.busy[unit] += share.cycles;
+    op.by_purpose[purpose] += share.cycles;
+    report.purposes[purpose][unit] += share.cycles;
+  }
   end_cycle = std::max(end_cycle, cycle);
   ++num_finished;
 }
@@ -56,6 +62,8 @@ void RunState::recycle(IssuedCommand* slot) {
   command.frees.clear();
   command.compute = nullptr;
   command.allocate_bytes = 0;
+  command.allocate_accumulator_bytes = command.free_accumulator_bytes = 0;
+  command.purpose = Purpose::kOther;
   free_slots_.push_back(slot);
 }
 

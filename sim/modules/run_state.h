@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <span>
 #include <systemc>
 #include <vector>
 
 #include "sim/modules/command.h"
+#include "sim/modules/purpose_cycles.h"
 #include "sim/stats/result.h"
 
 namespace guardbit::sim {
@@ -14,8 +16,10 @@ namespace guardbit::sim {
 /// A command on its way through the machine. Slots are recycled, with the capacity of their vectors.
 struct IssuedCommand {
   Command command;
-  std::uint64_t space_ticket = 0;  ///< reservation in the scratchpad, if command.allocate_bytes > 0
-  std::uint64_t start_cycle = 0;   ///< set by the unit
+  std::uint64_t space_ticket = 0;        ///< reservation in the scratchpad, if command.allocate_bytes > 0
+  std::uint64_t accumulator_ticket = 0;  ///< likewise in the accumulator buffer
+  std::uint64_t order = 0;               ///< among the commands of its unit, set by the unit, as the next
+  std::uint64_t start_cycle = 0;
 };
 
 class RunState {
@@ -38,7 +42,9 @@ class RunState {
   void wake_on_abort(sc_core::sc_event& event) { waiting_events_.push_back(&event); }
 
   void note_start(std::uint32_t op_index, std::uint64_t cycle);
-  void note_end(std::uint32_t op_index, std::uint64_t cycle, UnitKind unit, std::uint64_t busy_cycles);
+  /// `shares`: busy cycles by purpose, which sum to the command's.
+  void note_end(const Command& command, std::uint64_t cycle, std::span<const PurposeShare> shares);
+  void note_stall(const StallReason& reason, std::uint64_t cycles) { report.stalls[reason] += cycles; }
 
   IssuedCommand* take_slot();
   void recycle(IssuedCommand* slot);

@@ -18,8 +18,8 @@ void Scratchpad::reset() {
 }
 
 std::uint64_t Scratchpad::reserve(std::uint64_t bytes) {
-  GUARDBIT_CHECK(bytes <= capacity_bytes_, "a command wants " + std::to_string(bytes) + " bytes of a scratchpad of " +
-                                               std::to_string(capacity_bytes_));
+  GUARDBIT_CHECK(bytes <= capacity_bytes_, "a command wants " + std::to_string(bytes) + " bytes of " + name() +
+                                               ", which has " + std::to_string(capacity_bytes_));
   const std::uint64_t ticket = num_granted_ + pending_.size();
   pending_.push_back(bytes);
   grant_in_order();
@@ -35,7 +35,7 @@ void Scratchpad::release(std::uint64_t bytes) {
 
 void Scratchpad::grant_in_order() {
   bool any = false;
-  while (!pending_.empty() && used_bytes_ + pending_.front() <= capacity_bytes_) {
+  while (!pending_.empty() && pending_.front() <= capacity_bytes_ - used_bytes_) {
     used_bytes_ += pending_.front();
     pending_.pop_front();
     ++num_granted_;

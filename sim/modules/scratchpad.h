@@ -1,8 +1,8 @@
 #pragma once
-/// Space in the scratchpad. The sequencer reserves it in program order when it issues a command, and reservations are
-/// granted strictly in that order as space becomes free. So nobody starves, the order does not depend on which unit
-/// asks first, and the oldest unfinished command always finds the space that a command-by-command execution would leave
-/// it: a program that fits when run serially cannot deadlock on space.
+/// Space in the scratchpad, and in the accumulator buffer. The sequencer reserves it in program order when it issues a
+/// command, and reservations are granted strictly in that order as space becomes free. So nobody starves, the order
+/// does not depend on which unit asks first, and the oldest unfinished command always finds the space that a
+/// command-by-command execution would leave it: a program that fits when run serially cannot deadlock on space.
 ///
 /// Ports limit the DMA engines (dma_module.h); the units' own accesses are part of their closed forms.
 #include <cstdint>
@@ -27,7 +27,7 @@ class Scratchpad : public sc_core::sc_module {
   sc_core::sc_event& granted() { return granted_; }
 
   std::uint64_t capacity_bytes() const { return capacity_bytes_; }
-  std::uint64_t used_bytes() const { return used_bytes_; }
+  const std::uint64_t& used_bytes() const { return used_bytes_; }
   std::uint64_t peak_bytes() const { return peak_bytes_; }
 
  private:

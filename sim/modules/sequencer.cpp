@@ -77,14 +77,19 @@ void Sequencer::issue(IssuedCommand* slot) {
   GUARDBIT_CHECK(is_work_of(command.work, command.unit), "a command's work is not of its unit's kind");
   GUARDBIT_CHECK(command.op_index < state.report.ops.size(), "op index " + std::to_string(command.op_index));
   if (const std::uint64_t delay = noise_.next_cycles(); delay != 0) wait(time_of_cycles(delay));
-  context_.tokens.announce(command.signals, command.unit);
+  context_.tokens.announce(command);
   if (command.allocate_bytes != 0) slot->space_ticket = context_.scratchpad.reserve(command.allocate_bytes);
+  if (command.allocate_accumulator_bytes != 0) {
+    slot->accumulator_ticket = context_.accumulators.reserve(command.allocate_accumulator_bytes);
+  }
   if (const auto* transfer = std::get_if<DmaWork>(&command.work)) {
     state.report.ops[command.op_index].dram_bytes += transfer->bytes;
   }
   ++state.num_issued;
-  blocked_on_ = units_[static_cast<std::size_t>(command.unit)];
-  units_[static_cast<std::size_t>(command.unit)]->queue.write(slot);
+  UnitModule& unit = *units_[static_cast<std::size_t>(command.unit)];  // the slot is not ours once it is written
+  blocked_on_ = &unit;
+  unit.queue.write(slot);
+  unit.note_queued();
   blocked_on_ = nullptr;
 }
 

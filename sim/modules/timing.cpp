@@ -116,15 +116,18 @@ std::uint64_t vector_cycles(const VectorWork& work, const units::VectorConfig& v
   return cycles;
 }
 
+std::uint64_t hadamard_dense_factor(std::uint64_t size) {
+  constexpr uint64_t kDenseMultiple = 4;
+  const auto power = uint64_t{1} << std::countr_zero(size);
+  const uint64_t odd = size / power;
+  return odd == 1 ? 1 : odd * std::min(power, kDenseMultiple);
+}
+
 std::uint64_t rotate_cycles(const RotateWork& work, const units::RotateConfig& rotate) {
   if (work.rows == 0 || work.width == 0 || work.size <= 1) return 0;
   GUARDBIT_CHECK(work.width % work.size == 0, "a row holds whole transforms");
   const uint64_t lanes = unsigned_of(rotate.lanes);
-  const auto power = uint64_t{1} << std::countr_zero(work.size);
-  const uint64_t odd = work.size / power;
-  // Hadamard matrices of an order with an odd factor q have order 4q at least: two levels go into the dense factor.
-  constexpr uint64_t kDenseMultiple = 4;
-  const uint64_t dense = odd == 1 ? 1 : odd * std::min(power, kDenseMultiple);
+  const uint64_t dense = hadamard_dense_factor(work.size);
   const uint64_t stages = ceil_log2(work.size / dense);
   uint64_t cycles_per_row = stages * ceil_div(work.width / 2, lanes);
   if (dense > 1) {  // k - 1 additions an element; a butterfly lane has one adder and one subtractor

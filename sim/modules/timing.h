@@ -44,6 +44,9 @@ MatrixTiming matrix_timing(const MatrixWork& work, const units::ArrayConfig& arr
 
 std::uint64_t norm_cycles(const NormWork& work, const units::NormConfig& norm);
 std::uint64_t vector_cycles(const VectorWork& work, const units::VectorConfig& vector);
+/// Of a Hadamard transform's size: the factor done as a dense product; the rest is butterflies. Matrices of an order
+/// with an odd factor q have order 4q at least: two levels go into the dense factor.
+std::uint64_t hadamard_dense_factor(std::uint64_t size);
 std::uint64_t rotate_cycles(const RotateWork& work, const units::RotateConfig& rotate);
 
 /// Cycles of `work` on the unit that does it; DMA work is not a closed form and yields 0.

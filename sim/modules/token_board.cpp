@@ -10,33 +10,35 @@ TokenBoard::TokenBoard(const sc_core::sc_module_name& name, RunState& state) : s
   for (sc_core::sc_event& event : wake_) state.wake_on_abort(event);
 }
 
-std::uint16_t& TokenBoard::entry(TokenId token) {
+TokenBoard::Entry& TokenBoard::entry(TokenId token) {
   if (token >= tokens_.size()) tokens_.resize(token + std::size_t{1});
   return tokens_[token];
 }
 
-void TokenBoard::announce(TokenId token, UnitKind producer) {
-  std::uint16_t& state = entry(token);
-  GUARDBIT_CHECK((state & kAnnounced) == 0, "token " + std::to_string(token) + " is signalled by two commands");
-  state = static_cast<std::uint16_t>(state | kAnnounced | (static_cast<unsigned>(producer) << kProducerShift));
+void TokenBoard::announce(const Command& command) {
+  Entry& token = entry(command.signals);
+  GUARDBIT_CHECK(!token.announced, "token " + std::to_string(command.signals) + " is signalled by two commands");
+  token.announced = true;
+  token.producer = {command.unit, command.purpose, command.op_index};
 }
 
-void TokenBoard::signal(TokenId token) {
-  std::uint16_t& state = entry(token);
-  state |= kAvailable;
+void TokenBoard::signal(TokenId id) {
+  Entry& token = entry(id);
+  token.available = true;
+  ++num_available_;
   for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
-    if ((state >> unit & 1) != 0) wake_[unit].notify(sc_core::SC_ZERO_TIME);
+    if ((token.waiting_units >> unit & 1) != 0) wake_[unit].notify(sc_core::SC_ZERO_TIME);
   }
 }
 
-std::optional<UnitKind> TokenBoard::producer(TokenId token) const {
-  if (token >= tokens_.size() || (tokens_[token] & kAnnounced) == 0) return std::nullopt;
-  return static_cast<UnitKind>(tokens_[token] >> kProducerShift & kProducerMask);
+std::optional<TokenBoard::Producer> TokenBoard::producer(TokenId token) const {
+  if (token >= tokens_.size() || !tokens_[token].announced) return std::nullopt;
+  return tokens_[token].producer;
 }
 
 void TokenBoard::subscribe(TokenId token, UnitKind unit) {
-  std::uint16_t& state = entry(token);
-  state = static_cast<std::uint16_t>(state | 1u << static_cast<unsigned>(unit));
+  std::uint8_t& waiting = entry(token).waiting_units;
+  waiting = static_cast<std::uint8_t>(waiting | 1u << static_cast<unsigned>(unit));
 }
 
 }  // namespace guardbit::sim

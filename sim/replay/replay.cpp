@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -14,9 +15,11 @@
 #include "sim/base/signal_guard.h"
 #include "sim/modules/accelerator.h"
 #include "sim/replay/build_info.h"
+#include "sim/replay/no_values.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/replay/variant_statistics.h"
 #include "sim/replay/window_values.h"
+#include "sim/schedule/operation_counts.h"
 #include "sim/schedule/scheduler.h"
 #include "sim/trace/model_import.h"
 
@@ -58,11 +61,27 @@ void check_variants(const std::vector<std::string>& variants) {
   }
 }
 
+/// Tokens of a window that go through the machine in one run.
+struct Pass {
+  Range tokens;
+  std::string phase;  ///< PhaseResult::name; "" if no tokens are decoded
+};
+
+/// All of a window, or the tokens before the last `decode` and then each of those.
+std::vector<Pass> passes_of(std::size_t num_tokens, std::size_t decode) {
+  if (decode == 0) return {{{0, num_tokens}, ""}};
+  std::vector<Pass> passes;
+  const std::size_t prefilled = num_tokens - std::min(decode, num_tokens);
+  if (prefilled > 0) passes.push_back({{0, prefilled}, "prefill"});
+  for (std::size_t token = prefilled; token < num_tokens; ++token) passes.push_back({{token, token + 1}, "decode"});
+  return passes;
+}
+
 /// One run of the machine: some tokens of a window through the whole model.
-void run_pass(const PreparedVariant& variant, Range tokens, std::size_t window_tokens, const std::string& phase,
-              WindowValues& values, Accelerator& machine, VariantStatistics& statistics) {
-  values.begin_pass(tokens);
-  std::vector<Command> commands = schedule_tokens(variant.model, variant.config, tokens, window_tokens, values);
+void run_pass(const transformer::Model<float>& model, const units::AcceleratorConfig& config, const Pass& pass,
+              std::size_t window_tokens, ValueEngine& engine, Accelerator& machine, VariantStatistics& statistics) {
+  PassSchedule schedule;
+  std::vector<Command> commands = schedule_tokens(model, config, pass.tokens, window_tokens, engine, &schedule.tiles);
   for (Command& command : commands) {
     if (!command.compute) continue;
     command.compute = [compute = std::move(command.compute)] {
@@ -70,9 +89,35 @@ void run_pass(const PreparedVariant& variant, Range tokens, std::size_t window_t
       compute();
     };
   }
-  const std::size_t num_ops = variant.model.ops.size();
-  const std::vector<std::uint64_t> macs = multiply_accumulates(commands, num_ops);
-  statistics.add_pass(phase, tokens.size(), machine.run(std::move(commands), num_ops), macs);
+  const std::size_t num_ops = model.ops.size();
+  schedule.macs = multiply_accumulates(commands, num_ops);
+  schedule.operations = count_operations(model, config, commands);
+  statistics.add_pass(pass.phase, pass.tokens.size(), schedule, machine.run(std::move(commands), num_ops));
+}
+
+/// Compares a window with the fp32 forward, op by op. `reference` is either complete or empty; then it is computed on
+/// the way. A tensor is dropped after the last op that reads it: of a large model not all fit twice.
+void compare_window(const transformer::Model<float>& model, const WindowTokens& tokens,
+                    const numerics::ParallelFor& parallel_for, transformer::Activations<float> simulated,
+                    transformer::Activations<float> reference, VariantStatistics& statistics) {
+  std::map<std::string, std::size_t> last_reader;
+  for (std::size_t op = 0; op < model.ops.size(); ++op) {
+    for (const std::string& input : model.ops[op].inputs) last_reader[input] = op;
+  }
+  for (std::size_t index = 0; index < model.ops.size(); ++index) {
+    const transformer::Op& op = model.ops[index];
+    if (!reference.contains(op.output)) {
+      reference[op.output] = transformer::run_reference_op(model, op, tokens.inputs, reference, parallel_for);
+    }
+    statistics.add_output(index, simulated.at(op.output), reference.at(op.output));
+    for (const std::string& input : op.inputs) {
+      if (last_reader.at(input) != index) continue;
+      simulated.erase(input);
+      reference.erase(input);
+    }
+  }
+  const std::string& logits = model.ops.back().output;
+  statistics.add_logits(simulated.at(logits), reference.at(logits), tokens.targets);
 }
 
 /// All windows of one variant.
@@ -83,7 +128,8 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
   for (std::size_t index = 0; index < windows.size(); ++index) {
     throw_if_interrupted();
     const WindowTokens tokens = split(windows[index]);
-    const auto reference = transformer::run_reference(variant.model, tokens.inputs, parallel_for);
+    transformer::Activations<float> reference;
+    if (options.open_loop) reference = transformer::run_reference(variant.model, tokens.inputs, parallel_for);
     WindowValues values(variant,
                         {.tokens = tokens.inputs,
                          .seed = options.seed + (static_cast<std::uint64_t>(index) << 32),
@@ -92,18 +138,31 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
                          .stepped = stepped},
                         statistics.ledgers());
     const std::size_t num_tokens = tokens.inputs.size();
-    const std::size_t prefilled = num_tokens - std::min(options.decode, num_tokens);
-    if (prefilled > 0) {
-      run_pass(variant, {0, prefilled}, num_tokens, options.decode == 0 ? "" : "prefill", values, machine, statistics);
+    for (const Pass& pass : passes_of(num_tokens, options.decode)) {
+      values.begin_pass(pass.tokens);
+      run_pass(variant.model, variant.config, pass, num_tokens, values, machine, statistics);
     }
-    for (std::size_t token = prefilled; token < num_tokens; ++token) {
-      run_pass(variant, {token, token + 1}, num_tokens, "decode", values, machine, statistics);
-    }
-    statistics.add_window(values.tensors(), reference, tokens.targets);
+    compare_window(variant.model, tokens, parallel_for, values.take_tensors(), std::move(reference), statistics);
     window_done();
   }
-  const units::ArrayConfig& array = variant.config.array;
-  return statistics.finish(static_cast<double>(array.rows * array.cols * array.dot_width));
+  return statistics.finish(variant.config);
+}
+
+/// Cycles, bytes and energy of a variant.
+VariantResult time_variant(const std::string& name, const transformer::Model<float>& model,
+                           const units::AcceleratorConfig& config, std::span<const Trace::Window> windows,
+                           std::size_t decode, Accelerator& machine, const std::function<void()>& window_done) {
+  VariantStatistics statistics(name, model);
+  NoValues engine;
+  for (const Trace::Window& window : windows) {
+    throw_if_interrupted();
+    const std::size_t num_tokens = split(window).inputs.size();
+    for (const Pass& pass : passes_of(num_tokens, decode)) {
+      run_pass(model, config, pass, num_tokens, engine, machine, statistics);
+    }
+    window_done();
+  }
+  return statistics.finish(config);
 }
 
 /// The fp32 forward's perplexity. Each window's likelihood must be the recorded one: gains leave the function alone, so
@@ -138,7 +197,65 @@ std::map<std::string, std::string> provenance(const Trace& trace, const LoadedAc
   entries["trace_sha256"] = trace.sha256;
   entries["seed"] = std::to_string(options.seed);
   entries["fidelity"] = options.stepped ? "pe" : "tile";
+  if (options.stall_seed) entries["stall_seed"] = std::to_string(*options.stall_seed);
   return entries;
+}
+
+/// What the trace, the accelerator and the options say, before anything runs.
+ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
+                      std::span<const Trace::Window> windows) {
+  ReplayResult result;
+  for (const Trace::Window& window : windows) result.num_tokens += window.tokens.size() - 1;
+  result.provenance = provenance(trace, accelerator, options);
+  result.trace_name = trace.name;
+  result.num_windows = windows.size();
+  result.mode = options.open_loop ? "open_loop" : "closed_loop";
+  if (!options.values) result.mode = "no_values";
+  result.residual_gain = options.residual_gain;
+  result.channel_gain = options.channel_gain;
+  result.channels = options.channels;
+  result.accelerator_name = accelerator.name;
+  result.accelerator_keys = accelerator.keys;
+  result.clock_mhz = accelerator.config.clock.mhz;
+  result.area_um2 = area_of(accelerator.config);
+  result.reference_perplexity = std::numeric_limits<double>::quiet_NaN();
+  return result;
+}
+
+/// Whether every op of every variant can be cut to fit the hardware: known from shapes, before anything long begins.
+void check_schedules(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
+                     const calibration::CalibrationOptions& calibration, std::size_t longest_window) {
+  for (const std::string& variant : options.variants) {
+    transformer::Model<float> model = load_outline(trace);
+    calibration::outline_variant(variant, model, calibration);
+    NoValues engine;
+    for (const Pass& pass : passes_of(longest_window, options.decode)) {
+      const bool needs_most = pass.phase != "decode" || pass.tokens.end == longest_window;
+      if (needs_most) (void)schedule_tokens(model, accelerator.config, pass.tokens, longest_window, engine);
+    }
+  }
+}
+
+void require_stepped_modes(const units::AcceleratorConfig& config) {
+  const std::array modes = {units::make_matrix_mode(config.array, config.linear, config.accumulator),
+                            units::make_matrix_mode(config.array, config.attention, config.attention_accumulator),
+                            units::make_matrix_mode(config.array, config.head, config.head_accumulator)};
+  require_stepped_array(config.array, modes);
+}
+
+/// The model of a variant as far as its time depends on it.
+transformer::Model<float> outline(const Trace& trace, const std::string& variant,
+                                  const calibration::CalibrationOptions& calibration) {
+  if (calibration::time_needs_weights(variant, calibration)) {
+    throw UserError(
+        ExitCode::kUsage,
+        fmt::format("--no-values: got variant {} with norm.scale = \"exact\"; expected \"pow2\", or a replay "
+                    "with values: whether such a scale costs a multiplication is in the weights",
+                    variant));
+  }
+  transformer::Model<float> model = load_outline(trace);
+  calibration::outline_variant(variant, model, calibration);
+  return model;
 }
 
 }  // namespace
@@ -149,50 +266,44 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
       options.max_windows == 0 ? trace.windows.size() : std::min(options.max_windows, trace.windows.size());
   const std::span<const Trace::Window> windows = std::span(trace.windows).first(num_windows);
   std::size_t longest = 0;
-  ReplayResult result;
-  for (const Trace::Window& window : windows) {
-    longest = std::max(longest, window.tokens.size() - 1);
-    result.num_tokens += window.tokens.size() - 1;
-  }
+  for (const Trace::Window& window : windows) longest = std::max(longest, window.tokens.size() - 1);
 
   check_variants(options.variants);
-  const transformer::Model<float> model = load_scaled_model(trace, options, parallel_for);
   calibration::CalibrationOptions calibration = options.calibration;
   calibration.seed = options.seed;
   calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
 
-  result.provenance = provenance(trace, accelerator, options);
-  result.trace_name = trace.name;
-  result.num_windows = num_windows;
-  result.mode = options.open_loop ? "open_loop" : "closed_loop";
-  result.residual_gain = options.residual_gain;
-  result.channel_gain = options.channel_gain;
-  result.channels = options.channels;
-  result.accelerator_name = accelerator.name;
-  result.accelerator_keys = accelerator.keys;
-  result.clock_mhz = accelerator.config.clock.mhz;
-  result.reference_perplexity = reference_perplexity(trace, model, windows, parallel_for);
-
+  if (options.stepped) require_stepped_modes(accelerator.config);
+  check_schedules(trace, accelerator, options, calibration, longest);
+  ReplayResult result = describe(trace, accelerator, options, windows);
+  transformer::Model<float> model;
+  if (options.values) {
+    model = load_scaled_model(trace, options, parallel_for);
+    result.reference_perplexity = reference_perplexity(trace, model, windows, parallel_for);
+  }
   PeRequestSlot requests;
   PeRequestSlot* const stepped = options.stepped ? &requests : nullptr;
-  if (options.stepped) {
-    const units::AcceleratorConfig& config = accelerator.config;
-    const std::array modes = {units::make_matrix_mode(config.array, config.linear, config.accumulator),
-                              units::make_matrix_mode(config.array, config.attention, config.attention_accumulator),
-                              units::make_matrix_mode(config.array, config.head, config.head_accumulator)};
-    require_stepped_array(config.array, modes);
-  }
-  Accelerator machine("accelerator", accelerator.config, {.stepped = stepped});
+  Accelerator machine("accelerator", accelerator.config, {.stall_seed = options.stall_seed, .stepped = stepped});
+  std::optional<WaveRecorder> recorder;
+  if (options.wave) machine.record(recorder.emplace(*options.wave));
   std::size_t done = 0;
   for (const std::string& name : options.variants) {
-    transformer::Model<float> rewritten = model;
+    const auto window_done = [&] {
+      if (progress) progress(++done, options.variants.size() * num_windows, name);
+    };
+    if (!options.values) {
+      result.variants.push_back(time_variant(name, outline(trace, name, calibration), accelerator.config, windows,
+                                             options.decode, machine, window_done));
+      continue;
+    }
+    // The last variant needs the model for itself: a large one does not fit twice.
+    transformer::Model<float> rewritten = &name == &options.variants.back() ? std::move(model) : model;
     calibration::apply_variant(name, rewritten, calibration);
     const PreparedVariant variant =
         prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for);
-    result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, stepped, [&] {
-      if (progress) progress(++done, options.variants.size() * num_windows, name);
-    }));
+    result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, stepped, window_done));
   }
+  if (recorder) recorder->finish();
   return result;
 }
 

@@ -25,7 +25,7 @@ double perplexity(double negative_log_likelihood, std::uint64_t num_tokens) {
 }
 
 VariantStatistics::VariantStatistics(std::string name, const transformer::Model<float>& model)
-    : model_(model), ledgers_(model.ops.size()), errors_(model.ops.size()) {
+    : model_(model), ledgers_(model.ops.size()), errors_(model.ops.size()), operations_(model.ops.size()) {
   result_.name = std::move(name);
   result_.cycles.ops.resize(model.ops.size());
   for (const transformer::Op& op : model.ops) {
@@ -37,8 +37,8 @@ VariantStatistics::VariantStatistics(std::string name, const transformer::Model<
   }
 }
 
-void VariantStatistics::compare(std::size_t op, const numerics::Matrix<float>& simulated,
-                                const numerics::Matrix<float>& reference) {
+void VariantStatistics::add_output(std::size_t op, const numerics::Matrix<float>& simulated,
+                                   const numerics::Matrix<float>& reference) {
   GUARDBIT_CHECK(simulated.rows() == reference.rows() && simulated.cols() == reference.cols(),
                  "simulated and reference tensors have one shape");
   OpError& error = errors_[op];
@@ -50,6 +50,7 @@ void VariantStatistics::compare(std::size_t op, const numerics::Matrix<float>& s
     if (std::isfinite(value)) error.max_abs = std::max(error.max_abs, std::abs(value));
     error.reference_max_abs = std::max(error.reference_max_abs, std::abs(wanted));
   }
+  error.output.update(simulated.data().data(), simulated.data().size() * sizeof(float));
 }
 
 void VariantStatistics::add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
@@ -65,13 +66,27 @@ void VariantStatistics::add_logits(const numerics::Matrix<float>& simulated, con
   }
 }
 
+void VariantStatistics::add_schedule(const PassSchedule& schedule) {
+  const bool first_pass = result_.cycles.total == 0;
+  for (std::size_t op = 0; op < result_.ops.size(); ++op) {
+    result_.ops[op].macs += schedule.macs[op];
+    if (first_pass) result_.ops[op].tile = schedule.tiles[op];
+    for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+      for (const auto& [key, count] : schedule.operations[op][unit]) operations_[op][unit][key] += count;
+    }
+  }
+}
+
 void VariantStatistics::add_cycles(const CycleReport& cycles) {
   CycleReport& sum = result_.cycles;
   for (std::size_t op = 0; op < sum.ops.size(); ++op) {
-    if (sum.total == 0) sum.ops[op].start = cycles.ops[op].start;
-    sum.ops[op].end = sum.total + cycles.ops[op].end;
-    sum.ops[op].dram_bytes += cycles.ops[op].dram_bytes;
-    for (std::size_t unit = 0; unit < kNumUnits; ++unit) sum.ops[op].busy[unit] += cycles.ops[op].busy[unit];
+    CycleReport::OpCycles& to = sum.ops[op];
+    const CycleReport::OpCycles& from = cycles.ops[op];
+    if (sum.total == 0) to.start = from.start;
+    if (sum.total == 0) to.end = from.end;
+    to.dram_bytes += from.dram_bytes;
+    for (std::size_t unit = 0; unit < kNumUnits; ++unit) to.busy[unit] += from.busy[unit];
+    for (std::size_t purpose = 0; purpose < kNumPurposes; ++purpose) to.by_purpose[purpose] += from.by_purpose[purpose];
   }
   for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
     sum.units[unit].busy += cycles.units[unit].busy;
@@ -79,26 +94,19 @@ void VariantStatistics::add_cycles(const CycleReport& cycles) {
     sum.units[unit].output_stall += cycles.units[unit].output_stall;
     sum.units[unit].token_wait += cycles.units[unit].token_wait;
     sum.units[unit].idle += cycles.units[unit].idle;
+    for (std::size_t purpose = 0; purpose < kNumPurposes; ++purpose) {
+      sum.purposes[purpose][unit] += cycles.purposes[purpose][unit];
+    }
   }
+  for (const auto& [reason, count] : cycles.stalls) sum.stalls[reason] += count;
   sum.total += cycles.total;
   sum.scratchpad_peak_bytes = std::max(sum.scratchpad_peak_bytes, cycles.scratchpad_peak_bytes);
+  sum.accumulator_peak_bytes = std::max(sum.accumulator_peak_bytes, cycles.accumulator_peak_bytes);
 }
 
-void VariantStatistics::add_window(const transformer::Activations<float>& simulated,
-                                   const transformer::Activations<float>& reference, std::span<const int> targets) {
-  for (std::size_t op = 0; op < model_.ops.size(); ++op) {
-    const std::string& tensor = model_.ops[op].output;
-    const numerics::Matrix<float>& values = simulated.at(tensor);
-    compare(op, values, reference.at(tensor));
-    errors_[op].output.update(values.data().data(), values.data().size() * sizeof(float));
-  }
-  const std::string& logits = model_.ops.back().output;
-  add_logits(simulated.at(logits), reference.at(logits), targets);
-}
-
-void VariantStatistics::add_pass(const std::string& phase, std::size_t tokens, const CycleReport& cycles,
-                                 std::span<const std::uint64_t> macs) {
-  for (std::size_t op = 0; op < macs.size(); ++op) result_.ops[op].macs += macs[op];
+void VariantStatistics::add_pass(const std::string& phase, std::size_t tokens, const PassSchedule& schedule,
+                                 const CycleReport& cycles) {
+  add_schedule(schedule);
   add_cycles(cycles);
   if (phase.empty()) return;
   auto found = std::find_if(result_.phases.begin(), result_.phases.end(),
@@ -107,26 +115,43 @@ void VariantStatistics::add_pass(const std::string& phase, std::size_t tokens, c
   ++found->passes;
   found->tokens += tokens;
   found->cycles += cycles.total;
-  for (const std::uint64_t count : macs) found->macs += count;
+  for (const std::uint64_t count : schedule.macs) found->macs += count;
   for (const CycleReport::OpCycles& op : cycles.ops) found->dram_bytes += op.dram_bytes;
   for (std::size_t unit = 0; unit < kNumUnits; ++unit) found->busy[unit] += cycles.units[unit].busy;
 }
 
-VariantResult VariantStatistics::finish(double peak_macs_per_cycle) {
+void VariantStatistics::finish_energy(const units::AcceleratorConfig& config) {
+  OperationCounts totals;
+  EnergyReport& energy = result_.energy;
+  std::map<units::OperationKey, double> prices;
+  const auto price = [&](const units::OperationKey& key) {
+    return prices.try_emplace(key, energy_of(key, config)).first->second;
+  };
+  for (std::size_t op = 0; op < result_.ops.size(); ++op) {
+    for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+      for (const auto& [key, count] : operations_[op][unit]) {
+        const double pj = static_cast<double>(count) * price(key);
+        result_.ops[op].unit_pj[unit] += pj;
+        energy.unit_pj[unit] += pj;
+        totals[key] += count;
+      }
+    }
+  }
+  for (const auto& [key, count] : totals) {
+    energy.lines.push_back({.operation = key, .count = count, .pj_each = price(key)});
+    energy.pj += energy.lines.back().pj();
+  }
+}
+
+void VariantStatistics::finish_values() {
   Sha256 digest;
   for (std::size_t op = 0; op < result_.ops.size(); ++op) {
     OpResult& row = result_.ops[op];
-    const CycleReport::OpCycles& cycles = result_.cycles.ops[op];
     row.events = ledgers_[op];
-    row.unit_cycles = cycles.busy;
-    row.cycles = 0;
-    for (const std::uint64_t busy : cycles.busy) row.cycles += busy;
-    row.dram_bytes = cycles.dram_bytes;
     row.sqnr_db = decibel(errors_[op].signal, errors_[op].noise);
     row.max_abs = errors_[op].max_abs;
     row.reference_max_abs = errors_[op].reference_max_abs;
     result_.events += row.events.total();
-    result_.macs += row.macs;
     row.output_sha256 = errors_[op].output.hex();
     digest.update(row.output_sha256);
     for (const numerics::EventCounts& stage : row.events.stages) {
@@ -139,6 +164,28 @@ VariantResult VariantStatistics::finish(double peak_macs_per_cycle) {
   result_.perplexity = perplexity(negative_log_likelihood_, num_tokens_);
   result_.sqnr_db = result_.ops.back().sqnr_db;
   result_.top1_agreement = static_cast<double>(num_agreeing_) / static_cast<double>(num_tokens_);
+}
+
+VariantResult VariantStatistics::finish(const units::AcceleratorConfig& config) {
+  constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
+  for (std::size_t op = 0; op < result_.ops.size(); ++op) {
+    OpResult& row = result_.ops[op];
+    const CycleReport::OpCycles& cycles = result_.cycles.ops[op];
+    row.unit_cycles = cycles.busy;
+    row.purpose_cycles = cycles.by_purpose;
+    row.start = cycles.start;
+    row.end = cycles.end;
+    row.cycles = 0;
+    for (const std::uint64_t busy : cycles.busy) row.cycles += busy;
+    row.dram_bytes = cycles.dram_bytes;
+    row.sqnr_db = row.max_abs = row.reference_max_abs = kNotANumber;
+    result_.macs += row.macs;
+  }
+  result_.perplexity = result_.sqnr_db = result_.top1_agreement = kNotANumber;
+  if (num_tokens_ != 0) finish_values();
+  finish_energy(config);
+  const units::ArrayConfig& array = config.array;
+  const auto peak_macs_per_cycle = static_cast<double>(array.rows * array.cols * array.dot_width);
   result_.utilization =
       static_cast<double>(result_.macs) / (peak_macs_per_cycle * static_cast<double>(result_.cycles.total));
   return std::move(result_);

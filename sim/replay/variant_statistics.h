@@ -6,24 +6,33 @@
 
 #include "models/transformer/reference.h"
 #include "sim/base/sha256.h"
+#include "sim/schedule/operation_counts.h"
+#include "sim/schedule/scheduler.h"
 #include "sim/stats/result.h"
 
 namespace guardbit::sim {
+
+/// What the schedule of a pass says before it runs.
+struct PassSchedule {
+  std::vector<std::uint64_t> macs;       ///< by op
+  std::vector<OpOperations> operations;  ///< by op
+  TileChoices tiles;
+};
 
 class VariantStatistics {
  public:
   VariantStatistics(std::string name, const transformer::Model<float>& model);
 
-  /// One pass of the machine over `tokens` tokens: its cycles, and MACs by op. `phase`: to which it belongs; "" for a
-  /// pass over a whole window.
-  void add_pass(const std::string& phase, std::size_t tokens, const CycleReport& cycles,
-                std::span<const std::uint64_t> macs);
-  /// One window: simulated and reference outputs of every op, and targets (one per token).
-  void add_window(const transformer::Activations<float>& simulated, const transformer::Activations<float>& reference,
+  /// One pass of the machine over `tokens` tokens. `phase`: to which it belongs; "" for a pass over a whole window.
+  void add_pass(const std::string& phase, std::size_t tokens, const PassSchedule& schedule, const CycleReport& cycles);
+  /// One window's values of an op, in op order: simulated and reference outputs.
+  void add_output(std::size_t op, const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference);
+  /// And of the last op, with targets (one per token).
+  void add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
                   std::span<const int> targets);
 
-  /// The sums over all windows. `peak_macs_per_cycle`: of the array.
-  VariantResult finish(double peak_macs_per_cycle);
+  /// The sums over all windows. Without values their results are not a number or empty, the digest too.
+  VariantResult finish(const units::AcceleratorConfig& config);
 
   /// Events by op; the windows add to them while they run.
   std::vector<numerics::EventLedger>& ledgers() { return ledgers_; }
@@ -36,15 +45,16 @@ class VariantStatistics {
     double reference_max_abs = 0;
     Sha256 output;
   };
-  void compare(std::size_t op, const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference);
-  void add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
-                  std::span<const int> targets);
+  void add_schedule(const PassSchedule& schedule);
   void add_cycles(const CycleReport& cycles);
+  void finish_energy(const units::AcceleratorConfig& config);
+  void finish_values();
 
   const transformer::Model<float>& model_;
   VariantResult result_;
   std::vector<numerics::EventLedger> ledgers_;
   std::vector<OpError> errors_;
+  std::vector<OpOperations> operations_;
   double negative_log_likelihood_ = 0;
   std::uint64_t num_tokens_ = 0;
   std::uint64_t num_agreeing_ = 0;

@@ -48,7 +48,7 @@ class WindowValues final : public ValueEngine {
 
   /// Output of every op that was computed, by tensor name; scores and probabilities as in transformer::Activations,
   /// keys and values of an integer cache as they are read from it.
-  const transformer::Activations<float>& tensors() const { return tensors_; }
+  transformer::Activations<float> take_tensors() { return std::move(tensors_); }
 
  private:
   /// A linear layer between its first operand and its last result; T: the tokens of the pass.

@@ -12,8 +12,9 @@ using Json = nlohmann::ordered_json;
 /// `value` with six significant digits, or null if it is not finite.
 [[nodiscard]] Json json_real(double value);
 
-/// A variant with its own keys (reports.h).
-[[nodiscard]] Json to_json(const VariantResult& variant);
+/// A variant with its own keys (reports.h); `plain`, the variant "none" or null, is what its overheads are told
+/// against.
+[[nodiscard]] Json to_json(const VariantResult& variant, const VariantResult* plain);
 
 /// JSON text; bytes that are not UTF-8 (file names) become U+FFFD.
 [[nodiscard]] std::string dump(const Json& json, int indent);

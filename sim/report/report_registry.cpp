@@ -10,9 +10,13 @@ namespace {
 
 constexpr std::array kReports = {
     Report{"csv", "one line per variant, op and stage that raised an event, with its ten counters", write_csv},
+    Report{"details", "for reading: every op's cycles, bytes, energy and block, all stalls, operations, area",
+           write_details},
     Report{"json", "everything, as one object (schema guardbit-replay/1)", write_json},
     Report{"jsonl", "one object per variant and line (schema guardbit-replay-variant/1)", write_jsonl},
-    Report{"table", "for reading: quality, events, cost, worst places, cycles by unit, norms", write_table},
+    Report{"ops.csv", "one line per variant and op: start, end, cycles by unit, bytes, energy, block", write_ops_csv},
+    Report{"table", "for reading: quality, events, worst places, cycles, stalls, overheads, energy, norms",
+           write_table},
 };
 
 }  // namespace

@@ -35,8 +35,16 @@ void WindowScheduler::schedule_attention(std::size_t scores_index) {
   attention.cache_passes = quantized ? 1 : 0;
   attention.row_bytes =
       attention.head_bytes + packed_bytes(tokens_.end, result_bits) + packed_bytes(head_size, result_bits);
-  attention.rows_per_block =
-      tile_attention(scores.name, tokens_.size(), attention.held_bytes, attention.row_bytes, config_);
+  const AttentionBytes bytes{
+      .held = attention.held_bytes,
+      .row = attention.row_bytes,
+      .accumulator_row = std::max<std::uint64_t>(tokens_.end, head_size) * accumulator_bytes(attention.mode)};
+  attention.rows_per_block = tile_attention(scores.name, tokens_.size(), bytes, config_);
+  const std::uint64_t block = attention.rows_per_block * bytes.row;
+  tiles_[attention.scores] = TileChoice{.rows = attention.rows_per_block,
+                                        .scratchpad_bytes = bytes.held + block,
+                                        .accumulator_bytes = attention.rows_per_block * bytes.accumulator_row,
+                                        .double_buffered = fits_scratchpad(bytes.held + 2 * block)};
   const bool scaled = attention.mode.integer || attention.mode.dynamic_scale;
   const bool converted = activation_bits(attention.mode) != result_bits;
   attention.operand_passes = scaled ? 2 : (converted ? 1 : 0);
@@ -59,10 +67,16 @@ void WindowScheduler::attention_kv_head(const Attention& attention, std::size_t 
                                      builder_.tokens_for(scores.inputs[1], all), attention.held_bytes);
   const TokenId loaded =
       builder_.load(values.inputs[1], head_offset, head_bytes, builder_.tokens_for(values.inputs[1], all));
-  const TokenId operands = builder_.compute(
-      UnitKind::kVector,
-      VectorWork{.elements = 2 * elements, .passes = attention.cache_passes + attention.operand_passes}, {keys, loaded},
-      [engine = &engine_, attention, kv_head] { engine->keys_values(attention.scores, attention.values, kv_head); });
+  builder_.tag(keys, Purpose::kKeysValues);
+  builder_.tag(loaded, Purpose::kKeysValues);
+  const TokenId operands = builder_.compute(UnitKind::kVector,
+                                            VectorWork{.elements = 2 * elements,
+                                                       .passes = attention.cache_passes + attention.operand_passes,
+                                                       .cache_passes = attention.cache_passes},
+                                            {keys, loaded}, [engine = &engine_, attention, kv_head] {
+                                              engine->keys_values(attention.scores, attention.values, kv_head);
+                                            });
+  builder_.tag(operands, Purpose::kQuantization);
 
   const std::size_t group = static_cast<std::size_t>(model_.shape.num_heads) / num_kv_heads;
   std::optional<PendingValues> pending;
@@ -100,6 +114,7 @@ WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention
     ready = {builder_.compute(UnitKind::kVector,
                               VectorWork{.elements = rows.size() * head_size, .passes = attention.operand_passes},
                               ready, {})};
+    builder_.tag(ready.front(), Purpose::kQuantization);
   }
   // Causal: queries of this block see keys 0 .. rows.end - 1.
   const std::uint64_t elements = rows.size() * rows.end;
@@ -111,10 +126,13 @@ WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention
   const TokenId scaled = builder_.compute(
       UnitKind::kVector, VectorWork{.elements = elements}, {product},
       [engine = &engine_, index = attention.scores, head, rows] { engine->scores_epilogue(index, head, rows); });
+  builder_.tag(scaled, Purpose::kEpilogue);
+  builder_.hold_accumulators(product, scaled, elements * accumulator_bytes(attention.mode));
   builder_.begin_op(attention.softmax);
   const TokenId probabilities = builder_.compute(
       UnitKind::kVector, softmax_work(rows), {scaled},
       [engine = &engine_, index = attention.softmax, head, rows] { engine->softmax(index, head, rows); });
+  builder_.tag(probabilities, Purpose::kSoftmax);
   return {head, rows, probabilities, reserved};
 }
 
@@ -129,6 +147,7 @@ void WindowScheduler::attention_values(const Attention& attention, const Pending
     ready = builder_.compute(UnitKind::kVector,
                              VectorWork{.elements = rows.size() * rows.end, .passes = attention.operand_passes},
                              {ready}, {});
+    builder_.tag(ready, Purpose::kQuantization);
   }
   const MatrixWork work =
       matrix_work(attention.mode, config_.attention, config_.attention_accumulator, rows.size(), head_size, rows.end);
@@ -140,6 +159,8 @@ void WindowScheduler::attention_values(const Attention& attention, const Pending
                                         [engine = &engine_, index = attention.values, head = pending.head, rows] {
                                           engine->values_epilogue(index, head, rows);
                                         });
+  builder_.tag(done, Purpose::kEpilogue);
+  builder_.hold_accumulators(product, done, rows.size() * head_size * accumulator_bytes(attention.mode));
   const std::uint64_t out_bytes = packed_bytes(head_size, storage_bits(op.output));
   builder_.rows_ready(op.output, rows,
                       builder_.store(op.output, pending.head * window_tokens_ * out_bytes + rows.begin * out_bytes,

@@ -4,6 +4,32 @@
 
 namespace guardbit::sim {
 
+namespace {
+
+Purpose usual_purpose(UnitKind unit) {
+  switch (unit) {
+    case UnitKind::kLoad: return Purpose::kActivations;
+    case UnitKind::kMatrix: return Purpose::kProduct;
+    case UnitKind::kNorm: return Purpose::kNorm;
+    case UnitKind::kVector: return Purpose::kElementwise;
+    case UnitKind::kRotate: return Purpose::kRotation;
+    case UnitKind::kStore: return Purpose::kResults;
+  }
+  fail_check(__FILE__, __LINE__, "unit kind", "unknown enumerator");
+}
+
+}  // namespace
+
+TokenId CommandBuilder::tag(TokenId token, Purpose purpose) {
+  commands_[token].purpose = purpose;
+  return token;
+}
+
+void CommandBuilder::hold_accumulators(TokenId product, TokenId reader, std::uint64_t bytes) {
+  commands_[product].allocate_accumulator_bytes = bytes;
+  commands_[reader].free_accumulator_bytes = bytes;
+}
+
 TokenId CommandBuilder::append(Command command) {
   const auto token = static_cast<TokenId>(commands_.size());
   command.op_index = op_index_;
@@ -41,6 +67,7 @@ TokenId CommandBuilder::compute(UnitKind unit, Work work, Tokens waits, std::fun
                                 std::uint64_t free_bytes) {
   Command command;
   command.unit = unit;
+  command.purpose = usual_purpose(unit);
   command.work = work;
   command.waits = std::move(waits);
   command.compute = std::move(values);

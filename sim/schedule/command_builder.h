@@ -19,6 +19,10 @@ class CommandBuilder {
   /// Starts the commands of an op; the account by op uses its index.
   void begin_op(std::size_t op_index) { op_index_ = static_cast<std::uint32_t>(op_index); }
 
+  /// Names what a command is for, if it is not what its unit mostly does: activations for a load, results for a store,
+  /// the product, the norm, a rotation, element-wise work for the vector unit. Returns the token.
+  TokenId tag(TokenId token, Purpose purpose);
+
   /// DRAM -> scratchpad. `allocate_bytes` reserves everything that the block which this load begins will need until a
   /// later command frees it, so that a block that has started can always finish.
   TokenId load(const std::string& tensor, std::uint64_t offset, std::uint64_t bytes, Tokens waits,
@@ -27,6 +31,8 @@ class CommandBuilder {
   TokenId store(const std::string& tensor, std::uint64_t offset, std::uint64_t bytes, Tokens waits,
                 std::uint64_t free_bytes);
   TokenId compute(UnitKind unit, Work work, Tokens waits, std::function<void()> values, std::uint64_t free_bytes = 0);
+  /// The product's results occupy `bytes` of the accumulator buffer until `reader` has read them.
+  void hold_accumulators(TokenId product, TokenId reader, std::uint64_t bytes);
 
   /// Declares a DRAM tensor of that size, at an address of its own (aligned to `kAlignment`); once per name.
   void place(const std::string& tensor, std::uint64_t bytes);

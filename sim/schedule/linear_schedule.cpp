@@ -30,6 +30,16 @@ MatrixWork WindowScheduler::matrix_work(const units::MatrixMode& mode, const uni
           .last_of_op = true};
 }
 
+/// Of a smoothed product: its chunk if it were not smoothed; none if it has no more chunks than that.
+std::optional<std::uint64_t> WindowScheduler::chunk_without_groups(const MatrixWork& work,
+                                                                   transformer::OperandClass kind) const {
+  MatrixWork plain = work;
+  plain.chunk = static_cast<std::uint64_t>(
+      units::make_matrix_mode(config_.array, operand_config(config_, kind), accumulator_config(config_, kind)).chunk);
+  if (plain.outer_updates() >= work.outer_updates()) return std::nullopt;
+  return plain.chunk;
+}
+
 WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
   Linear linear;
   linear.index = index;
@@ -43,6 +53,7 @@ WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
       .operand_row = packed_bytes(linear.depth, activation_bits(linear.mode)),
       .weight_col = packed_bytes(linear.depth, weight_bits(linear.mode)),
       .output_element = packed_bytes(1, storage_bits(linear.op->output)),
+      .accumulator_element = accumulator_bytes(linear.mode),
       .depth = linear.depth,
       .column_unit = is_quantized(linear.op->output) ? static_cast<std::uint64_t>(model_.shape.head_size) : 1};
   linear.tile = tile_linear(linear.op->name, tokens_.size(), linear.columns, linear.bytes, config_);
@@ -80,6 +91,7 @@ void WindowScheduler::prepare_linear(Linear& linear) {
           UnitKind::kVector,
           VectorWork{.elements = rows.size() * linear.depth, .lanes = static_cast<std::uint32_t>(config_.smooth.lanes)},
           {ready}, {}, rotates ? 0 : reserved));
+      builder_.tag(maxima.back(), Purpose::kChannelMaxima);
     }
     if (rotates) {
       Tokens waits = {ready};
@@ -95,6 +107,7 @@ void WindowScheduler::prepare_linear(Linear& linear) {
                                     .lanes = static_cast<std::uint32_t>(config_.smooth.lanes),
                                     .sort_elements = config_.smooth.sort ? linear.depth : 0},
                          maxima, [engine = &engine_, index = linear.index] { engine->smooth_statistics(index); }));
+    builder_.tag(linear.input_ready.back(), Purpose::kChannelMaxima);
   }
   linear.prepared = true;
 }
@@ -117,13 +130,17 @@ TokenId WindowScheduler::linear_operands(const Linear& linear, Range rows, Token
         VectorWork{
             .elements = elements, .lanes = smooth_lanes, .sort_elements = config_.smooth.sort ? linear.depth : 0},
         {ready}, [engine = &engine_, index = linear.index] { engine->smooth_statistics(index); });
+    builder_.tag(ready, Purpose::kChannelMaxima);
   }
   if (op.smooth) {
     ready = builder_.compute(UnitKind::kVector, VectorWork{.elements = elements, .lanes = smooth_lanes}, {ready}, {});
+    builder_.tag(ready, Purpose::kSmoothDivide);
   }
   const auto quantize = [engine = &engine_, index = linear.index, rows] { engine->quantize(index, rows); };
-  return builder_.compute(UnitKind::kVector, VectorWork{.elements = elements, .passes = linear.quantize_passes},
-                          {ready}, quantize);
+  return builder_.tag(
+      builder_.compute(UnitKind::kVector, VectorWork{.elements = elements, .passes = linear.quantize_passes}, {ready},
+                       quantize),
+      Purpose::kQuantization);
 }
 
 /// One block of tokens against all output channels.
@@ -142,10 +159,12 @@ void WindowScheduler::linear_rows(const Linear& linear, Range rows) {
     const std::uint64_t reserved = linear.tile.block_bytes(linear.bytes, rows.size(), cols.size());
     const TokenId weights = builder_.load(op.weight, cols.begin * linear.bytes.weight_col,
                                           cols.size() * linear.bytes.weight_col, {}, reserved);
+    builder_.tag(weights, Purpose::kWeights);
     MatrixWork work =
         matrix_work(linear.mode, operand_config(config_, op.operand_class),
                     accumulator_config(config_, op.operand_class), rows.size(), cols.size(), linear.depth);
     const bool last_columns = cols.end == linear.columns;
+    if (op.smooth) work.chunk_without_groups = chunk_without_groups(work, op.operand_class);
     work.first_of_op = rows.begin == tokens_.begin && cols.begin == 0;
     work.last_of_op = rows.end == tokens_.end && last_columns;
     const TokenId product = builder_.compute(
@@ -156,6 +175,8 @@ void WindowScheduler::linear_rows(const Linear& linear, Range rows) {
     const TokenId done = builder_.compute(
         UnitKind::kVector, VectorWork{.elements = elements, .passes = 1 + quantizer_passes(op.output)}, {product},
         [engine = &engine_, index = linear.index, rows, cols] { engine->epilogue(index, rows, cols); });
+    builder_.tag(done, Purpose::kEpilogue);
+    builder_.hold_accumulators(product, done, elements * linear.bytes.accumulator_element);
     const auto stored_bytes = [&](std::uint64_t num_columns) {
       return is_quantized(op.output) ? num_columns / linear.bytes.column_unit * group_bytes()
                                      : num_columns * linear.bytes.output_element;
@@ -166,8 +187,21 @@ void WindowScheduler::linear_rows(const Linear& linear, Range rows) {
   }
 }
 
+TileChoice WindowScheduler::tile_choice(const Linear& linear) const {
+  const LinearTile& tile = linear.tile;
+  const std::uint64_t held = tile.held_bytes(linear.bytes);
+  const std::uint64_t block = tile.block_bytes(linear.bytes, tile.rows, tile.cols);
+  return {.rows = tile.rows,
+          .cols = tile.cols,
+          .scratchpad_bytes = held + block,
+          .accumulator_bytes = tile.rows * tile.cols * linear.bytes.accumulator_element,
+          .weight_passes = (tokens_.size() + tile.rows - 1) / tile.rows,
+          .double_buffered = fits_scratchpad(held + 2 * block)};
+}
+
 void WindowScheduler::schedule_linear(std::size_t index) {
   Linear linear = make_linear(index);
+  tiles_[index] = tile_choice(linear);
   const bool needs_whole_input = linear.op->smooth;
   if (needs_whole_input && linear.tile.rows < tokens_.size()) prepare_linear(linear);
   for_token_blocks(linear.tile.rows, [&](Range rows) { linear_rows(linear, rows); });

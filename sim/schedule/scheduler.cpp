@@ -51,6 +51,14 @@ units::MatrixMode linear_mode(const units::AcceleratorConfig& config, const Op& 
                                  op.smooth ? static_cast<int>(config.smooth.group) : 0);
 }
 
+std::uint64_t accumulator_bytes(const units::MatrixMode& mode) {
+  if (mode.integer) {  // int_spec.outer exists even where the configuration names none: it is what leaves the array
+    return packed_bytes(1, mode.int_spec.outer.format.storage_bits());
+  }
+  const arith::AccumulationSpec& spec = mode.float_spec;
+  return packed_bytes(1, (spec.promote_every != 0 ? spec.outer : spec.inner).format.storage_bits());
+}
+
 const std::string& storage_format(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
                                   const Op& op) {
   if (op.kind == OpKind::kEmbed || op.kind == OpKind::kResidual) return config.storage.residual;
@@ -65,6 +73,7 @@ WindowScheduler::WindowScheduler(const transformer::Model<float>& model, const u
       tokens_(tokens),
       window_tokens_(window_tokens),
       engine_(engine),
+      tiles_(model.ops.size()),
       kv_cache_(units::kv_cache_format(config.storage)) {
   GUARDBIT_CHECK(tokens.size() > 0 && tokens.end <= window_tokens, "a pass has tokens of the window");
   place_tensors();
@@ -166,10 +175,16 @@ void WindowScheduler::schedule_rows(std::size_t index) {
   const std::uint64_t made_bytes = kept_row_bytes(op.output);
   const UnitKind unit = op.kind == OpKind::kNorm ? UnitKind::kNorm : UnitKind::kVector;
   const std::uint64_t block = tile_rows(op.name, tokens_.size(), in_bytes + made_bytes, config_);
+  tiles_[index] = TileChoice{.rows = block,
+                             .scratchpad_bytes = block * (in_bytes + made_bytes),
+                             .double_buffered = fits_scratchpad(2 * block * (in_bytes + made_bytes))};
   for_token_blocks(block, [&](Range rows) {
     const std::uint64_t reserved = rows.size() * (in_bytes + made_bytes);
     Tokens loaded;
-    if (is_embed) loaded.push_back(builder_.load(op.weight, 0, rows.size() * in_bytes, {}, reserved));
+    if (is_embed) {
+      loaded.push_back(
+          builder_.tag(builder_.load(op.weight, 0, rows.size() * in_bytes, {}, reserved), Purpose::kWeights));
+    }
     for (const std::string& input : op.inputs) {
       loaded.push_back(builder_.load(input, rows.begin * row_bytes(input), rows.size() * row_bytes(input),
                                      builder_.tokens_for(input, rows), loaded.empty() ? reserved : 0));
@@ -181,31 +196,46 @@ void WindowScheduler::schedule_rows(std::size_t index) {
   });
 }
 
+void WindowScheduler::schedule_op(std::size_t index) {
+  builder_.begin_op(index);
+  switch (model_.ops[index].kind) {
+    case OpKind::kLinear: schedule_linear(index); break;
+    case OpKind::kScores: schedule_attention(index); break;
+    case OpKind::kSoftmax:
+    case OpKind::kValues: break;  // part of their scores
+    case OpKind::kEmbed:
+    case OpKind::kNorm:
+    case OpKind::kRope:
+    case OpKind::kActivation:
+    case OpKind::kGate:
+    case OpKind::kResidual: schedule_rows(index); break;
+  }
+}
+
 std::vector<Command> WindowScheduler::run() {
+  std::map<std::string, MemoryNeed> most;  // by memory: the op that needs most of it
   for (std::size_t index = 0; index < model_.ops.size(); ++index) {
-    builder_.begin_op(index);
-    switch (model_.ops[index].kind) {
-      case OpKind::kLinear: schedule_linear(index); break;
-      case OpKind::kScores:
-        schedule_attention(index);
-        index += 2;  // softmax and values are part of it
-        break;
-      case OpKind::kSoftmax:
-      case OpKind::kValues: fail_check(__FILE__, __LINE__, "scores first", "attention ops come as a triple");
-      case OpKind::kEmbed:
-      case OpKind::kNorm:
-      case OpKind::kRope:
-      case OpKind::kActivation:
-      case OpKind::kGate:
-      case OpKind::kResidual: schedule_rows(index); break;
+    try {
+      schedule_op(index);
+    } catch (const TileTooLarge& error) {
+      for (const MemoryNeed& need : error.needs()) {
+        MemoryNeed& largest = most.emplace(need.key, need).first->second;
+        if (need.needed > largest.needed) largest = need;
+      }
     }
   }
-  return builder_.take();
+  if (most.empty()) return builder_.take();
+  std::vector<MemoryNeed> needs;
+  for (const auto& [key, need] : most) needs.push_back(need);
+  throw TileTooLarge(std::move(needs));
 }
 
 std::vector<Command> schedule_tokens(const transformer::Model<float>& model, const units::AcceleratorConfig& config,
-                                     Range tokens, std::size_t window_tokens, ValueEngine& engine) {
-  return WindowScheduler(model, config, tokens, window_tokens, engine).run();
+                                     Range tokens, std::size_t window_tokens, ValueEngine& engine, TileChoices* tiles) {
+  WindowScheduler scheduler(model, config, tokens, window_tokens, engine);
+  std::vector<Command> commands = scheduler.run();
+  if (tiles != nullptr) *tiles = scheduler.tiles();
+  return commands;
 }
 
 std::vector<std::uint64_t> multiply_accumulates(const std::vector<Command>& commands, std::size_t num_ops) {

@@ -27,11 +27,15 @@ inline int weight_bits(const units::MatrixMode& mode) {
   return mode.integer ? mode.weight_bits : mode.weight.storage_bits();
 }
 
+/// Bytes of one result in the accumulator buffer: of the outer accumulator's format, or the PE's if there is none.
+std::uint64_t accumulator_bytes(const units::MatrixMode& mode);
+
 class WindowScheduler {
  public:
   WindowScheduler(const transformer::Model<float>& model, const units::AcceleratorConfig& config, Range tokens,
                   std::size_t window_tokens, ValueEngine& engine);
   std::vector<Command> run();
+  const TileChoices& tiles() const { return tiles_; }
 
  private:
   using Tokens = CommandBuilder::Tokens;
@@ -74,6 +78,9 @@ class WindowScheduler {
   };
 
   void place_tensors();
+  bool fits_scratchpad(std::uint64_t bytes) const {
+    return bytes <= static_cast<std::uint64_t>(config_.scratchpad.bytes);
+  }
   std::uint64_t row_width(const std::string& tensor) const;
   int storage_bits(const std::string& tensor) const;
   std::uint64_t row_bytes(const std::string& tensor) const;
@@ -86,17 +93,20 @@ class WindowScheduler {
   /// Calls body(Range) for consecutive blocks of the pass's tokens.
   void for_token_blocks(std::uint64_t rows_per_block, const std::function<void(Range)>& body) const;
 
+  void schedule_op(std::size_t index);
   void schedule_rows(std::size_t index);
   Work row_work(const transformer::Op& op, std::uint64_t rows) const;
 
   void schedule_linear(std::size_t index);
   Linear make_linear(std::size_t index) const;
+  TileChoice tile_choice(const Linear& linear) const;
   void prepare_linear(Linear& linear);
   void linear_rows(const Linear& linear, Range rows);
   TokenId linear_operands(const Linear& linear, Range rows, TokenId loaded);
   MatrixWork matrix_work(const units::MatrixMode& mode, const units::OperandConfig& operands,
                          const units::AccumulatorConfig& accumulator, std::uint64_t m, std::uint64_t n,
                          std::uint64_t k) const;
+  std::optional<std::uint64_t> chunk_without_groups(const MatrixWork& work, transformer::OperandClass kind) const;
 
   void schedule_attention(std::size_t scores_index);
   VectorWork softmax_work(Range rows) const;
@@ -109,6 +119,7 @@ class WindowScheduler {
   const Range tokens_;               ///< of this pass
   const std::size_t window_tokens_;  ///< rows of every tensor in DRAM
   ValueEngine& engine_;
+  TileChoices tiles_;
   CommandBuilder builder_;
   std::map<std::string, std::uint64_t> widths_;  ///< elements per row of every tensor
   std::map<std::string, int> bits_;  ///< storage bits of every tensor; of a quantized one: before and after the cache

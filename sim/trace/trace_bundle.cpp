@@ -142,7 +142,11 @@ nlohmann::ordered_json shape_json(const ModelShape& shape) {
 
 }  // namespace
 
-Trace load_trace(const fs::path& directory) {
+namespace {
+
+enum class Files { kChecked, kNotOpened };
+
+Trace read_trace(const fs::path& directory, Files files) {
   const fs::path file = directory / kTraceFile;
   const std::string content = read_file(file);
   const JsonValue root = parse_json(content, file);
@@ -174,6 +178,7 @@ Trace load_trace(const fs::path& directory) {
   if (windows.exists() && trace.windows.empty()) windows.expected("at least one window");
   problems.throw_if_any();
 
+  if (files == Files::kNotOpened) return trace;
   trace.weights = checked_file(directory, weights);
   trace.weights_sha256 = weights.sha256;
   if (!activations.file.empty()) {
@@ -181,6 +186,28 @@ Trace load_trace(const fs::path& directory) {
     trace.activations_sha256 = activations.sha256;
   }
   return trace;
+}
+
+transformer::Model<float> build_model(const Trace& trace, const transformer::TensorSource& tensors) {
+  const transformer::Family* family = transformer::find_family(trace.shape.family);
+  GUARDBIT_CHECK(family != nullptr, "load_trace checks the family");
+  try {
+    return family->build(trace.shape, tensors);
+  } catch (const std::invalid_argument& error) {  // rules between sizes that only the family knows
+    throw UserError(ExitCode::kMalformedInput,
+                    fmt::format("{}: {}", (trace.directory / kTraceFile).string(), error.what()));
+  }
+}
+
+}  // namespace
+
+Trace load_trace(const fs::path& directory) { return read_trace(directory, Files::kChecked); }
+Trace load_trace_description(const fs::path& directory) { return read_trace(directory, Files::kNotOpened); }
+
+transformer::Model<float> load_outline(const Trace& trace) {
+  return build_model(trace, [](const std::string&, std::size_t rows, std::size_t cols) {
+    return numerics::Matrix<float>::outline(rows, cols);
+  });
 }
 
 transformer::Model<float> load_model(const Trace& trace) {
@@ -194,14 +221,7 @@ transformer::Model<float> load_model(const Trace& trace) {
     }
     return weights.read_matrix(name, rows, cols);
   };
-  const transformer::Family* family = transformer::find_family(trace.shape.family);
-  GUARDBIT_CHECK(family != nullptr, "load_trace checks the family");
-  try {
-    return family->build(trace.shape, read);
-  } catch (const std::invalid_argument& error) {  // rules between sizes that only the family knows
-    throw UserError(ExitCode::kMalformedInput,
-                    fmt::format("{}: {}", (trace.directory / kTraceFile).string(), error.what()));
-  }
+  return build_model(trace, read);
 }
 
 namespace {

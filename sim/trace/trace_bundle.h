@@ -41,8 +41,14 @@ struct Trace {
 /// UserError: kMissingInput for a missing file, kMalformedInput otherwise.
 [[nodiscard]] Trace load_trace(const std::filesystem::path& directory);
 
+/// Likewise, but neither weights nor activations are opened: enough for load_outline().
+[[nodiscard]] Trace load_trace_description(const std::filesystem::path& directory);
+
 /// The model with its weights as stored. UserError kMalformedInput if the weights do not fit the shape.
 [[nodiscard]] transformer::Model<float> load_model(const Trace& trace);
+
+/// The model's ops and its weights' shapes, without their values.
+[[nodiscard]] transformer::Model<float> load_outline(const Trace& trace);
 
 /// Recomputes the recorded activations and compares: |recorded - recomputed| <= 1e-4 times the largest magnitude of the
 /// row (fp32 sums of another length or order differ by less; a wrong weight or op by far more).

@@ -54,9 +54,42 @@ inline sim::Command rotate_cycles_command(std::uint64_t cycles, sim::TokenId sig
 struct RandomProgramShape {
   std::size_t num_commands = 200;
   std::size_t num_ops = 5;
-  std::uint64_t scratchpad_bytes = 0;  ///< > 0: commands allocate and free such that a serial run fits
-  bool stores = true;                  ///< false: the load engine has the DRAM to itself
+  std::uint64_t scratchpad_bytes = 0;   ///< > 0: commands allocate and free such that a serial run fits
+  std::uint64_t accumulator_bytes = 0;  ///< > 0: likewise in the accumulator buffer
+  bool stores = true;                   ///< false: the load engine has the DRAM to itself
 };
+
+/// Purposes and optional parts of the work, at random.
+inline void give_purposes(std::uint64_t seed, std::vector<sim::Command>& program) {
+  std::mt19937_64 random(seed + 1);
+  for (sim::Command& made : program) {
+    made.purpose = static_cast<sim::Purpose>(random() % sim::kNumPurposes);
+    if (auto* matrix = std::get_if<sim::MatrixWork>(&made.work)) {
+      matrix->chunk = random() % 9;
+      if (random() % 2 == 0) matrix->chunk_without_groups = matrix->chunk == 0 ? 0 : matrix->chunk + random() % 9;
+    }
+    if (auto* norm = std::get_if<sim::NormWork>(&made.work)) norm->scale_multiply = random() % 2 == 0;
+    if (auto* vector = std::get_if<sim::VectorWork>(&made.work)) vector->sort_elements = random() % 40;
+  }
+}
+
+/// Some commands hold accumulators until the next command of the program that holds some, or the last one, is done.
+inline void hold_accumulators(std::uint64_t seed, std::uint64_t capacity, std::vector<sim::Command>& program) {
+  std::mt19937_64 random(seed + 2);
+  sim::Command* owner = nullptr;
+  for (std::size_t i = 0; i + 1 < program.size(); ++i) {
+    if (random() % 3 != 0) continue;
+    sim::Command& made = program[i];
+    if (owner != nullptr) {  // freed by the command before, so that a serial run always has the space
+      sim::Command& reader = program[i - 1];
+      if (&reader == owner) continue;
+      reader.waits.push_back(owner->signals);
+      reader.free_accumulator_bytes = owner->allocate_accumulator_bytes;
+    }
+    made.allocate_accumulator_bytes = 1 + random() % capacity;
+    owner = &made;
+  }
+}
 
 /// Every command waits for up to three of the last 20 tokens. Buffers are freed by a command that comes later and waits
 /// for the one that allocated them.
@@ -107,6 +140,8 @@ inline std::vector<sim::Command> random_program(std::uint64_t seed, const Random
     }
     program.push_back(std::move(made));
   }
+  give_purposes(seed, program);
+  if (shape.accumulator_bytes != 0) hold_accumulators(seed, shape.accumulator_bytes, program);
   return program;
 }
 

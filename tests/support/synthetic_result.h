@@ -15,6 +15,17 @@ inline sim::OpResult synthetic_op(const std::string& name, const std::string& ki
   op.kind = kind;
   op.unit_cycles = {10 * seed, 20 * seed, 30 * seed, 40 * seed, 0, 50 * seed};
   for (const std::uint64_t busy : op.unit_cycles) op.cycles += busy;
+  op.start = 100 * seed;
+  op.end = 100 * seed + 1234567;
+  op.unit_pj = {1.5, 0, static_cast<double>(seed), 0, 0, 1.0 / 3};
+  if (seed % 2 == 0) {
+    op.tile = sim::TileChoice{.rows = 32 * seed,
+                              .cols = 128,
+                              .scratchpad_bytes = 20000 * seed,
+                              .accumulator_bytes = 8192,
+                              .weight_passes = 2,
+                              .double_buffered = seed == 2};
+  }
   op.macs = 1000 * seed;
   op.dram_bytes = 64 * seed;
   op.sqnr_db = 20.123456789 + static_cast<double>(seed);
@@ -32,6 +43,33 @@ inline void finish_variant(sim::VariantResult& variant) {
     for (std::size_t unit = 0; unit < sim::kNumUnits; ++unit) variant.cycles.units[unit].busy += op.unit_cycles[unit];
   }
   variant.cycles.total = 1234567;
+  const auto index = [](auto enumerator) { return static_cast<std::size_t>(enumerator); };
+  variant.cycles.purposes[index(sim::Purpose::kProduct)][index(sim::UnitKind::kMatrix)] = 150;
+  variant.cycles.purposes[index(sim::Purpose::kPromotion)][index(sim::UnitKind::kMatrix)] = 50;
+  variant.cycles.purposes[index(sim::Purpose::kNorm)][index(sim::UnitKind::kNorm)] = 300;
+  for (const sim::UnitKind unit : {sim::UnitKind::kLoad, sim::UnitKind::kMatrix, sim::UnitKind::kStore}) {
+    sim::StallReason reason{.unit = unit, .state = sim::UnitState::kInputStall, .op = 1};
+    reason.what = sim::Purpose::kWeights;
+    reason.producer_op = 3;
+    variant.cycles.stalls[reason] = 900;
+    reason = {.unit = unit, .state = sim::UnitState::kOutputStall, .op = 3};
+    reason.cause = sim::StallReason::Cause::kScratchpadSpace;
+    variant.cycles.stalls[reason] = 100;
+    variant.cycles.stalls[{.unit = unit,
+                           .state = sim::UnitState::kTokenWait,
+                           .op = 2,
+                           .producer = sim::UnitKind::kVector,
+                           .producer_op = 1,
+                           .what = sim::Purpose::kQuantization}] = 200000;
+  }
+  variant.cycles.scratchpad_peak_bytes = 65536;
+  variant.cycles.accumulator_peak_bytes = 4096;
+  variant.energy.unit_pj[index(sim::UnitKind::kMatrix)] = 1.25e6;
+  variant.energy.unit_pj[index(sim::UnitKind::kLoad)] = 1.0 / 3;
+  variant.energy.lines = {
+      {.operation = {units::Operation::kMultiply, "int8", "int4"}, .count = kHugeCount, .pj_each = 0.1},
+      {.operation = {units::Operation::kDramByte, "", ""}, .count = 64, .pj_each = 162.5}};
+  variant.energy.pj = 1.25e6;
   for (sim::UnitCycles& unit : variant.cycles.units) {
     if (unit.busy > 0) unit.input_stall = 1000;
     if (unit.busy > 0) unit.token_wait = 200;
@@ -53,6 +91,7 @@ inline sim::ReplayResult synthetic_result() {
   result.accelerator_name = "edge";
   result.accelerator_keys = {{"array.rows", "32"}, {"storage.residual", "fp16"}};
   result.clock_mhz = 500;
+  result.area_um2 = {{"matrix", 1234567.891}, {"scratchpad", 7e5}};
   result.reference_perplexity = 24.987654321;
 
   sim::VariantResult plain;

@@ -163,9 +163,77 @@ TEST(AcceleratorTest, MissingSpaceIsNamed) {
     machine.run(program, 1);
     FAIL() << "a program that never frees came to an end";
   } catch (const InternalError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("waits for 97 bytes; 4000 of 4096 are in use"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("waits for 97 bytes of the scratchpad; 4000 of 4096 are in use"));
   }
   EXPECT_EQ(machine.run({rotate_cycles_command(1, 1)}, 1).total, 1u);
+}
+
+TEST(AcceleratorTest, MissingAccumulatorSpaceIsNamed) {
+  units::AcceleratorConfig config = small_config();
+  config.accumulator_buffer.bytes = 100;
+  Accelerator machine("machine", config);
+  std::vector<Command> program = {vector_cycles_command(3, 0), rotate_cycles_command(1, 1)};
+  program[0].allocate_accumulator_bytes = 60;
+  program[1].allocate_accumulator_bytes = 41;
+  try {
+    machine.run(program, 1);
+    FAIL() << "a program that never frees came to an end";
+  } catch (const InternalError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("rotate (op 0, signals token 1) waits for 41 bytes of the accumulator "
+                                                 "buffer; 60 of 100 are in use"));
+  }
+  program[0].free_accumulator_bytes = 60;
+  const CycleReport report = machine.run(program, 1);
+  EXPECT_EQ(report.total, 4u);
+  EXPECT_EQ(unit(report, UnitKind::kRotate), (UnitCycles{.busy = 1, .output_stall = 3}));
+  ASSERT_EQ(report.stalls.size(), 1u);
+  EXPECT_EQ(report.stalls.begin()->first.cause, StallReason::Cause::kAccumulatorSpace);
+}
+
+TEST(AcceleratorTest, StallsNameTheFirstMissingToken) {
+  Accelerator machine("machine", small_config());
+  std::vector<Command> program = {load(0, 128, 0), vector_cycles_command(30, 1), rotate_cycles_command(1, 2, {1, 0})};
+  program[0].purpose = Purpose::kWeights;
+  program[1].purpose = Purpose::kSoftmax;
+  program[1].op_index = 1;
+  program[2].op_index = 2;
+  const CycleReport report = machine.run(program, 3);
+  // The load takes 23 cycles (input stall comes first, whatever the order of the list), the vector unit 30.
+  const StallReason weights{.unit = UnitKind::kRotate,
+                            .state = UnitState::kInputStall,
+                            .op = 2,
+                            .producer = UnitKind::kLoad,
+                            .producer_op = 0,
+                            .what = Purpose::kWeights};
+  const StallReason softmax{.unit = UnitKind::kRotate,
+                            .state = UnitState::kTokenWait,
+                            .op = 2,
+                            .producer = UnitKind::kVector,
+                            .producer_op = 1,
+                            .what = Purpose::kSoftmax};
+  EXPECT_EQ(report.stalls, (StallAccount{{weights, 23}, {softmax, 7}}));
+}
+
+TEST(AcceleratorTest, OptionsOfACommandAreSharesOfItsCycles) {
+  units::AcceleratorConfig config = small_config();
+  config.array.rows = config.array.cols = 8;
+  Accelerator machine("machine", config);
+  // 4 chunks of 5 products on 8 rows: 3 drains of 8 rows between the first and the last, then 5 in a chunk: 29 for 20.
+  Command product =
+      command(UnitKind::kMatrix, MatrixWork{.m = 8, .n = 8, .k = 20, .chunk = 5, .chunk_without_groups = 7}, 0);
+  product.purpose = Purpose::kProduct;
+  Command norm = command(UnitKind::kNorm, NormWork{.rows = 1, .hidden_size = 16, .scale_multiply = true}, 1);
+  norm.purpose = Purpose::kNorm;
+  Command maxima = command(UnitKind::kVector, VectorWork{.elements = 32, .lanes = 4, .sort_elements = 8}, 2);
+  maxima.purpose = Purpose::kChannelMaxima;
+  const CycleReport report = machine.run({product, norm, maxima}, 1);
+  const auto cycles = [&](Purpose purpose) { return report.ops[0].by_purpose[static_cast<std::size_t>(purpose)]; };
+  EXPECT_EQ(cycles(Purpose::kProduct), 8u + 8 - 2 + 20);
+  EXPECT_EQ(cycles(Purpose::kPromotion), 7u + 2 * 8 - 20) << "three chunks of 7 products";
+  EXPECT_EQ(cycles(Purpose::kGroupScaling), 5u + 3 * 8 - (7 + 2 * 8));
+  EXPECT_EQ(cycles(Purpose::kSlancScale), 4u) << "one fp32 multiplication";
+  EXPECT_EQ(cycles(Purpose::kChannelMaxima), 8u);
+  EXPECT_EQ(cycles(Purpose::kSort), 6u) << "six stages of four comparators";
 }
 
 TEST(AcceleratorTest, CyclicWaitsAcrossFullQueuesAreFound) {

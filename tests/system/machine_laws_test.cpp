@@ -43,7 +43,48 @@ std::string text_of(const CycleReport& report) {
   return text.str();
 }
 
+/// Stalls by reason sum to the stall counters, cycles by purpose to busy cycles, and reasons name what was waited for.
+void expect_reasons_add_up(const CycleReport& report, const std::vector<Command>& program) {
+  std::array<UnitCycles, kNumUnits> stalls{};
+  for (const auto& [reason, cycles] : report.stalls) {
+    EXPECT_GT(cycles, 0u);
+    UnitCycles& unit = stalls[static_cast<std::size_t>(reason.unit)];
+    if (reason.state == UnitState::kInputStall) unit.input_stall += cycles;
+    if (reason.state == UnitState::kTokenWait) unit.token_wait += cycles;
+    if (reason.state == UnitState::kOutputStall) unit.output_stall += cycles;
+    if (reason.cause != StallReason::Cause::kToken) continue;
+    EXPECT_EQ(reason.state == UnitState::kInputStall, reason.producer == UnitKind::kLoad);
+    const bool waited_for = std::any_of(program.begin(), program.end(), [&](const Command& waiting) {
+      return waiting.unit == reason.unit && waiting.op_index == reason.op &&
+             std::any_of(waiting.waits.begin(), waiting.waits.end(), [&](TokenId token) {
+               const Command& producer = program[token];
+               return producer.unit == reason.producer && producer.op_index == reason.producer_op &&
+                      producer.purpose == reason.what;
+             });
+    });
+    EXPECT_TRUE(waited_for) << "no command of the program could wait for that";
+  }
+  std::array<std::uint64_t, kNumUnits> by_purpose{};
+  for (const auto& units : report.purposes) {
+    for (std::size_t unit = 0; unit < kNumUnits; ++unit) by_purpose[unit] += units[unit];
+  }
+  for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+    EXPECT_EQ(stalls[unit].input_stall, report.units[unit].input_stall) << kUnitNames[unit];
+    EXPECT_EQ(stalls[unit].token_wait, report.units[unit].token_wait) << kUnitNames[unit];
+    EXPECT_EQ(stalls[unit].output_stall, report.units[unit].output_stall) << kUnitNames[unit];
+    EXPECT_EQ(by_purpose[unit], report.units[unit].busy) << kUnitNames[unit];
+  }
+  for (std::size_t purpose = 0; purpose < kNumPurposes; ++purpose) {
+    std::uint64_t of_units = 0;
+    std::uint64_t of_ops = 0;
+    for (const std::uint64_t cycles : report.purposes[purpose]) of_units += cycles;
+    for (const auto& op : report.ops) of_ops += op.by_purpose[purpose];
+    EXPECT_EQ(of_units, of_ops) << kPurposeNames[purpose];
+  }
+}
+
 void expect_adds_up(const CycleReport& report, const std::vector<Command>& program) {
+  expect_reasons_add_up(report, program);
   std::array<std::uint64_t, kNumUnits> by_op{};
   std::uint64_t end = 0;
   for (const auto& op : report.ops) {
@@ -73,15 +114,19 @@ void expect_adds_up(const CycleReport& report, const std::vector<Command>& progr
 }
 
 TEST(MachineLawsTest, AccountAddsUpAndTotalIsBounded) {
-  const units::AcceleratorConfig config = small_config();
+  units::AcceleratorConfig config = small_config();
+  constexpr std::uint64_t accumulator_bytes = 2000;
+  config.accumulator_buffer.bytes = accumulator_bytes;
   Accelerator machine("machine", config);
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const std::vector<Command> program = random_program(
-        seed, {.scratchpad_bytes = seed % 2 != 0 ? static_cast<std::uint64_t>(config.scratchpad.bytes) : 0});
+        seed, {.scratchpad_bytes = seed % 2 != 0 ? static_cast<std::uint64_t>(config.scratchpad.bytes) : 0,
+               .accumulator_bytes = seed % 3 != 0 ? accumulator_bytes : 0});
     const CycleReport report = machine.run(program, 5);
     expect_adds_up(report, program);
     EXPECT_LE(report.scratchpad_peak_bytes, static_cast<std::uint64_t>(config.scratchpad.bytes));
+    EXPECT_LE(report.accumulator_peak_bytes, accumulator_bytes);
 
     std::uint64_t sum = 0;
     std::array<std::uint64_t, kNumUnits> busy{};
@@ -159,6 +204,17 @@ TEST(MachineLawsTest, DeeperQueuesAreNeverSlowerForOneEngine) {
     order.push_back(&machines.emplace_back(("machine" + std::to_string(depth)).c_str(), config));
   }
   expect_never_slower(order, {.scratchpad_bytes = 262144, .stores = false});
+}
+
+TEST(MachineLawsTest, MoreAccumulatorSpaceIsNeverSlowerForOneEngine) {
+  std::deque<Accelerator> machines;
+  std::vector<Accelerator*> order;
+  for (const std::int64_t bytes : {4000, 5000, 9000, 60000, 0}) {  // 0: not limited
+    units::AcceleratorConfig config = small_config();
+    config.accumulator_buffer.bytes = bytes;
+    order.push_back(&machines.emplace_back(("machine" + std::to_string(bytes)).c_str(), config));
+  }
+  expect_never_slower(order, {.scratchpad_bytes = 262144, .accumulator_bytes = 4000, .stores = false});
 }
 
 TEST(MachineLawsTest, MoreSpaceIsNeverSlowerForOneEngine) {
@@ -252,18 +308,48 @@ TEST(MachineLawsTest, RandomStallsOfBothEnginesKeepValuesAndAccount) {
   }
 }
 
+TEST(MachineLawsTest, MoreChannelsKeepTheAccountAndNeverDeadlock) {
+  std::deque<Accelerator> machines;
+  for (const std::int64_t channels : {1, 2, 3, 8}) {
+    units::AcceleratorConfig config = small_config();
+    config.scratchpad.bytes = 6000;
+    config.dma.channels = channels;
+    machines.emplace_back(("machine" + std::to_string(channels)).c_str(), config);
+  }
+  units::AcceleratorConfig noisy_config = small_config();
+  noisy_config.scratchpad.bytes = 6000;
+  noisy_config.dma.channels = 3;
+  machines.emplace_back("noisy", noisy_config, AcceleratorOptions{.stall_seed = 3});
+  std::array<std::uint64_t, 5> sums{};
+  for (std::uint64_t seed = 700; seed < 730; ++seed) {
+    const std::vector<Command> program = random_program(seed, {.scratchpad_bytes = 6000});
+    for (std::size_t i = 0; i < machines.size(); ++i) {
+      SCOPED_TRACE("seed " + std::to_string(seed) + " machine " + std::to_string(i));
+      const CycleReport report = machines[i].run(program, 5);
+      expect_adds_up(report, program);
+      sums[i] += report.total;
+    }
+  }
+  EXPECT_LT(sums[1], sums[0]) << "a second channel is never of use: the test tests nothing";
+}
+
 TEST(MachineLawsTest, ProgramsThatFitSeriallyNeverDeadlock) {
   units::AcceleratorConfig config = small_config();
   config.scratchpad.bytes = 3000;
+  config.accumulator_buffer.bytes = 900;
   config.sequencer.queue_depth = 64;  // the further ahead space is asked for, the easier it would be to deadlock
   Accelerator machine("machine", config);
   bool full = false;
+  bool full_accumulators = false;
   for (std::uint64_t seed = 500; seed < 600; ++seed) {
-    const CycleReport report = machine.run(random_program(seed, {.scratchpad_bytes = 3000}), 5);
+    const CycleReport report =
+        machine.run(random_program(seed, {.scratchpad_bytes = 3000, .accumulator_bytes = 900}), 5);
+    full_accumulators = full_accumulators || report.accumulator_peak_bytes > 850;
     full = full || report.scratchpad_peak_bytes > 2900;
     EXPECT_LE(report.scratchpad_peak_bytes, 3000u);
+    EXPECT_LE(report.accumulator_peak_bytes, 900u);
   }
-  EXPECT_TRUE(full) << "space never was scarce: the test tests nothing";
+  EXPECT_TRUE(full && full_accumulators) << "space never was scarce: the test tests nothing";
 }
 
 }  // namespace

@@ -127,6 +127,21 @@ TEST(DmaModuleTest, ScratchpadPortsLimitTheRate) {
   EXPECT_EQ(cycles_of(machine, {store(0, 4096, 0)}), 1024u);
 }
 
+TEST(DmaModuleTest, ASecondChannelOvertakesACommandThatWaits) {
+  units::AcceleratorConfig config = memory_config();
+  Accelerator one("one", config);
+  config.dma.channels = 2;
+  Accelerator two("two", config);
+  // The first load waits 50 cycles for the vector unit, the second for nothing.
+  const std::vector<Command> program = {tests::vector_cycles_command(50, 0), load(0, 64, 1, {0}), load(64, 64, 2)};
+  const CycleReport in_order = one.run(program, 1);
+  EXPECT_EQ(in_order.total, 50u + 5 + 4 + 4 + 10);
+  EXPECT_EQ(in_order.units[0], (UnitCycles{.busy = 23, .token_wait = 50}));
+  const CycleReport overtaking = two.run(program, 1);
+  EXPECT_EQ(overtaking.total, 50u + 4 + 10) << "the second load has opened the row";
+  EXPECT_EQ(overtaking.units[0], (UnitCycles{.busy = 19 + 14, .token_wait = 50 - 19}));
+}
+
 TEST(DmaModuleTest, ZeroBytesTakeNoTime) {
   Accelerator machine("machine", memory_config());
   EXPECT_EQ(cycles_of(machine, {load(0, 0, 0), vector_cycles_command(3, 1, {0}), store(0, 0, 2, {1})}), 3u);

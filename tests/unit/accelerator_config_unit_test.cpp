@@ -96,6 +96,13 @@ const std::vector<Violation>& violations() {
        "got \"infinity\" for fp8_e4m3"},
       {"stochastic norm", [](auto& c) { c.norm.accumulator.rounding = "stochastic"; }, "norm.accumulator.rounding",
        "no random generator"},
+      {"chunks that interleaving does not divide",
+       [](auto& c) {
+         c.attention_accumulator.interleave = 3;
+         c.attention_accumulator.buffer.format = "fp32", c.attention_accumulator.buffer.promote_every = 128;
+       },
+       "attention.accumulator.buffer.promote_every",
+       "got 128 with attention.accumulator.interleave = 3; expected a multiple of 3"},
       {"promotion without buffer", [](auto& c) { c.accumulator.buffer.promote_every = 32; },
        "accumulator.buffer.promote_every", "got 32 without a buffer"},
       {"wide cache codes", [](auto& c) { c.storage.kv_cache = "int12"; }, "storage.kv_cache",

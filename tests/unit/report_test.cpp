@@ -38,7 +38,7 @@ TEST(ReportRegistryTest, NamesAreSortedUniqueAndFound) {
     EXPECT_EQ(find_report(report.name), &report);
     EXPECT_FALSE(report.summary.empty());
   }
-  EXPECT_THAT(names, testing::ElementsAre("csv", "json", "jsonl", "table"));
+  EXPECT_THAT(names, testing::ElementsAre("csv", "details", "json", "jsonl", "ops.csv", "table"));
   EXPECT_EQ(find_report("xml"), nullptr);
 }
 
@@ -104,20 +104,67 @@ TEST(JsonReportTest, KeysAndTheirOrderAreFixed) {
   EXPECT_EQ(parsed.at("schema"), "guardbit-replay/1");
   EXPECT_THAT(keys(parsed.at("trace")),
               testing::ElementsAre("name", "windows", "tokens", "mode", "residual_gain", "channel_gain", "channels"));
-  EXPECT_THAT(keys(parsed.at("accelerator")), testing::ElementsAre("name", "clock_mhz", "keys"));
+  EXPECT_THAT(keys(parsed.at("accelerator")), testing::ElementsAre("name", "clock_mhz", "area_um2", "keys"));
   EXPECT_THAT(keys(parsed.at("reference")), testing::ElementsAre("perplexity"));
   const auto& variant = parsed.at("variants").at(0);
   EXPECT_THAT(keys(variant), testing::ElementsAre("name", "perplexity", "sqnr_db", "top1_agreement", "events", "cycles",
-                                                  "macs", "utilization", "digest", "units", "ops"));
+                                                  "macs", "utilization", "digest", "units", "overheads", "purposes",
+                                                  "stalls", "memory", "energy", "ops"));
   EXPECT_THAT(keys(variant.at("events")),
               testing::ElementsAre("overflow", "underflow", "saturated", "invalid", "flushed", "swamped", "inexact",
                                    "clipped", "zeroed", "wrapped"));
   EXPECT_THAT(keys(variant.at("units")), testing::ElementsAre("load", "matrix", "norm", "vector", "rotate", "store"));
   EXPECT_THAT(keys(variant.at("units").at("load")),
               testing::ElementsAre("busy", "input_stall", "output_stall", "token_wait", "idle"));
-  EXPECT_THAT(keys(variant.at("ops").at(0)),
-              testing::ElementsAre("name", "kind", "events", "stages", "cycles", "units", "macs", "dram_bytes",
-                                   "sqnr_db", "max_abs", "reference_max_abs", "output_sha256"));
+  EXPECT_THAT(
+      keys(variant.at("ops").at(0)),
+      testing::ElementsAre("name", "kind", "events", "stages", "start", "end", "cycles", "units", "macs", "dram_bytes",
+                           "energy_pj", "tile", "sqnr_db", "max_abs", "reference_max_abs", "output_sha256"));
+}
+
+TEST(JsonReportTest, OverheadsAreToldAgainstTheVariantNone) {
+  ReplayResult result = tests::synthetic_result();
+  result.variants[1].name = "none";
+  result.variants[1].cycles.purposes[static_cast<std::size_t>(Purpose::kPromotion)][1] = 70;
+  result.variants[1].cycles.total += 10;
+  const json parsed = json::parse(write("json", result));
+  EXPECT_EQ(parsed.at("variants").at(0).at("overheads").at("promotion").at("cycles"), 50);
+  EXPECT_EQ(parsed.at("variants").at(0).at("overheads").at("promotion").at("against_none"), -20);
+  EXPECT_EQ(parsed.at("variants").at(0).at("overheads").at("slanc_scale").at("cycles"), 0);
+  EXPECT_THAT(write("table", result), testing::ContainsRegex("total cycles against none +-10 +\\+0 +-10\n"));
+}
+
+TEST(JsonReportTest, StallsNameWhatWasWaitedFor) {
+  const json stalls = json::parse(write("json")).at("variants").at(0).at("stalls");
+  ASSERT_EQ(stalls.size(), 9u);
+  EXPECT_EQ(stalls.at(0),
+            json::parse(R"({"unit": "load", "state": "input_stall", "op": "layers.0.attn.q", "cause": "token",
+      "producer": "load", "producer_op": "head", "what": "weights", "cycles": 900})"));
+  EXPECT_EQ(stalls.at(2), json::parse(R"({"unit": "load", "state": "output_stall", "op": "head",
+      "cause": "scratchpad_space", "cycles": 100})"));
+}
+
+TEST(JsonReportTest, WithoutValuesWhatComesFromThemIsNull) {
+  ReplayResult result = tests::synthetic_result();
+  result.mode = "no_values";
+  for (VariantResult& variant : result.variants) {
+    variant.digest.clear();
+    for (OpResult& op : variant.ops) op.output_sha256.clear();
+  }
+  const json variant = json::parse(write("json", result)).at("variants").at(0);
+  EXPECT_TRUE(variant.at("events").is_null() && variant.at("digest").is_null());
+  EXPECT_TRUE(variant.at("ops").at(0).at("stages").is_null() && variant.at("ops").at(0).at("output_sha256").is_null());
+  EXPECT_THAT(write("table", result), testing::Not(testing::HasSubstr("perplexity  ")));
+}
+
+TEST(OpsCsvReportTest, OneLinePerOp) {
+  const ReplayResult result = tests::synthetic_result();
+  const std::vector<std::string> lines = lines_of(write("ops.csv"));
+  ASSERT_EQ(lines.size(), 1 + 3 * result.variants[0].ops.size());
+  EXPECT_EQ(
+      lines[2],
+      "\"kjv, \"\"gpt2\"\"\",edge,plain,layers.0.attn.q,linear,200,1234767,300,20,40,60,80,0,100,2000,128,3.83333,64,"
+      "128,40000,2");
 }
 
 TEST(JsonReportTest, RealsHaveSixDigitsAndNonFiniteOnesAreNull) {
@@ -227,7 +274,10 @@ TEST(TableReportTest, NamesEveryVariantPlaceUnitAndScale) {
   EXPECT_THAT(text, testing::ContainsRegex("layers\\.0\\.mlp_norm +- +4096 +0\\.3333\n"));
   EXPECT_THAT(text, testing::ContainsRegex("matrix +200 +0\\.0 +0\\.1 +0\\.0 +0\\.0 +99\\.9\n"));
   EXPECT_THAT(text, testing::ContainsRegex("events +overflow +saturated +wrapped +underflow"));
-  EXPECT_THAT(text, testing::Not(testing::HasSubstr("rotate"))) << "a unit that did nothing has no line";
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("rotate "))) << "a unit that did nothing has no line";
+  EXPECT_THAT(text, testing::ContainsRegex("matrix +16\\.2  vector: quantization of attn\\.q\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("promotion +50 +50 +50\n"));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("against none"))) << "there is no variant of that name";
 }
 
 TEST(WorstPlacesTest, RangeThenSwampingThenUnderflowThenQuantizer) {

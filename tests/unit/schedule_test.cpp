@@ -234,6 +234,60 @@ TEST(TilingTest, NamesTheSmallestScratchpadThatWouldDo) {
   EXPECT_EQ(tile.cols, 1);
 }
 
+TEST(ScheduleTest, ResultsFitTheAccumulatorBuffer) {
+  const tests::RandomModel source = tests::random_models().front();
+  for (const std::int64_t bytes : {100, 200, 1000, 100000}) {
+    units::AcceleratorConfig config = small_config();
+    config.accumulator_buffer.bytes = bytes;
+    std::uint64_t used = 0;
+    std::uint64_t most = 0;
+    const Scheduled scheduled = schedule(source.build(), "rrs", config, {0, 17});
+    run_in_order(scheduled, config);
+    expect_complete(scheduled, {0, 17});
+    for (const Command& command : scheduled.commands) {
+      ASSERT_EQ(command.allocate_accumulator_bytes != 0, command.unit == UnitKind::kMatrix);
+      used += command.allocate_accumulator_bytes;
+      most = std::max(most, used);
+      ASSERT_LE(used, static_cast<std::uint64_t>(bytes));
+      ASSERT_GE(used, command.free_accumulator_bytes);
+      used -= command.free_accumulator_bytes;
+    }
+    EXPECT_EQ(used, 0u);
+    EXPECT_GT(most, 0u);
+  }
+}
+
+TEST(ScheduleTest, EveryMemoryThatIsTooSmallIsNamedWithTheSizeThatWouldDo) {
+  constexpr std::size_t kTokens = 64;
+  units::AcceleratorConfig config = small_config();
+  config.scratchpad.bytes = 1024;
+  config.accumulator_buffer.bytes = 2;
+  const tests::RandomModel source = tests::random_models().front();
+  std::string message;
+  try {
+    (void)schedule(source.build(), "none", config, {0, kTokens});
+  } catch (const UserError& error) {
+    message = error.what();
+  }
+  ASSERT_TRUE(message.starts_with("accumulator_buffer.bytes: got 2; ")) << message;
+  const auto number_after = [&](const std::string& text, std::size_t from) {
+    return std::stoll(message.substr(message.find(text, from) + text.size()));
+  };
+  const std::size_t second = message.find("\nscratchpad.bytes: got 1024; ");
+  ASSERT_NE(second, std::string::npos) << message;
+  const std::int64_t accumulators = number_after("needs at least ", 0);
+  const std::int64_t scratchpad = number_after("needs at least ", second);
+  for (const std::int64_t less : {1, 0}) {
+    config.accumulator_buffer.bytes = accumulators;
+    config.scratchpad.bytes = scratchpad - less;
+    if (less == 0) {
+      EXPECT_NO_THROW((void)schedule(source.build(), "none", config, {0, kTokens}));
+      config.accumulator_buffer.bytes = accumulators - 1;
+    }
+    EXPECT_THROW((void)schedule(source.build(), "none", config, {0, kTokens}), UserError);
+  }
+}
+
 TEST(TilingTest, PrefersWholeArrayRowsAndColumns) {
   units::AcceleratorConfig config = small_config();
   config.scratchpad.bytes = 65536;

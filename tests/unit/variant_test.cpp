@@ -46,6 +46,38 @@ TEST(VariantTest, OrderOfWritingDoesNotMatter) {
   }
 }
 
+TEST(VariantTest, OutlinesHaveTheOpsAndShapesOfTheRewrittenModel) {
+  for (const tests::RandomModel& source : tests::random_models()) {
+    for (const Method& method : methods()) {
+      for (const bool smooth_qkv : {false, true}) {
+        const CalibrationOptions options{.smooth_qkv = smooth_qkv};
+        transformer::Model<float> applied = source.build();
+        transformer::Model<float> outlined = applied;
+        for (auto& [name, weight] : outlined.weights) {
+          weight = numerics::Matrix<float>::outline(weight.rows(), weight.cols());
+        }
+        apply_variant(method.name, applied, options);
+        outline_variant(method.name, outlined, options);
+        for (transformer::Op& op : applied.ops) op.input_scale = 1;
+        EXPECT_EQ(outlined.ops, applied.ops) << source.label << " " << method.name;
+        for (const transformer::Op& op : applied.ops) {
+          for (const std::string& key : {op.weight, op.bias}) {
+            if (key.empty()) continue;
+            EXPECT_EQ(outlined.weights.at(key).rows(), applied.weights.at(key).rows()) << key;
+            EXPECT_EQ(outlined.weights.at(key).cols(), applied.weights.at(key).cols()) << key;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(VariantTest, OnlyExactNormScalesNeedWeightsForTheTime) {
+  EXPECT_FALSE(time_needs_weights("slanc+rrs", {.pow2_scales = true}));
+  EXPECT_TRUE(time_needs_weights("rrs+slanc", {.pow2_scales = false}));
+  EXPECT_FALSE(time_needs_weights("rrs", {.pow2_scales = false}));
+}
+
 TEST(VariantTest, SlancReadsTheWeightsBeforeRotation) {
   transformer::Model<double> late = any_model();
   apply_variant("rotate", late, {});

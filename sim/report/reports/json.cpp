@@ -1,11 +1,14 @@
+#include "sim/report/cycle_tables.h"
 #include "sim/report/replay_json.h"
 #include "sim/report/reports/reports.h"
 
 namespace guardbit::sim {
 
 std::string write_json(const ReplayResult& result) {
+  Json area = Json::object();
+  for (const auto& [part, um2] : result.area_um2) area[part] = json_real(um2);
   Json variants = Json::array();
-  for (const VariantResult& variant : result.variants) variants.push_back(to_json(variant));
+  for (const VariantResult& variant : result.variants) variants.push_back(to_json(variant, plain_variant(result)));
   const Json json = {{"schema", "guardbit-replay/1"},
                      {"provenance", result.provenance},
                      {"trace",
@@ -19,6 +22,7 @@ std::string write_json(const ReplayResult& result) {
                      {"accelerator",
                       {{"name", result.accelerator_name},
                        {"clock_mhz", json_real(result.clock_mhz)},
+                       {"area_um2", std::move(area)},
                        {"keys", result.accelerator_keys}}},
                      {"reference", Json::object({{"perplexity", json_real(result.reference_perplexity)}})},
                      {"variants", std::move(variants)}};

@@ -1,3 +1,4 @@
+#include "sim/report/cycle_tables.h"
 #include "sim/report/replay_json.h"
 #include "sim/report/reports/reports.h"
 
@@ -14,7 +15,7 @@ std::string write_jsonl(const ReplayResult& result) {
                  {"channel_gain", json_real(result.channel_gain)},
                  {"channels", result.channels},
                  {"reference_perplexity", json_real(result.reference_perplexity)}};
-    line.update(to_json(variant));
+    line.update(to_json(variant, plain_variant(result)));
     text += dump(line, -1) + "\n";
   }
   return text;

@@ -16,13 +16,25 @@ namespace guardbit::sim {
 ///
 ///     {"schema": "guardbit-replay/1", "provenance": {...},
 ///      "trace": {"name", "windows", "tokens", "mode", "residual_gain", "channel_gain", "channels"},
-///      "accelerator": {"name", "clock_mhz", "keys": {...}}, "reference": {"perplexity"},
+///      "accelerator": {"name", "clock_mhz", "area_um2": {part: um2}, "keys": {...}}, "reference": {"perplexity"},
 ///      "variants": [{"name", "perplexity", "sqnr_db", "top1_agreement", "events": {ten totals}, "cycles", "macs",
 ///                    "utilization", "digest",
 ///                    "units": {unit: {"busy", "input_stall", "output_stall", "token_wait", "idle"}},
+///                    "overheads": {overhead: {"cycles", "against_none" (if there is a variant none)}},
+///                    "purposes": {purpose: {unit: busy cycles, if not 0}},
+///                    "stalls": [{"unit", "state", "op", "cause", "producer", "producer_op", "what" (the last three for
+///                                cause token), "cycles"}],
+///                    "memory": {"scratchpad_peak_bytes", "accumulator_peak_bytes"},
+///                    "energy": {"total_pj", "units": {unit: pJ}, "operations": [{"operation", "format",
+///                               "second_format" (if it is another), "count", "pj_each", "pj"}]},
 ///                    "ops": [{"name", "kind", "events": {ten totals}, "stages": {stage: {event: count, if not 0}},
-///                             "cycles", "units": {unit: busy cycles}, "macs", "dram_bytes", "sqnr_db", "max_abs",
+///                             "start", "end", "cycles", "units": {unit: busy cycles}, "macs", "dram_bytes",
+///                             "energy_pj": {unit: pJ}, "tile": null or {"rows", "cols", "scratchpad_bytes",
+///                             "accumulator_bytes", "weight_passes", "double_buffered"}, "sqnr_db", "max_abs",
 ///                             "reference_max_abs", "output_sha256", "norm_scale" (if one is applied)}]}]}
+///
+/// A unit's stalls sum to its three stall counters, the units of all purposes to its busy cycles. In mode no_values
+/// events, stages, errors and digests are null.
 [[nodiscard]] std::string write_json(const ReplayResult& result);
 
 /// The variants of write_json, one per line, each with "schema": "guardbit-replay-variant/1", "trace", "accelerator"
@@ -35,5 +47,14 @@ namespace guardbit::sim {
 ///     zeroed,wrapped
 /// Stages without any event have no line.
 [[nodiscard]] std::string write_csv(const ReplayResult& result);
+
+/// RFC 4180, one line per variant and op:
+///     trace,accelerator,variant,op,kind,start,end,cycles,<unit>_cycles (six),macs,dram_bytes,energy_pj,block_rows,
+///     block_cols,block_bytes,weight_passes
+/// start and end are those of the first window, the rest of all; no block: zeros.
+[[nodiscard]] std::string write_ops_csv(const ReplayResult& result);
+
+/// Text: every op with its cycles, bytes, energy and block; every stall; operations and what each costs; area.
+[[nodiscard]] std::string write_details(const ReplayResult& result);
 
 }  // namespace guardbit::sim

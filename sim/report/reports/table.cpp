@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/base/error.h"
+#include "sim/report/cycle_tables.h"
 #include "sim/report/report_order.h"
 #include "sim/report/reports/reports.h"
 #include "sim/report/text_table.h"
@@ -14,10 +15,14 @@ namespace {
 using numerics::Event;
 constexpr auto kLeft = TextTable::Align::kLeft;
 
+std::string mode_text(const std::string& mode) {
+  if (mode == "no_values") return "timing alone";
+  return mode == "closed_loop" ? "closed loop" : "open loop";
+}
+
 std::string title(const ReplayResult& result) {
   std::string text = fmt::format("{} on {}, {} windows, {} tokens, {}", result.trace_name, result.accelerator_name,
-                                 count_text(result.num_windows), count_text(result.num_tokens),
-                                 result.mode == "closed_loop" ? "closed loop" : "open loop");
+                                 count_text(result.num_windows), count_text(result.num_tokens), mode_text(result.mode));
   if (result.residual_gain != 1) text += fmt::format(", residual gain {:.6g}", result.residual_gain);
   if (result.channels != 0) {
     text += fmt::format(", channel gain {:.6g} on {} channels", result.channel_gain, result.channels);
@@ -25,7 +30,18 @@ std::string title(const ReplayResult& result) {
   return printable(text) + "\n";
 }
 
+std::string cost(const ReplayResult& result) {
+  TextTable table({{"variant", kLeft}, {"cycles"}, {"ms"}, {"MAC util. %"}});
+  for (const VariantResult& variant : result.variants) {
+    table.add_row({variant.name, count_text(variant.cycles.total),
+                   real_text(static_cast<double>(variant.cycles.total) / (1e3 * result.clock_mhz), 3),
+                   real_text(100 * variant.utilization, 1)});
+  }
+  return table.text();
+}
+
 std::string quality_and_cost(const ReplayResult& result) {
+  if (result.mode == "no_values") return cost(result);
   TextTable table({{"variant", kLeft}, {"perplexity"}, {"SQNR dB"}, {"top-1 %"}, {"cycles"}, {"ms"}, {"MAC util. %"}});
   table.add_row({"fp32 reference", real_text(result.reference_perplexity, 3), "", "", "", "", ""});
   for (const VariantResult& variant : result.variants) {
@@ -38,6 +54,7 @@ std::string quality_and_cost(const ReplayResult& result) {
 }
 
 std::string events(const ReplayResult& result) {
+  if (result.mode == "no_values") return "";
   std::vector<Event> shown = {Event::kOverflow, Event::kSaturated, Event::kUnderflow, Event::kInvalid,
                               Event::kSwamped,  Event::kClipped,   Event::kZeroed};
   // Integer accumulators are usually wide enough; a column of zeros would say nothing.
@@ -57,6 +74,7 @@ std::string events(const ReplayResult& result) {
 }
 
 std::string worst(const ReplayResult& result) {
+  if (result.mode == "no_values") return "";
   constexpr std::size_t kPlacesPerVariant = 5;
   TextTable table({{"worst places", kLeft}, {"op", kLeft}, {"stage", kLeft}, {"events", kLeft}});
   for (const VariantResult& variant : result.variants) {
@@ -170,9 +188,12 @@ std::string legend(const ReplayResult& result) {
 }  // namespace
 
 std::string write_table(const ReplayResult& result) {
+  constexpr std::size_t kReasonsPerUnit = 2;
+  constexpr double kLeastPercent = 2;
   std::string text = title(result);
   for (const std::string& block : {quality_and_cost(result), events(result), worst(result), cycles_by_unit(result),
-                                   phases(result), norm_scales(result), legend(result)}) {
+                                   phases(result), stall_table(result, kReasonsPerUnit, kLeastPercent),
+                                   overhead_table(result), energy_table(result), norm_scales(result), legend(result)}) {
     if (!block.empty()) text += "\n" + block;
   }
   return text;
