@@ -68,6 +68,7 @@ class WindowValues final : public ValueEngine {
   units::MatrixProductOptions product_options(std::size_t op, std::size_t head, std::size_t num_heads) const;
   void embed(std::size_t op, Range rows);
   std::size_t kv_head_of(std::size_t head) const;
+  std::size_t keys_of_block(const transformer::Op& op, Range rows) const;
   static units::Operand part_of(const units::Operand& operand, units::IndexRange rows, std::size_t num_cols);
   void causal_scores(units::MatrixProductOptions options, const units::Operand& queries, const units::Operand& keys,
                      Range rows, numerics::MatrixView<float> accumulators, numerics::EventLedger& ledger) const;

@@ -86,10 +86,10 @@ WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention
                               VectorWork{.elements = rows.size() * head_size, .passes = attention.operand_passes},
                               ready, {})};
   }
-  // Causal: queries of this block see keys 0 .. rows.end - 1.
-  const std::uint64_t elements = rows.size() * rows.end;
+  const std::uint64_t num_keys = keys_of_block(op, rows);
+  const std::uint64_t elements = rows.size() * num_keys;
   MatrixWork work =
-      matrix_work(attention.mode, config_.attention, config_.attention_accumulator, rows.size(), rows.end, head_size);
+      matrix_work(attention.mode, config_.attention, config_.attention_accumulator, rows.size(), num_keys, head_size);
   const TokenId product = builder_.compute(
       UnitKind::kMatrix, work, ready,
       [engine = &engine_, index = attention.scores, head, rows] { engine->scores(index, head, rows); });
@@ -109,15 +109,16 @@ void WindowScheduler::attention_values(const Attention& attention, const Pending
   const transformer::Op& op = model_.ops[attention.values];
   const auto head_size = static_cast<std::uint64_t>(model_.shape.head_size);
   const Range rows = pending.rows;
+  const std::uint64_t num_keys = keys_of_block(op, rows);
   builder_.begin_op(attention.values);
   TokenId ready = pending.probabilities;
   if (attention.operand_passes > 0) {
     ready = builder_.compute(UnitKind::kVector,
-                             VectorWork{.elements = rows.size() * rows.end, .passes = attention.operand_passes},
+                             VectorWork{.elements = rows.size() * num_keys, .passes = attention.operand_passes},
                              {ready}, {});
   }
   const MatrixWork work =
-      matrix_work(attention.mode, config_.attention, config_.attention_accumulator, rows.size(), head_size, rows.end);
+      matrix_work(attention.mode, config_.attention, config_.attention_accumulator, rows.size(), head_size, num_keys);
   const TokenId product = builder_.compute(
       UnitKind::kMatrix, work, {ready},
       [engine = &engine_, index = attention.values, head = pending.head, rows] { engine->values(index, head, rows); },

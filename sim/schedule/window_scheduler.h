@@ -85,6 +85,10 @@ class WindowScheduler {
                          const units::AccumulatorConfig& accumulator, std::uint64_t m, std::uint64_t n,
                          std::uint64_t k) const;
 
+  /// Keys that some query of the block sees: causal ones up to its last row.
+  std::uint64_t keys_of_block(const transformer::Op& op, Range rows) const {
+    return op.causal ? rows.end : num_tokens_;
+  }
   void schedule_attention(std::size_t scores_index);
   void attention_kv_head(const Attention& attention, std::size_t kv_head, std::size_t num_kv_heads);
   PendingValues attention_scores(const Attention& attention, std::size_t head, Range rows, TokenId operands);

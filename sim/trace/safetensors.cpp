@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -130,18 +131,76 @@ void check_coverage(const std::filesystem::path& file, const std::map<std::strin
   }
 }
 
-float float_from(const unsigned char* bytes, std::string_view dtype) {
-  const auto half = [&] { return static_cast<std::uint32_t>(bytes[0] | bytes[1] << 8); };
-  if (dtype == "F16") return numerics::to_carrier(half(), numerics::kFp16);
-  if (dtype == "BF16") return std::bit_cast<float>(half() << 16);
-  float value = 0;
-  std::memcpy(&value, bytes, sizeof value);
-  return value;
+/// Rows of a tensor as they lie in a file, converted. Trivial, so that a read of a mapped file may be left by a jump.
+struct RowConverter {
+  std::string_view dtype;
+  std::size_t rows = 0;
+  std::size_t cols = 0;
+  bool allow_nonfinite = false;
+  float* result = nullptr;
+  const float* half_values = nullptr;  ///< F16: by code
+
+  /// The first element that is refused, or rows * cols.
+  std::size_t convert(const unsigned char* bytes) const {
+    for (std::size_t r = 0; r < rows; ++r) {
+      float* const row = result + r * cols;
+      const std::size_t first_bad = dtype == "F64" ? convert_doubles(bytes + r * cols * sizeof(double), row)
+                                                   : convert_row(bytes, r, row);
+      if (first_bad < cols) return r * cols + first_bad;
+    }
+    return rows * cols;
+  }
+
+ private:
+  std::size_t convert_row(const unsigned char* bytes, std::size_t r, float* row) const {
+    if (dtype == "F32") {
+      std::memcpy(row, bytes + r * cols * sizeof(float), cols * sizeof(float));
+    } else {
+      const unsigned char* const codes = bytes + r * cols * sizeof(std::uint16_t);
+      for (std::size_t c = 0; c < cols; ++c) {
+        std::uint16_t code = 0;
+        std::memcpy(&code, codes + c * sizeof code, sizeof code);
+        row[c] = half_values != nullptr ? half_values[code] : std::bit_cast<float>(std::uint32_t{code} << 16);
+      }
+    }
+    if (allow_nonfinite) return cols;
+    constexpr std::uint32_t kExponent = 0x7F800000U;
+    std::uint32_t num_bad = 0;
+    for (std::size_t c = 0; c < cols; ++c) num_bad += (std::bit_cast<std::uint32_t>(row[c]) & kExponent) == kExponent;
+    if (num_bad == 0) return cols;
+    return static_cast<std::size_t>(std::find_if(row, row + cols, [](float x) { return !std::isfinite(x); }) - row);
+  }
+  std::size_t convert_doubles(const unsigned char* bytes, float* row) const {
+    for (std::size_t c = 0; c < cols; ++c) {
+      double value = 0;
+      std::memcpy(&value, bytes + c * sizeof value, sizeof value);
+      if (allow_nonfinite && !std::isfinite(value)) {
+        row[c] = std::isnan(value) ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(value);
+        continue;
+      }
+      // Range first: converting a double beyond binary32 is undefined behaviour.
+      const bool is_binary32 = std::fabs(value) <= static_cast<double>(numerics::max_finite(numerics::kFp32)) &&
+                               static_cast<double>(static_cast<float>(value)) == value;
+      if (!is_binary32) return c;
+      row[c] = static_cast<float>(value);
+    }
+    return cols;
+  }
+};
+
+/// Every binary16 value as binary32, by code; 256 KiB, made once.
+const float* half_values() {
+  static const std::vector<float> values = [] {
+    std::vector<float> table(1U << 16);
+    for (std::uint32_t code = 0; code < table.size(); ++code) table[code] = numerics::to_carrier(code, numerics::kFp16);
+    return table;
+  }();
+  return values.data();
 }
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : input_(file) { read_header(); }
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : input_(file), mapping_(input_) { read_header(); }
 
 void SafetensorsFile::read_header() {
   const std::filesystem::path& file = path();
@@ -213,37 +272,29 @@ const TensorInfo& SafetensorsFile::checked_info(const std::string& name, std::si
   return info;
 }
 
-Matrix<float> SafetensorsFile::read_matrix(const std::string& name, std::size_t rows, std::size_t cols) const {
+Matrix<float> SafetensorsFile::read_matrix(const std::string& name, std::size_t rows, std::size_t cols,
+                                           bool allow_nonfinite) const {
   const TensorInfo& info = checked_info(name, rows, cols);
-  const auto element_bytes = static_cast<std::size_t>(info.dtype.num_bits / 8);
-  // check_span() found rows * cols * element_bytes bytes in the file, so this allocation is at most four times its
-  // size.
+  // check_span() found rows * cols * element bytes in the file, so this allocation is at most twice its size.
   Matrix<float> result(rows, cols);
-  std::vector<unsigned char> row(cols * element_bytes);
-  for (std::size_t r = 0; r < rows; ++r) {
-    input_.read_at(data_offset_ + info.begin + r * row.size(), row.data(), row.size());
-    for (std::size_t c = 0; c < cols; ++c) {
-      const unsigned char* bytes = row.data() + c * element_bytes;
-      double value = 0;
-      if (info.dtype.num_bits == 64) {
-        std::memcpy(&value, bytes, sizeof value);
-      } else {
-        value = static_cast<double>(float_from(bytes, info.dtype.name));
-      }
-      if (!std::isfinite(value)) {
-        fail(path(), fmt::format("tensor '{}': got {} at ({}, {}); expected finite values", name, value, r, c));
-      }
-      // Range first: converting a double beyond binary32 is undefined behaviour.
-      const bool is_binary32 = std::fabs(value) <= static_cast<double>(numerics::max_finite(numerics::kFp32)) &&
-                               static_cast<double>(static_cast<float>(value)) == value;
-      if (!is_binary32) {
-        fail(path(), fmt::format("tensor '{}': got {:a} at ({}, {}); expected values that binary32 holds exactly", name,
-                                 value, r, c));
-      }
-      result(r, c) = static_cast<float>(value);
-    }
+  const RowConverter converter{.dtype = info.dtype.name,
+                               .rows = rows,
+                               .cols = cols,
+                               .allow_nonfinite = allow_nonfinite,
+                               .result = result.data().data(),
+                               .half_values = info.dtype.name == "F16" ? half_values() : nullptr};
+  std::size_t first_bad = 0;
+  mapping_.visit(data_offset_ + info.begin, info.end - info.begin,
+                 [&](const unsigned char* bytes) { first_bad = converter.convert(bytes); });
+  if (first_bad == rows * cols) return result;
+  double value = static_cast<double>(result.data()[first_bad]);
+  if (info.dtype.name == "F64") {
+    input_.read_at(data_offset_ + info.begin + first_bad * sizeof value, &value, sizeof value);
   }
-  return result;
+  fail(path(), fmt::format("tensor '{}': got {} at ({}, {}); expected {}", name,
+                           std::isfinite(value) ? fmt::format("{:a}", value) : fmt::format("{}", value),
+                           first_bad / cols, first_bad % cols,
+                           std::isfinite(value) ? "values that binary32 holds exactly" : "finite values"));
 }
 
 void write_safetensors(const std::filesystem::path& file, const std::vector<TensorToWrite>& tensors,

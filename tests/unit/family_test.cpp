@@ -76,8 +76,8 @@ TEST(FamilyTest, RegistryIsSortedAndFinds) {
     EXPECT_EQ(find_family(family.name), &family);
     EXPECT_FALSE(family.summary.empty());
   }
-  EXPECT_THAT(names, testing::ElementsAre("gpt2", "llama"));
-  EXPECT_EQ(find_family("bert"), nullptr);
+  EXPECT_THAT(names, testing::ElementsAre("bert", "gpt2", "llama", "opt"));
+  EXPECT_EQ(find_family("t5"), nullptr);
 }
 
 TEST(FamilyTest, BadShapesNameFieldValueAndRule) {
