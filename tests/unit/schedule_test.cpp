@@ -100,8 +100,10 @@ void expect_complete(const Scheduled& scheduled, std::size_t num_tokens) {
 
 TEST(ScheduleTest, CoversEveryOpOnceWithinTheScratchpad) {
   std::mt19937 random(/*seed=*/20261122);
-  for (const tests::RandomModel& source : tests::random_models()) {
+  for (const tests::RandomModel& source : tests::all_random_models()) {
     for (const char* variant : {"none", "rotate", "rs", "slanc+rrs"}) {
+      const bool rotates = std::string_view(variant) == "rotate" || std::string_view(variant) == "slanc+rrs";
+      if (rotates && source.shape.family == "bert") continue;  // refused
       for (const std::int64_t bytes : {2048, 4096, 16384, 262144}) {
         units::AcceleratorConfig config = small_config();
         config.scratchpad.bytes = bytes;
