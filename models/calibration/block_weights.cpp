@@ -31,7 +31,8 @@ Op& norm_reading(Model<double>& model, const std::string& tensor) {
 
 AttentionWeights attention_weights(Model<double>& model, int layer) {
   const Op& v = op_named(model, layer_op(layer, "attn.v"));
-  return {matrix_named(model, norm_feeding(model, v).weight), repeat_kv_heads(matrix_named(model, v.weight), model.shape),
+  return {matrix_named(model, norm_feeding(model, v).weight),
+          repeat_kv_heads(matrix_named(model, v.weight), model.shape),
           matrix_named(model, op_named(model, layer_op(layer, "attn.o")).weight)};
 }
 

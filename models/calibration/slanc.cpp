@@ -42,8 +42,7 @@ double mlp_norm(const MlpWeights& weights) {
 void apply_slanc(Model<double>& model, const CalibrationOptions& options) {
   norm_behind_embedding(model).input_scale = 1;
   for (int layer = 0; layer < model.shape.num_layers; ++layer) {
-    set_input_scale(norm_behind_attention(model, layer), attention_norm(attention_weights(model, layer)),
-                    options);
+    set_input_scale(norm_behind_attention(model, layer), attention_norm(attention_weights(model, layer)), options);
     set_input_scale(norm_behind_mlp(model, layer), mlp_norm(mlp_weights(model, layer)), options);
   }
 }

@@ -24,8 +24,13 @@ constexpr std::array kFamilies = {
            "transformer.", kGpt2Unused, "lm_head.weight"},
     Family{"llama", "LLaMA, Mistral, Qwen2, Qwen3: RMSNorm, rotary positions, grouped-query attention, gated MLP",
            build_llama, /*causal=*/true, "model.", kLlamaUnused, "lm_head.weight"},
-    Family{"opt", "OPT: LayerNorm, learned positions, ReLU MLP, biases", build_opt, /*causal=*/true, "model.",
-           {}, "lm_head.weight"},
+    Family{"opt",
+           "OPT: LayerNorm, learned positions, ReLU MLP, biases",
+           build_opt,
+           /*causal=*/true,
+           "model.",
+           {},
+           "lm_head.weight"},
 };
 
 }  // namespace

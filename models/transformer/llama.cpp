@@ -51,10 +51,12 @@ struct LlamaBuilder {
         add_attention(add_norm("attn_norm", input, stored + "input_layernorm"), stored + "self_attn.");
     const std::string middle = ops.residual("attn_residual", input, attn);
     const std::string normed = add_norm("mlp_norm", middle, stored + "post_attention_layernorm");
-    const std::string gate = add_linear("mlp.gate", normed, stored + "mlp.gate_proj", hidden, intermediate, shape.mlp_bias);
+    const std::string gate =
+        add_linear("mlp.gate", normed, stored + "mlp.gate_proj", hidden, intermediate, shape.mlp_bias);
     const std::string up = add_linear("mlp.up", normed, stored + "mlp.up_proj", hidden, intermediate, shape.mlp_bias);
     const std::string act = ops.gate("mlp.act", gate, up);
-    const std::string down = add_linear("mlp.down", act, stored + "mlp.down_proj", intermediate, hidden, shape.mlp_bias);
+    const std::string down =
+        add_linear("mlp.down", act, stored + "mlp.down_proj", intermediate, hidden, shape.mlp_bias);
     return ops.residual("mlp_residual", middle, down);
   }
 };

@@ -30,8 +30,7 @@ struct OptBuilder {
 
   Matrix<float> positions() const {
     const std::size_t context = to_size(shape.context_length);
-    const Matrix<float> stored =
-        tensors("model.decoder.embed_positions.weight", context + kPositionOffset, hidden);
+    const Matrix<float> stored = tensors("model.decoder.embed_positions.weight", context + kPositionOffset, hidden);
     Matrix<float> table(context, hidden);
     std::copy(stored.row(kPositionOffset), stored.row(0) + stored.data().size(), table.row(0));
     return table;
@@ -52,7 +51,8 @@ struct OptBuilder {
     const std::string middle = ops.residual("attn_residual", input, o);
     const std::string up = add_linear("mlp.up", add_norm("mlp_norm", middle, stored + "final_layer_norm"),
                                       stored + "fc1", hidden, intermediate);
-    const std::string down = add_linear("mlp.down", ops.activation("mlp.act", up), stored + "fc2", intermediate, hidden);
+    const std::string down =
+        add_linear("mlp.down", ops.activation("mlp.act", up), stored + "fc2", intermediate, hidden);
     return ops.residual("mlp_residual", middle, down);
   }
 };

@@ -35,8 +35,7 @@ void convert_rows(MatrixView<const float> x, const numerics::FloatSpec& destinat
   });
 }
 
-RopeTable make_rope_table(int head_size, int num_positions, double theta, RopePairs pairs,
-                          const RopeScaling& scaling) {
+RopeTable make_rope_table(int head_size, int num_positions, double theta, RopePairs pairs, const RopeScaling& scaling) {
   GUARDBIT_CHECK(head_size > 0 && head_size % 2 == 0, "rotary pairs need an even head size");
   const auto num_pairs = static_cast<std::size_t>(head_size / 2);
   const auto positions = static_cast<std::size_t>(num_positions);

@@ -81,7 +81,8 @@ void MappedFile::visit(std::uint64_t offset, std::uint64_t num_bytes,
   const bool was_read = guarded_read(read, data_ + offset);
   // The rest of a file's last page reads as zeros, without a signal, if the file ends before.
   struct stat status {};
-  const bool is_there = fstat(descriptor_, &status) == 0 && static_cast<std::uint64_t>(status.st_size) >= offset + num_bytes;
+  const bool is_there =
+      fstat(descriptor_, &status) == 0 && static_cast<std::uint64_t>(status.st_size) >= offset + num_bytes;
   if (was_read && is_there) return;
   throw UserError(ExitCode::kIo,
                   fmt::format("{}: became shorter than the {} bytes it had when it was opened; another program is "

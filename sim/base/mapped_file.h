@@ -1,6 +1,7 @@
 #pragma once
-/// Input files mapped into memory: large tensors are converted from the page cache straight into their matrices, without
-/// a buffer between. A file that another program shortens meanwhile is an error, not the end of the process by SIGBUS.
+/// Input files mapped into memory: large tensors are converted from the page cache straight into their matrices,
+/// without a buffer between. A file that another program shortens meanwhile is an error, not the end of the process by
+/// SIGBUS.
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -19,9 +20,9 @@ class MappedFile {
   MappedFile& operator=(MappedFile&&) = delete;
 
   /// Calls read(bytes at `offset`), which may use `num_bytes` of them, on this thread. The range lies in the file as it
-  /// was when it was opened (an internal error otherwise). UserError kIo if the file has become shorter. If that happens
-  /// `read` is left without destroying its local variables: they must be trivial, and it must not create threads or
-  /// hold locks.
+  /// was when it was opened (an internal error otherwise). UserError kIo if the file has become shorter. If that
+  /// happens `read` is left without destroying its local variables: they must be trivial, and it must not create
+  /// threads or hold locks.
   void visit(std::uint64_t offset, std::uint64_t num_bytes,
              const std::function<void(const unsigned char* bytes)>& read) const;
 

@@ -47,9 +47,8 @@ transformer::Model<float> load_scaled_model(const Trace& trace, const ReplayOpti
                                                   options.channels, model.shape.hidden_size));
   }
   if (options.channels > 0) {
-    apply_to_trace(trace, [&] {
-      calibration::apply_channel_gain(model, options.channel_gain, options.channels, options.seed);
-    });
+    apply_to_trace(
+        trace, [&] { calibration::apply_channel_gain(model, options.channel_gain, options.channels, options.seed); });
   }
   return model;
 }
@@ -95,8 +94,9 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
   return statistics.finish(static_cast<double>(array.rows * array.cols * array.dot_width));
 }
 
-/// The fp32 forward's perplexity; NaN for an encoder, which predicts no next token. Each window's likelihood must be the recorded one: gains leave the function alone, so
-/// another value means that tokens, weights or record were altered.
+/// The fp32 forward's perplexity; NaN for an encoder, which predicts no next token. Each window's likelihood must be
+/// the recorded one: gains leave the function alone, so another value means that tokens, weights or record were
+/// altered.
 double reference_perplexity(const Trace& trace, const transformer::Model<float>& model,
                             std::span<const Trace::Window> windows, const numerics::ParallelFor& parallel_for) {
   constexpr double kTolerance = 1e-4;  // fp32 sums in another order differ by far less

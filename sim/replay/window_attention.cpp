@@ -88,7 +88,8 @@ void WindowValues::scores_epilogue(std::size_t scores_op, std::size_t head, Rang
   const std::span<const float> key_scales = keys.scales;
   Matrix<float>& y = output(op, num_heads * num_tokens_, num_tokens_);
   const std::size_t first = head * num_tokens_ + rows.begin;
-  const MatrixView<float> block = y.view().rows_range(first, first + rows.size()).cols_range(0, keys_of_block(op, rows));
+  const MatrixView<float> block =
+      y.view().rows_range(first, first + rows.size()).cols_range(0, keys_of_block(op, rows));
   const float factor = 1.0F / std::sqrt(static_cast<float>(variant_.model.shape.head_size));
   for (std::size_t row = 0; row < rows.size(); ++row) {
     // Causal: the rest stays 0, as the reference has it.

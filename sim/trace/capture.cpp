@@ -16,12 +16,14 @@
 #include "sim/trace/reference_memory.h"
 #include "sim/trace/safetensors.h"
 #include "sim/trace/strict_json.h"
+#include "sim/trace/tokenizer.h"
 
 namespace guardbit::sim {
 namespace {
 
 namespace fs = std::filesystem;
 using numerics::Matrix;
+using transformer::ModelShape;
 using transformer::OpKind;
 
 constexpr const char* kWeightsFile = "weights.safetensors";
@@ -68,21 +70,52 @@ std::string checked_name(const std::string& name) {
 
 ImportedModel import_model(const fs::path& model) {
   std::error_code ignored;
-  return fs::is_directory(model, ignored) ? import_hugging_face(model) : import_llama2c(model);
+  ImportedModel imported = fs::is_directory(model, ignored) ? import_hugging_face(model) : import_llama2c(model);
+  imported.path = model;
+  return imported;
 }
 
-std::vector<Trace::Window> read_token_input(const TokenInput& input, const ImportedModel& model) {
+namespace {
+
+/// `input` with its tokenizer, if it needs one. UserError kUsage for what does not go together.
+TokenInput checked_input(TokenInput input, const ImportedModel& model) {
+  const auto refuse = [](const char* text) { throw UserError(ExitCode::kUsage, text); };
+  const bool is_cut = input.cutting.context != 0 || input.cutting.stride != 0;
+  if (input.text.empty() == input.tokens.empty()) refuse("expected one of --text and --tokens");
+  if (input.text.empty() && !input.tokenizer.empty()) refuse("--tokenizer: goes with --text");
+  if (is_cut && input.text.empty() && input.tokens.extension() != ".npy") {
+    refuse("--context and --stride: go with --text and one sequence of ids (.npy); a JSON file has windows");
+  }
+  if (!input.text.empty() && input.tokenizer.empty()) {
+    input.tokenizer = find_tokenizer(model.path, model.shape.vocabulary_size);
+  }
+  return input;
+}
+
+std::vector<Trace::Window> read_token_input(const TokenInput& input, const ModelShape& shape) {
   std::vector<Trace::Window> windows;
-  if (input.tokens.extension() == ".npy") {
-    windows = read_npy_windows(input.tokens, model.shape, input.cutting);
+  if (!input.text.empty()) {
+    const std::string text = read_file(input.text);
+    if (text.empty()) {
+      throw UserError(ExitCode::kMalformedInput, fmt::format("{}: got 0 bytes; expected text", input.text.string()));
+    }
+    const auto tokenizer = load_tokenizer(input.tokenizer, shape.vocabulary_size);
+    windows = cut_windows(tokenizer->encode(text, input.text), shape, input.cutting, input.text);
+  } else if (input.tokens.extension() == ".npy") {
+    windows = read_npy_windows(input.tokens, shape, input.cutting);
   } else {
-    windows = read_windows(input.tokens, model.shape);
+    windows = read_windows(input.tokens, shape);
   }
   if (input.max_windows != 0 && windows.size() > input.max_windows) windows.resize(input.max_windows);
   return windows;
 }
 
-namespace {
+/// The files that the ids come from.
+std::vector<fs::path> sources_of(const TokenInput& input) {
+  if (input.text.empty()) return {input.tokens};
+  if (input.tokenizer == kBytesTokenizer) return {input.text};
+  return {input.text, input.tokenizer};
+}
 
 /// Forward passes of all windows, with progress by tokens.
 class WindowForwards {
@@ -162,15 +195,16 @@ transformer::Model<float> load_captured(const Trace& trace, const fs::path& mode
 
 }  // namespace
 
-void capture(const fs::path& model_path, const TokenInput& input, const fs::path& output,
+void capture(const fs::path& model_path, const TokenInput& given, const fs::path& output,
              const CaptureOptions& options) {
   const ImportedModel imported = import_model(model_path);
+  const TokenInput input = checked_input(given, imported);
   Trace trace;
   trace.shape = imported.shape;
   trace.allow_nonfinite = options.allow_nonfinite;
   trace.name = checked_name(options.name.empty() ? imported.name : options.name);
   trace.origin = options.origin.empty() ? fmt::format("captured by guardbit from {}", trace.name) : options.origin;
-  trace.windows = read_token_input(input, imported);
+  trace.windows = read_token_input(input, trace.shape);
   std::size_t longest = 0;
   for (const Trace::Window& window : trace.windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
   require_reference_memory(trace.shape, longest);
@@ -180,7 +214,7 @@ void capture(const fs::path& model_path, const TokenInput& input, const fs::path
   trace.weights = directory.path() / kWeightsFile;
   trace.weights_sha256 = imported.write_weights(trace.weights);
   std::vector<fs::path> sources = imported.sources;
-  sources.push_back(input.text.empty() ? input.tokens : input.text);
+  for (const fs::path& source : sources_of(input)) sources.push_back(source);
   for (const fs::path& source : sources) {
     trace.sources.push_back({source.filename().string(), sha256_of_file(source)});
   }

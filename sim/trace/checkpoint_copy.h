@@ -1,6 +1,6 @@
 #pragma once
-/// Tensors that lie in one or several checkpoint files, written as one safetensors file without looking at their values:
-/// bytes go from file to file in pieces, never through memory as a whole.
+/// Tensors that lie in one or several checkpoint files, written as one safetensors file without looking at their
+/// values: bytes go from file to file in pieces, never through memory as a whole.
 #include <cstdint>
 #include <filesystem>
 #include <string>

@@ -29,9 +29,9 @@ void check_link(const fs::path& file) {
   const fs::path blobs = directory.parent_path().parent_path() / "blobs";
   const bool is_cached = directory.parent_path().filename() == "snapshots" && target.parent_path() == blobs;
   if (is_cached || target.parent_path() == directory) return;
-  throw UserError(ExitCode::kMalformedInput,
-                  fmt::format("{}: got a symbolic link to {}; expected a file of this directory", file.string(),
-                              target.string()));
+  throw UserError(
+      ExitCode::kMalformedInput,
+      fmt::format("{}: got a symbolic link to {}; expected a file of this directory", file.string(), target.string()));
 }
 
 SafetensorsFile open_shard(const fs::path& file) {
@@ -50,7 +50,8 @@ std::map<std::string, std::string> read_index(const fs::path& file) {
   const JsonCursor map = cursor.at("weight_map");
   for (const auto& [name, shard] : map.members()) {
     const std::string shard_name = shard.file_name();
-    if (!shard_name.empty() && !shard_name.ends_with(".safetensors")) shard.expected("a name that ends in .safetensors");
+    if (!shard_name.empty() && !shard_name.ends_with(".safetensors"))
+      shard.expected("a name that ends in .safetensors");
     shards[shard_name] = 0;
     shard_of[name] = shard_name;
   }
@@ -123,7 +124,8 @@ CheckpointFiles open_checkpoint(const fs::path& directory) {
   const fs::path single = directory / kSingleFile;
   const auto exists = [&](const fs::path& file) { return fs::exists(fs::symlink_status(file, ignored)); };
   if (!exists(single) && exists(directory / kIndexFile)) return open_sharded(directory);
-  if (!exists(single) && (exists(directory / "pytorch_model.bin") || exists(directory / "pytorch_model.bin.index.json")))
+  if (!exists(single) &&
+      (exists(directory / "pytorch_model.bin") || exists(directory / "pytorch_model.bin.index.json")))
     throw UserError(ExitCode::kMissingInput,
                     fmt::format("{}: got only pytorch_model.bin, a Python pickle; expected safetensors (in Python: "
                                 "model.save_pretrained(DIR, safe_serialization=True))",

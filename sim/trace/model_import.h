@@ -16,6 +16,7 @@ namespace guardbit::sim {
 /// A checkpoint whose configuration has been read and checked.
 struct ImportedModel {
   transformer::ModelShape shape;
+  std::filesystem::path path;                  ///< as given
   std::string name;                            ///< of the directory or file
   std::vector<std::filesystem::path> sources;  ///< the files it consists of
   /// Writes the weights as safetensors under the family's names and returns the file's SHA-256. A Hugging Face
@@ -31,16 +32,13 @@ struct ImportedModel {
 
 /// Where the token ids come from: exactly one of `tokens` and `text`.
 struct TokenInput {
-  std::filesystem::path tokens;     ///< .npy, or JSON
-  std::filesystem::path text;       ///< UTF-8
-  std::filesystem::path tokenizer;  ///< of `text`: tokenizer.json, llama2.c's tokenizer.bin, or "bytes"; "": find_tokenizer
-  Cutting cutting;                  ///< of text and of one long sequence of ids
-  std::size_t max_windows = 0;      ///< the first ones only; 0: all
+  std::filesystem::path tokens;  ///< .npy, or JSON
+  std::filesystem::path text;    ///< UTF-8
+  std::filesystem::path
+      tokenizer;                ///< of `text`: tokenizer.json, llama2.c's tokenizer.bin, or "bytes"; "": find_tokenizer
+  Cutting cutting;              ///< of text and of one long sequence of ids
+  std::size_t max_windows = 0;  ///< the first ones only; 0: all
 };
-
-/// The windows of `input` for a model of this shape.
-/// UserError: as token_windows.h and tokenizer.h; kUsage for options that do not go together.
-[[nodiscard]] std::vector<Trace::Window> read_token_input(const TokenInput& input, const ImportedModel& model);
 
 struct CaptureOptions {
   std::size_t record_tokens = 64;  ///< positions of window 0 whose activations are recorded; 0: none
@@ -53,9 +51,10 @@ struct CaptureOptions {
 };
 
 /// Makes the bundle `output` (OutputDirectory's rules): weights, every window's fp32 negative log likelihood, and for
-/// the first `record_tokens` positions of window 0 (an encoder: all of them) the residual stream, the norms' outputs and
-/// the last op's. UserError: as import_model and read_token_input; kRefused if the forward pass needs more memory than
-/// there is.
+/// the first `record_tokens` positions of window 0 (an encoder: all of them) the residual stream, the norms' outputs
+/// and the last op's. UserError: as import_model, token_windows.h and tokenizer.h; kUsage for
+/// inputs that do not go together; kRefused if the forward pass needs more memory
+/// than there is.
 void capture(const std::filesystem::path& model, const TokenInput& input, const std::filesystem::path& output,
              const CaptureOptions& options = {});
 inline void capture(const std::filesystem::path& model, const std::filesystem::path& tokens_file,

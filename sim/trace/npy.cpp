@@ -34,12 +34,11 @@ struct TypeRow {
   NpyType type;
   std::size_t num_bytes;
 };
-constexpr std::array kTypes = {TypeRow{"f2", NpyType::kF2, 2}, TypeRow{"f4", NpyType::kF4, 4},
-                               TypeRow{"f8", NpyType::kF8, 8}, TypeRow{"i1", NpyType::kI1, 1},
-                               TypeRow{"u1", NpyType::kU1, 1}, TypeRow{"i2", NpyType::kI2, 2},
-                               TypeRow{"u2", NpyType::kU2, 2}, TypeRow{"i4", NpyType::kI4, 4},
-                               TypeRow{"u4", NpyType::kU4, 4}, TypeRow{"i8", NpyType::kI8, 8},
-                               TypeRow{"u8", NpyType::kU8, 8}};
+constexpr std::array kTypes = {
+    TypeRow{"f2", NpyType::kF2, 2}, TypeRow{"f4", NpyType::kF4, 4}, TypeRow{"f8", NpyType::kF8, 8},
+    TypeRow{"i1", NpyType::kI1, 1}, TypeRow{"u1", NpyType::kU1, 1}, TypeRow{"i2", NpyType::kI2, 2},
+    TypeRow{"u2", NpyType::kU2, 2}, TypeRow{"i4", NpyType::kI4, 4}, TypeRow{"u4", NpyType::kU4, 4},
+    TypeRow{"i8", NpyType::kI8, 8}, TypeRow{"u8", NpyType::kU8, 8}};
 
 std::size_t bytes_of(NpyType type) {
   return std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeRow& row) { return row.type == type; })->num_bytes;
@@ -152,10 +151,9 @@ class HeaderParser {
     const bool known_order =
         order == '<' || order == '>' || (order == '|' && row != kTypes.end() && row->num_bytes == 1);
     if (row == kTypes.end() || !known_order) {
-      fail(file_,
-           fmt::format("got descr '{}'; expected '<' or '>' (or '|' for one byte) and f2, f4, f8, i1, i2, i4, "
-                       "i8, u1, u2, u4 or u8",
-                       descr));
+      fail(file_, fmt::format("got descr '{}'; expected '<' or '>' (or '|' for one byte) and f2, f4, f8, i1, i2, i4, "
+                              "i8, u1, u2, u4 or u8",
+                              descr));
     }
     header.type = row->type;
     header.big_endian = order == '>' && row->num_bytes > 1;

@@ -38,10 +38,11 @@ class NpyFile {
   std::uint64_t rows() const;
   std::uint64_t cols() const;
 
-  /// All elements in row-major order as binary32, exactly: a value that is not one is an error, with its index. NaNs become the quiet NaN; with `require_finite`, NaN and infinity are errors.
+  /// All elements in row-major order as binary32, exactly: a value that is not one is an error, with its index. NaNs
+  /// become the quiet NaN; with `require_finite`, NaN and infinity are errors.
   [[nodiscard]] numerics::Matrix<float> read(bool require_finite) const;
-  /// All elements of an integer type in row-major order, each in low..high (an error with its index otherwise, or if the
-  /// type is not an integer).
+  /// All elements of an integer type in row-major order, each in low..high (an error with its index otherwise, or if
+  /// the type is not an integer).
   [[nodiscard]] std::vector<int> read_integers(int low, int high) const;
 
  private:

@@ -144,8 +144,8 @@ struct RowConverter {
   std::size_t convert(const unsigned char* bytes) const {
     for (std::size_t r = 0; r < rows; ++r) {
       float* const row = result + r * cols;
-      const std::size_t first_bad = dtype == "F64" ? convert_doubles(bytes + r * cols * sizeof(double), row)
-                                                   : convert_row(bytes, r, row);
+      const std::size_t first_bad =
+          dtype == "F64" ? convert_doubles(bytes + r * cols * sizeof(double), row) : convert_row(bytes, r, row);
       if (first_bad < cols) return r * cols + first_bad;
     }
     return rows * cols;
@@ -291,10 +291,10 @@ Matrix<float> SafetensorsFile::read_matrix(const std::string& name, std::size_t 
   if (info.dtype.name == "F64") {
     input_.read_at(data_offset_ + info.begin + first_bad * sizeof value, &value, sizeof value);
   }
-  fail(path(), fmt::format("tensor '{}': got {} at ({}, {}); expected {}", name,
-                           std::isfinite(value) ? fmt::format("{:a}", value) : fmt::format("{}", value),
-                           first_bad / cols, first_bad % cols,
-                           std::isfinite(value) ? "values that binary32 holds exactly" : "finite values"));
+  fail(path(),
+       fmt::format("tensor '{}': got {} at ({}, {}); expected {}", name,
+                   std::isfinite(value) ? fmt::format("{:a}", value) : fmt::format("{}", value), first_bad / cols,
+                   first_bad % cols, std::isfinite(value) ? "values that binary32 holds exactly" : "finite values"));
 }
 
 void write_safetensors(const std::filesystem::path& file, const std::vector<TensorToWrite>& tensors,

@@ -109,9 +109,10 @@ ModelShape read_shape(const JsonCursor& cursor) {
   }
   const bool is_llama = shape.family == "llama";
   const bool is_bert = shape.family == "bert";
-  std::vector<std::string_view> keys = {"family", "hidden_size", "num_layers", "num_heads", "num_kv_heads", "head_size",
-                                        "intermediate_size", "vocabulary_size", "context_length", "norm_epsilon",
-                                        "rope_theta", "activation", "tied_head"};
+  std::vector<std::string_view> keys = {"family",         "hidden_size",  "num_layers",        "num_heads",
+                                        "num_kv_heads",   "head_size",    "intermediate_size", "vocabulary_size",
+                                        "context_length", "norm_epsilon", "rope_theta",        "activation",
+                                        "tied_head"};
   if (is_llama) {
     keys.insert(keys.end(), {"rope_pairs", "rope_scaling"});
     for (const Switch& row : kSwitches) keys.push_back(row.name);

@@ -73,8 +73,8 @@ std::vector<Trace::Window> cut_windows(const std::vector<int>& ids, const ModelS
   const std::size_t context = cutting.context == 0 ? std::min(longest, kLongestDefault) : cutting.context;
   const std::size_t stride = cutting.stride == 0 ? context : cutting.stride;
   if (context > longest) {
-    throw UserError(ExitCode::kUsage, fmt::format("--context: got {}; expected 1..{}, the model's context", context,
-                                                  longest));
+    throw UserError(ExitCode::kUsage,
+                    fmt::format("--context: got {}; expected 1..{}, the model's context", context, longest));
   }
   if (stride > context) {
     throw UserError(ExitCode::kUsage, fmt::format("--stride: got {}; expected 1..{}, the context", stride, context));
@@ -90,7 +90,8 @@ std::vector<Trace::Window> cut_windows(const std::vector<int>& ids, const ModelS
   for (std::size_t begin = 0;; begin += stride) {
     const std::size_t end = std::min(begin + num_ids, ids.size());
     Trace::Window& window = windows.emplace_back();
-    window.tokens.assign(ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.begin() + static_cast<std::ptrdiff_t>(end));
+    window.tokens.assign(ids.begin() + static_cast<std::ptrdiff_t>(begin),
+                         ids.begin() + static_cast<std::ptrdiff_t>(end));
     if (is_causal && begin > 0) window.num_unscored = context - stride;
     if (end == ids.size()) return windows;
   }

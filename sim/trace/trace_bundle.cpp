@@ -85,8 +85,8 @@ Trace load_trace(const fs::path& directory) {
   if (schema.string() != kSchema) schema.expected(fmt::format("\"{}\", the schema this version reads", kSchema));
   problems.throw_if_any();  // another schema has other fields
 
-  cursor.allow_only({"schema", "name", "origin", "model", "weights", "allow_nonfinite", "activations", "sources",
-                     "windows"});
+  cursor.allow_only(
+      {"schema", "name", "origin", "model", "weights", "allow_nonfinite", "activations", "sources", "windows"});
   Trace trace;
   trace.directory = directory;
   trace.sha256 = sha256_hex(content);

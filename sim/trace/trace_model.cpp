@@ -34,9 +34,9 @@ class CheckpointReader {
   void check_all_read(bool tied_head) const {
     for (const auto& [name, info] : weights_.tensors()) {
       const bool is_tied_copy = tied_head && name == family_.head_weight;
-      const bool is_known = std::any_of(
-          family_.unused_tensors.begin(), family_.unused_tensors.end(),
-          [&, &stored = name](std::string_view part) { return stored.find(part) != std::string::npos; });
+      const bool is_known =
+          std::any_of(family_.unused_tensors.begin(), family_.unused_tensors.end(),
+                      [&, &stored = name](std::string_view part) { return stored.find(part) != std::string::npos; });
       if (is_tied_copy || is_known || read_.contains(name)) continue;
       throw UserError(ExitCode::kMalformedInput,
                       fmt::format("{}: got tensor '{}', which the described {} model does not use; expected a "
@@ -50,8 +50,8 @@ class CheckpointReader {
   std::string stored_name(const std::string& name) const {
     std::vector<std::string> candidates = {name};
     if (name.starts_with(family_.optional_prefix)) candidates.push_back(name.substr(family_.optional_prefix.size()));
-    for (const auto& [now, then] : {std::pair{".LayerNorm.weight", ".LayerNorm.gamma"},
-                                    std::pair{".LayerNorm.bias", ".LayerNorm.beta"}}) {
+    for (const auto& [now, then] :
+         {std::pair{".LayerNorm.weight", ".LayerNorm.gamma"}, std::pair{".LayerNorm.bias", ".LayerNorm.beta"}}) {
       for (std::size_t i = candidates.size(); i-- > 0;) {
         if (!candidates[i].ends_with(now)) continue;
         candidates.push_back(candidates[i].substr(0, candidates[i].size() - std::string_view(now).size()) + then);
@@ -138,10 +138,9 @@ transformer::Model<float> load_model(const Trace& trace) {
   GUARDBIT_CHECK(family != nullptr, "load_trace checks the family");
   CheckpointReader reader(trace, *family);
   try {
-    transformer::Model<float> model =
-        family->build(trace.shape, [&](const std::string& name, std::size_t rows, std::size_t cols) {
-          return reader.read(name, rows, cols);
-        });
+    transformer::Model<float> model = family->build(
+        trace.shape,
+        [&](const std::string& name, std::size_t rows, std::size_t cols) { return reader.read(name, rows, cols); });
     reader.check_all_read(trace.shape.tied_head);
     return model;
   } catch (const std::invalid_argument& error) {  // rules between sizes that only the family knows
@@ -173,8 +172,8 @@ void verify_trace(const Trace& trace, const transformer::Model<float>& model,
           const auto found = records.find(op.name);
           if (found == records.end()) return;
           const Recorded& recorded = found->second;
-          compare_rows(*trace.activations, recorded.name,
-                       file.read_matrix(recorded.name, recorded.rows, recorded.cols), output);
+          compare_rows(*trace.activations, recorded.name, file.read_matrix(recorded.name, recorded.rows, recorded.cols),
+                       output);
         },
         parallel_for);
   }
