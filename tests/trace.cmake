@@ -2,6 +2,8 @@
 guardbit_test(unit/atomic_file_test.cpp LINK guardbit_base LABELS unit)
 guardbit_test(unit/base_test.cpp LINK guardbit_base LABELS unit)
 guardbit_test(unit/capture_test.cpp LINK guardbit_trace LABELS unit)
+guardbit_test(unit/hugging_face_config_test.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS unit)
+guardbit_test(unit/import_shards_test.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS unit)
 guardbit_test(unit/included_trace_test.cpp LINK guardbit_trace LABELS unit)
 guardbit_test(unit/import_families_test.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS unit)
 guardbit_test(unit/safetensors_test.cpp LINK guardbit_trace LABELS unit)

@@ -48,6 +48,14 @@ bool guarded_read(const std::function<void(const unsigned char*)>& read, const u
   return true;
 }
 
+/// Whole pages of the range leave this process's memory (not the system's cache): a converted tensor is needed no more.
+void drop_pages(unsigned char* begin, std::uint64_t num_bytes) {
+  constexpr std::uintptr_t kPageBytes = 1 << 16;  // a multiple of every page size in use
+  const auto first = (reinterpret_cast<std::uintptr_t>(begin) + kPageBytes - 1) / kPageBytes * kPageBytes;
+  const auto last = (reinterpret_cast<std::uintptr_t>(begin) + num_bytes) / kPageBytes * kPageBytes;
+  if (last > first) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 }  // namespace
 
 MappedFile::MappedFile(const InputFile& file)
@@ -83,6 +91,7 @@ void MappedFile::visit(std::uint64_t offset, std::uint64_t num_bytes,
   struct stat status {};
   const bool is_there =
       fstat(descriptor_, &status) == 0 && static_cast<std::uint64_t>(status.st_size) >= offset + num_bytes;
+  drop_pages(data_ + offset, num_bytes);
   if (was_read && is_there) return;
   throw UserError(ExitCode::kIo,
                   fmt::format("{}: became shorter than the {} bytes it had when it was opened; another program is "

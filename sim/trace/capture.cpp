@@ -117,6 +117,15 @@ std::vector<fs::path> sources_of(const TokenInput& input) {
   return {input.text, input.tokenizer};
 }
 
+/// Which model, and of which text in which windows.
+std::string default_origin(const ImportedModel& model, const TokenInput& input) {
+  const std::string origin = fmt::format("captured by guardbit from {}", model.name);
+  if (input.text.empty()) return origin;
+  const Cutting cutting = resolved(input.cutting, model.shape);
+  return fmt::format("{}; {}, windows of {} tokens, stride {}", origin, input.text.filename().string(), cutting.context,
+                     cutting.stride);
+}
+
 /// Forward passes of all windows, with progress by tokens.
 class WindowForwards {
  public:
@@ -203,7 +212,7 @@ void capture(const fs::path& model_path, const TokenInput& given, const fs::path
   trace.shape = imported.shape;
   trace.allow_nonfinite = options.allow_nonfinite;
   trace.name = checked_name(options.name.empty() ? imported.name : options.name);
-  trace.origin = options.origin.empty() ? fmt::format("captured by guardbit from {}", trace.name) : options.origin;
+  trace.origin = options.origin.empty() ? default_origin(imported, input) : options.origin;
   trace.windows = read_token_input(input, trace.shape);
   std::size_t longest = 0;
   for (const Trace::Window& window : trace.windows) longest = std::max(longest, inputs_of(window, trace.shape).size());

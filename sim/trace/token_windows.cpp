@@ -66,8 +66,7 @@ std::vector<Trace::Window> read_npy_windows(const fs::path& tokens_file, const M
   return windows;
 }
 
-std::vector<Trace::Window> cut_windows(const std::vector<int>& ids, const ModelShape& shape, const Cutting& cutting,
-                                       const fs::path& source) {
+Cutting resolved(const Cutting& cutting, const ModelShape& shape) {
   constexpr std::size_t kLongestDefault = 2048;
   const auto longest = static_cast<std::size_t>(shape.context_length);
   const std::size_t context = cutting.context == 0 ? std::min(longest, kLongestDefault) : cutting.context;
@@ -79,6 +78,12 @@ std::vector<Trace::Window> cut_windows(const std::vector<int>& ids, const ModelS
   if (stride > context) {
     throw UserError(ExitCode::kUsage, fmt::format("--stride: got {}; expected 1..{}, the context", stride, context));
   }
+  return {context, stride};
+}
+
+std::vector<Trace::Window> cut_windows(const std::vector<int>& ids, const ModelShape& shape, const Cutting& cutting,
+                                       const fs::path& source) {
+  const auto [context, stride] = resolved(cutting, shape);
   const WindowLimits limits = window_limits(shape);
   if (ids.size() < limits.least) {
     throw UserError(ExitCode::kMalformedInput, fmt::format("{}: got {} tokens; expected at least {} ({})",

@@ -20,6 +20,10 @@ struct Cutting {
   std::size_t stride = 0;   ///< from window to window, at most `context`; default: context (no overlap)
 };
 
+/// `cutting` with its defaults for a model of this shape. UserError kUsage for a context beyond the model's and a
+/// stride beyond the context.
+[[nodiscard]] Cutting resolved(const Cutting& cutting, const transformer::ModelShape& shape);
+
 /// Ids of an integer .npy file: (windows, ids) are windows as they are, (ids) one sequence that is cut.
 /// UserError kMalformedInput naming file and element for other element types or ranks, ids outside the vocabulary and
 /// rows that are no windows; kUsage for a cutting that windows of a 2-D file do not have.
@@ -28,8 +32,7 @@ struct Cutting {
 
 /// Cuts a sequence of at least window_limits().least ids (UserError kMalformedInput naming `source` otherwise). A
 /// decoder's windows predict every token but the first exactly once: a window's targets that the one before has
-/// predicted are unscored. The last window may be shorter. UserError kUsage for a context beyond the model's and a
-/// stride beyond the context.
+/// predicted are unscored. The last window may be shorter. UserError kUsage as resolved().
 [[nodiscard]] std::vector<Trace::Window> cut_windows(const std::vector<int>& ids, const transformer::ModelShape& shape,
                                                      const Cutting& cutting, const std::filesystem::path& source);
 

@@ -32,7 +32,7 @@ struct TokenizerSettings {
   std::optional<PieceRule> pieces;  ///< byte level: how text is cut; nothing: not at all
   std::string blank_marker;         ///< characters: what stands for a blank ("" : blanks stay)
   Prepend prepend = Prepend::kNever;
-  bool repeats_marker = false;       ///< also before a text that begins with a blank
+  bool repeats_marker = false;    ///< also before a text that begins with a blank
   bool splits_at_marker = false;  ///< characters: merges do not cross a marker
 
   std::unordered_map<std::string, int> vocabulary;  ///< by the bytes that a token stands for
