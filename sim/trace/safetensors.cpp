@@ -7,7 +7,6 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -15,6 +14,7 @@
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
 #include "sim/trace/strict_json.h"
+#include "sim/trace/tensor_rows.h"
 
 namespace guardbit::sim {
 namespace {
@@ -129,73 +129,6 @@ void check_coverage(const std::filesystem::path& file, const std::map<std::strin
   if (end != data_bytes) {
     fail(file, fmt::format("got {} bytes of data; expected {}, the end of the last tensor", data_bytes, end));
   }
-}
-
-/// Rows of a tensor as they lie in a file, converted. Trivial, so that a read of a mapped file may be left by a jump.
-struct RowConverter {
-  std::string_view dtype;
-  std::size_t rows = 0;
-  std::size_t cols = 0;
-  bool allow_nonfinite = false;
-  float* result = nullptr;
-  const float* half_values = nullptr;  ///< F16: by code
-
-  /// The first element that is refused, or rows * cols.
-  std::size_t convert(const unsigned char* bytes) const {
-    for (std::size_t r = 0; r < rows; ++r) {
-      float* const row = result + r * cols;
-      const std::size_t first_bad =
-          dtype == "F64" ? convert_doubles(bytes + r * cols * sizeof(double), row) : convert_row(bytes, r, row);
-      if (first_bad < cols) return r * cols + first_bad;
-    }
-    return rows * cols;
-  }
-
- private:
-  std::size_t convert_row(const unsigned char* bytes, std::size_t r, float* row) const {
-    if (dtype == "F32") {
-      std::memcpy(row, bytes + r * cols * sizeof(float), cols * sizeof(float));
-    } else {
-      const unsigned char* const codes = bytes + r * cols * sizeof(std::uint16_t);
-      for (std::size_t c = 0; c < cols; ++c) {
-        std::uint16_t code = 0;
-        std::memcpy(&code, codes + c * sizeof code, sizeof code);
-        row[c] = half_values != nullptr ? half_values[code] : std::bit_cast<float>(std::uint32_t{code} << 16);
-      }
-    }
-    if (allow_nonfinite) return cols;
-    constexpr std::uint32_t kExponent = 0x7F800000U;
-    std::uint32_t num_bad = 0;
-    for (std::size_t c = 0; c < cols; ++c) num_bad += (std::bit_cast<std::uint32_t>(row[c]) & kExponent) == kExponent;
-    if (num_bad == 0) return cols;
-    return static_cast<std::size_t>(std::find_if(row, row + cols, [](float x) { return !std::isfinite(x); }) - row);
-  }
-  std::size_t convert_doubles(const unsigned char* bytes, float* row) const {
-    for (std::size_t c = 0; c < cols; ++c) {
-      double value = 0;
-      std::memcpy(&value, bytes + c * sizeof value, sizeof value);
-      if (allow_nonfinite && !std::isfinite(value)) {
-        row[c] = std::isnan(value) ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(value);
-        continue;
-      }
-      // Range first: converting a double beyond binary32 is undefined behaviour.
-      const bool is_binary32 = std::fabs(value) <= static_cast<double>(numerics::max_finite(numerics::kFp32)) &&
-                               static_cast<double>(static_cast<float>(value)) == value;
-      if (!is_binary32) return c;
-      row[c] = static_cast<float>(value);
-    }
-    return cols;
-  }
-};
-
-/// Every binary16 value as binary32, by code; 256 KiB, made once.
-const float* half_values() {
-  static const std::vector<float> values = [] {
-    std::vector<float> table(1U << 16);
-    for (std::uint32_t code = 0; code < table.size(); ++code) table[code] = numerics::to_carrier(code, numerics::kFp16);
-    return table;
-  }();
-  return values.data();
 }
 
 }  // namespace
