@@ -22,14 +22,12 @@ using PlainTensors = std::map<std::string, PlainTensor>;
 
 enum class StoredAs { kF32, kF16, kBf16 };
 
-/// The value as the stored type holds it.
+/// A value near by that the stored type holds: the upper bits of the significand, and no subnormal of binary16.
 inline float shortened(float value, StoredAs type) {
-  __extension__ using Half = _Float16;
-  if (type == StoredAs::kF16) return static_cast<float>(static_cast<Half>(value));
-  if (type == StoredAs::kF32) return value;
   std::uint32_t bits = 0;
   std::memcpy(&bits, &value, sizeof bits);
-  bits &= 0xFFFF0000U;
+  if (type == StoredAs::kBf16) bits &= 0xFFFF0000U;
+  if (type == StoredAs::kF16) bits = std::fabs(value) < 0x1p-14F ? 0 : bits & 0xFFFFE000U;
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
