@@ -98,6 +98,7 @@ double mlp_power(Model<double>& model, int layer) {
 }  // namespace
 
 void apply_slanc_residual(Model<double>& model, const CalibrationOptions& options) {
+  require_pre_norm(model, "slanc_residual", "no residual stream adds up behind their norms (slanc applies)");
   double stream_power = embedding_power(model);
   set_input_scale(op_named(model, layer_op(0, "attn_norm")), std::sqrt(stream_power), options);
   for (int layer = 0; layer < model.shape.num_layers; ++layer) {

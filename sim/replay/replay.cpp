@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
 #include "models/kernels/vector_target.h"
+#include "models/transformer/family.h"
 #include "models/transformer/reference.h"
 #include "sim/base/error.h"
 #include "sim/base/signal_guard.h"
@@ -23,15 +25,14 @@
 namespace guardbit::sim {
 namespace {
 
-/// Inputs and targets of one window of the trace.
-struct WindowTokens {
-  std::span<const int> inputs;
-  std::span<const int> targets;
-};
-
-WindowTokens split(const Trace::Window& window) {
-  const std::span<const int> tokens(window.tokens);
-  return {tokens.first(tokens.size() - 1), tokens.subspan(1)};
+/// A rewrite that the model may not allow.
+template <class Rewrite>
+void apply_to_trace(const Trace& trace, const Rewrite& rewrite) {
+  try {
+    rewrite();
+  } catch (const std::invalid_argument& error) {
+    throw UserError(ExitCode::kUsage, fmt::format("{}: {}", trace.directory.string(), error.what()));
+  }
 }
 
 /// The model of the trace at the asked range.
@@ -39,13 +40,16 @@ transformer::Model<float> load_scaled_model(const Trace& trace, const ReplayOpti
                                             const numerics::ParallelFor& parallel_for) {
   transformer::Model<float> model = load_model(trace);
   verify_trace(trace, model, parallel_for);
-  calibration::apply_residual_gain(model, options.residual_gain);
+  if (options.residual_gain != 1) {
+    apply_to_trace(trace, [&] { calibration::apply_residual_gain(model, options.residual_gain); });
+  }
   if (options.channels > model.shape.hidden_size) {
     throw UserError(ExitCode::kUsage, fmt::format("--channels: got {}; expected 0..{}, the model's hidden size",
                                                   options.channels, model.shape.hidden_size));
   }
   if (options.channels > 0) {
-    calibration::apply_channel_gain(model, options.channel_gain, options.channels, options.seed);
+    apply_to_trace(
+        trace, [&] { calibration::apply_channel_gain(model, options.channel_gain, options.channels, options.seed); });
   }
   return model;
 }
@@ -82,16 +86,16 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
   VariantStatistics statistics(variant.name, variant.model);
   for (std::size_t index = 0; index < windows.size(); ++index) {
     throw_if_interrupted();
-    const WindowTokens tokens = split(windows[index]);
-    const auto reference = transformer::run_reference(variant.model, tokens.inputs, parallel_for);
+    const std::span<const int> inputs = inputs_of(windows[index], variant.model.shape);
+    const auto reference = transformer::run_reference(variant.model, inputs, parallel_for);
     WindowValues values(variant,
-                        {.tokens = tokens.inputs,
+                        {.tokens = inputs,
                          .seed = options.seed + (static_cast<std::uint64_t>(index) << 32),
                          .parallel_for = parallel_for,
                          .recorded = options.open_loop ? &reference : nullptr,
                          .stepped = stepped},
                         statistics.ledgers());
-    const std::size_t num_tokens = tokens.inputs.size();
+    const std::size_t num_tokens = inputs.size();
     const std::size_t prefilled = num_tokens - std::min(options.decode, num_tokens);
     if (prefilled > 0) {
       run_pass(variant, {0, prefilled}, num_tokens, options.decode == 0 ? "" : "prefill", values, machine, statistics);
@@ -99,24 +103,30 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
     for (std::size_t token = prefilled; token < num_tokens; ++token) {
       run_pass(variant, {token, token + 1}, num_tokens, "decode", values, machine, statistics);
     }
-    statistics.add_window(values.tensors(), reference, tokens.targets);
+    statistics.add_window(values.tensors(), reference, scored_targets_of(windows[index], variant.model.shape));
     window_done();
   }
   const units::ArrayConfig& array = variant.config.array;
   return statistics.finish(static_cast<double>(array.rows * array.cols * array.dot_width));
 }
 
-/// The fp32 forward's perplexity. Each window's likelihood must be the recorded one: gains leave the function alone, so
-/// another value means that tokens, weights or record were altered.
+/// The fp32 forward's perplexity; NaN for an encoder, which predicts no next token. Each window's likelihood must be
+/// the recorded one: gains leave the function alone, so another value means that tokens, weights or record were
+/// altered.
 double reference_perplexity(const Trace& trace, const transformer::Model<float>& model,
                             std::span<const Trace::Window> windows, const numerics::ParallelFor& parallel_for) {
   constexpr double kTolerance = 1e-4;  // fp32 sums in another order differ by far less
+  if (!transformer::is_causal(model.shape)) return std::numeric_limits<double>::quiet_NaN();
   double likelihood = 0;
   std::uint64_t num_tokens = 0;
   for (std::size_t index = 0; index < windows.size(); ++index) {
-    const WindowTokens tokens = split(windows[index]);
-    const auto activations = transformer::run_reference(model, tokens.inputs, parallel_for);
-    const double sum = transformer::negative_log_likelihood(activations.at(model.ops.back().output), tokens.targets);
+    double sum = 0;
+    transformer::visit_reference<float>(
+        model, inputs_of(windows[index], model.shape),
+        [&](const transformer::Op& op, const numerics::Matrix<float>& output) {
+          if (&op == &model.ops.back()) sum = scored_nll(windows[index], model.shape, output);
+        },
+        parallel_for);
     const double recorded = windows[index].reference_nll;
     if (!(std::abs(sum - recorded) <= kTolerance * std::max(1.0, std::abs(recorded)))) {
       throw UserError(
@@ -125,7 +135,7 @@ double reference_perplexity(const Trace& trace, const transformer::Model<float>&
                       (trace.directory / kTraceFile).string(), index, recorded, sum));
     }
     likelihood += sum;
-    num_tokens += tokens.targets.size();
+    num_tokens += scored_targets_of(windows[index], model.shape).size();
   }
   return perplexity(likelihood, num_tokens);
 }
@@ -151,11 +161,17 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   std::size_t longest = 0;
   ReplayResult result;
   for (const Trace::Window& window : windows) {
-    longest = std::max(longest, window.tokens.size() - 1);
-    result.num_tokens += window.tokens.size() - 1;
+    const std::size_t num_inputs = inputs_of(window, trace.shape).size();
+    longest = std::max(longest, num_inputs);
+    result.num_tokens += num_inputs;
   }
 
   check_variants(options.variants);
+  if (options.decode > 0 && !transformer::is_causal(trace.shape)) {
+    throw UserError(ExitCode::kUsage,
+                    fmt::format("--decode: got {}; expected 0: {} is an encoder, whose tokens see later ones",
+                                options.decode, trace.name));
+  }
   const transformer::Model<float> model = load_scaled_model(trace, options, parallel_for);
   calibration::CalibrationOptions calibration = options.calibration;
   calibration.seed = options.seed;
@@ -186,7 +202,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   std::size_t done = 0;
   for (const std::string& name : options.variants) {
     transformer::Model<float> rewritten = model;
-    calibration::apply_variant(name, rewritten, calibration);
+    apply_to_trace(trace, [&] { calibration::apply_variant(name, rewritten, calibration); });
     const PreparedVariant variant =
         prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for);
     result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, stepped, [&] {

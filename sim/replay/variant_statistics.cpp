@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "models/numerics/check.h"
+#include "models/transformer/family.h"
 
 namespace guardbit::sim {
 namespace {
@@ -54,9 +55,15 @@ void VariantStatistics::compare(std::size_t op, const numerics::Matrix<float>& s
 
 void VariantStatistics::add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
                                    std::span<const int> targets) {
-  negative_log_likelihood_ += transformer::negative_log_likelihood(simulated, targets);
-  num_tokens_ += targets.size();
-  for (std::size_t row = 0; row < simulated.rows(); ++row) {
+  // An encoder has no targets, and logits at every position or none at all.
+  const bool is_causal = transformer::is_causal(model_.shape);
+  const std::size_t first_row = is_causal ? simulated.rows() - targets.size() : 0;
+  negative_log_likelihood_ += transformer::negative_log_likelihood(
+      simulated.view().rows_range(simulated.rows() - targets.size(), simulated.rows()), targets);
+  num_targets_ += targets.size();
+  if (!model_.shape.has_head) return;
+  num_compared_ += simulated.rows() - first_row;
+  for (std::size_t row = first_row; row < simulated.rows(); ++row) {
     const bool comparable = std::none_of(simulated.row(row), simulated.row(row) + simulated.cols(),
                                          [](float logit) { return std::isnan(logit); });
     const bool agrees =
@@ -136,9 +143,9 @@ VariantResult VariantStatistics::finish(double peak_macs_per_cycle) {
   }
   digest.update(&result_.cycles.total, sizeof(result_.cycles.total));
   result_.digest = digest.hex();
-  result_.perplexity = perplexity(negative_log_likelihood_, num_tokens_);
+  result_.perplexity = perplexity(negative_log_likelihood_, num_targets_);
   result_.sqnr_db = result_.ops.back().sqnr_db;
-  result_.top1_agreement = static_cast<double>(num_agreeing_) / static_cast<double>(num_tokens_);
+  result_.top1_agreement = static_cast<double>(num_agreeing_) / static_cast<double>(num_compared_);
   result_.utilization =
       static_cast<double>(result_.macs) / (peak_macs_per_cycle * static_cast<double>(result_.cycles.total));
   return std::move(result_);

@@ -18,7 +18,8 @@ class VariantStatistics {
   /// pass over a whole window.
   void add_pass(const std::string& phase, std::size_t tokens, const CycleReport& cycles,
                 std::span<const std::uint64_t> macs);
-  /// One window: simulated and reference outputs of every op, and targets (one per token).
+  /// One window: simulated and reference outputs of every op, and the targets of the last positions, which count for
+  /// perplexity and top-1 agreement (an encoder: none, and all positions).
   void add_window(const transformer::Activations<float>& simulated, const transformer::Activations<float>& reference,
                   std::span<const int> targets);
 
@@ -46,11 +47,12 @@ class VariantStatistics {
   std::vector<numerics::EventLedger> ledgers_;
   std::vector<OpError> errors_;
   double negative_log_likelihood_ = 0;
-  std::uint64_t num_tokens_ = 0;
+  std::uint64_t num_targets_ = 0;
+  std::uint64_t num_compared_ = 0;
   std::uint64_t num_agreeing_ = 0;
 };
 
-/// exp of the mean negative log likelihood.
+/// exp of the mean negative log likelihood; NaN over no tokens.
 double perplexity(double negative_log_likelihood, std::uint64_t num_tokens);
 
 }  // namespace guardbit::sim
