@@ -15,22 +15,39 @@ Matrix<double> repeat_kv_heads(const Matrix<double>& m, const transformer::Model
   return result;
 }
 
+namespace {
+
+/// The norm whose output the op reads.
+const Op& norm_feeding(Model<double>& model, const Op& op) { return op_named(model, op.inputs[0]); }
+
+/// The norm that reads an op's output.
+Op& norm_reading(Model<double>& model, const std::string& tensor) {
+  for (Op& op : model.ops)
+    if (is_stream_norm(op) && op.inputs[0] == tensor) return op;
+  GUARDBIT_CHECK(false, "a norm reads " + tensor);
+}
+
+}  // namespace
+
 AttentionWeights attention_weights(Model<double>& model, int layer) {
-  return {matrix_named(model, op_named(model, layer_op(layer, "attn_norm")).weight),
-          repeat_kv_heads(matrix_named(model, op_named(model, layer_op(layer, "attn.v")).weight), model.shape),
+  const Op& v = op_named(model, layer_op(layer, "attn.v"));
+  return {matrix_named(model, norm_feeding(model, v).weight),
+          repeat_kv_heads(matrix_named(model, v.weight), model.shape),
           matrix_named(model, op_named(model, layer_op(layer, "attn.o")).weight)};
 }
 
 MlpWeights mlp_weights(Model<double>& model, int layer) {
   const Op* const gate = find_op(model, layer_op(layer, "mlp.gate"));
-  return {matrix_named(model, op_named(model, layer_op(layer, "mlp_norm")).weight),
-          gate == nullptr ? nullptr : &matrix_named(model, gate->weight),
-          matrix_named(model, op_named(model, layer_op(layer, "mlp.up")).weight),
+  const Op& up = op_named(model, layer_op(layer, "mlp.up"));
+  return {matrix_named(model, norm_feeding(model, up).weight),
+          gate == nullptr ? nullptr : &matrix_named(model, gate->weight), matrix_named(model, up.weight),
           matrix_named(model, op_named(model, layer_op(layer, "mlp.down")).weight)};
 }
 
-Op& norm_behind_mlp(Model<double>& model, int layer) {
-  return op_named(model, layer + 1 < model.shape.num_layers ? layer_op(layer + 1, "attn_norm") : "final_norm");
+Op& norm_behind_attention(Model<double>& model, int layer) {
+  return norm_reading(model, layer_op(layer, "attn_residual"));
 }
+Op& norm_behind_mlp(Model<double>& model, int layer) { return norm_reading(model, layer_op(layer, "mlp_residual")); }
+Op& norm_behind_embedding(Model<double>& model) { return norm_reading(model, "embed"); }
 
 }  // namespace guardbit::calibration

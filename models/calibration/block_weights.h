@@ -24,7 +24,11 @@ MlpWeights mlp_weights(Model<double>& model, int layer);
 /// Rows of a (num_kv_heads * head_size, n) matrix repeated head by head to (num_heads * head_size, n).
 Matrix<double> repeat_kv_heads(const Matrix<double>& m, const transformer::ModelShape& shape);
 
-/// The norm that reads the residual stream behind the MLP of `layer`: the next layer's first, or the final one.
+/// The norm that reads the residual stream behind the attention block of `layer`.
+Op& norm_behind_attention(Model<double>& model, int layer);
+/// Behind the MLP: the next layer's first norm, or the final one; of a post-norm model the layer's own last.
 Op& norm_behind_mlp(Model<double>& model, int layer);
+/// Behind the embedding.
+Op& norm_behind_embedding(Model<double>& model);
 
 }  // namespace guardbit::calibration

@@ -22,6 +22,7 @@ void outline_dynamic_norm(Model<float>& model, const CalibrationOptions& options
 void outline_rotate(Model<float>& model, const CalibrationOptions& options);
 void outline_rrs(Model<float>& model, const CalibrationOptions& options);
 void outline_rs(Model<float>& model, const CalibrationOptions& options);
+void outline_slanc_residual(Model<float>& model, const CalibrationOptions& options);
 
 namespace {
 
@@ -53,8 +54,8 @@ constexpr std::array kMethods = {
     make_method<apply_rrs, outline_rrs>("rrs", kRotates | kSmooths, "rotated runtime smooth: rotate, then rs"),
     make_method<apply_rs, outline_rs>("rs", kSmooths, "runtime smooth: channel scales found while running"),
     make_method<apply_slanc>("slanc", kScalesNorms, "static norm scales from weights, as published"),
-    make_method<apply_slanc_residual>("slanc_residual", kScalesNorms,
-                                      "static norm scales from the residual stream's accumulated power"),
+    make_method<apply_slanc_residual, outline_slanc_residual>(
+        "slanc_residual", kScalesNorms, "static norm scales from the residual stream's accumulated power"),
 };
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -138,9 +139,9 @@ void outline_variant(std::string_view variant, Model<float>& model, const Calibr
 
 bool time_needs_weights(std::string_view variant, const CalibrationOptions& options) {
   const std::vector<const Method*> parts = parse_variant(variant);
-  // A method that scales norms and is no change to an outline has static scales, which come from weights.
+  // Static scales come from weights; dynamic ones are of every row.
   return !options.pow2_scales && std::any_of(parts.begin(), parts.end(), [](const Method* method) {
-    return (method->effects & kScalesNorms) != 0 && method->outline == outline_as_it_is;
+    return (method->effects & kScalesNorms) != 0 && method->outline != outline_dynamic_norm;
   });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 /// How methods find their way in a Model: ops by the names of transformer/family.h, and who reads a tensor.
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,28 @@ Matrix<T>& matrix_named(Model<T>& model, const std::string& name) {
   return found->second;
 }
 
-/// The linear layers that read a norm's output. No other kind of op does.
+/// Whether the op normalises the residual stream (and not the heads of q or k, which no method touches).
+inline bool is_stream_norm(const Op& op) { return op.kind == OpKind::kNorm && op.norm_size == 0; }
+
+/// Whether norms stand in the residual stream (post-norm encoders), not beside it.
+template <class T>
+bool is_post_norm(const Model<T>& model) {
+  for (const Op& op : model.ops) {
+    if (op.kind != OpKind::kResidual) continue;
+    for (const Op& norm : model.ops)
+      if (is_stream_norm(norm) && norm.output == op.inputs[0]) return true;
+  }
+  return false;
+}
+
+/// Throws std::invalid_argument "<what> does not apply to post-norm models (<family>): <why>" for such a model.
+template <class T>
+void require_pre_norm(const Model<T>& model, const std::string& what, const std::string& why) {
+  if (is_post_norm(model))
+    throw std::invalid_argument(what + " does not apply to post-norm models (" + model.shape.family + "): " + why);
+}
+
+/// The linear layers that read a norm's output; in a pre-norm model no other kind of op does.
 template <class T>
 std::vector<Op*> layers_fed_by(Model<T>& model, const Op& norm) {
   std::vector<Op*> layers;

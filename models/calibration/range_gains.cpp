@@ -48,6 +48,7 @@ void scale_columns_in_place(Matrix<T>& m, const std::vector<std::size_t>& column
 template <class T>
 void apply_residual_gain(Model<T>& model, double gain) {
   check_gain(gain);
+  require_pre_norm(model, "residual gain", "their norms end the residual stream behind every block");
   std::vector<Op*> writers = layers_writing_the_stream(model);
   writers.push_back(&op_named(model, "embed"));
   for (const Op* const op : writers) {
@@ -55,7 +56,7 @@ void apply_residual_gain(Model<T>& model, double gain) {
     if (!op->bias.empty()) scale_all(matrix_named(model, op->bias), gain);
   }
   for (Op& op : model.ops)
-    if (op.kind == OpKind::kNorm) op.epsilon *= gain * gain;
+    if (is_stream_norm(op)) op.epsilon *= gain * gain;
 }
 
 template <class T>
@@ -64,9 +65,10 @@ void apply_channel_gain(Model<T>& model, double gain, int count, std::uint64_t s
   if (count < 0 || count > model.shape.hidden_size)
     throw std::invalid_argument("channel count is " + std::to_string(count) + "; expected 0 to hidden_size (" +
                                 std::to_string(model.shape.hidden_size) + ")");
+  require_pre_norm(model, "channel gain", "their norms feed the residual stream itself");
   const std::vector<std::size_t> channels = random_channels(model.shape.hidden_size, count, seed);
   for (const Op& norm : model.ops) {
-    if (norm.kind != OpKind::kNorm) continue;
+    if (!is_stream_norm(norm)) continue;
     scale_columns_in_place(matrix_named(model, norm.weight), channels, gain);
     if (!norm.bias.empty()) scale_columns_in_place(matrix_named(model, norm.bias), channels, gain);
     for (const Op* const layer : layers_fed_by(model, norm))

@@ -13,7 +13,8 @@
 ///
 /// A width that no Hadamard matrix of units/hadamard_matrix.h fits is rotated in blocks of its largest supported
 /// divisor; a divisor of 1 leaves it alone. Norms keep their epsilon: step 1 leaves the variance, step 3 the sum of
-/// squares, which is also why SLaNC's scales stay valid.
+/// squares, which is also why SLaNC's scales stay valid. Norms of q's and k's heads (Qwen3) stand outside: q and k are
+/// not rotated before them. Post-norm models are refused.
 #include "models/calibration/linear_algebra.h"
 #include "models/calibration/method.h"
 #include "models/calibration/model_access.h"
@@ -26,6 +27,11 @@ namespace {
 
 using transformer::RotationDirection;
 using transformer::RuntimeRotation;
+
+template <class T>
+void require_rotatable(const Model<T>& model) {
+  require_pre_norm(model, "rotation", "their residual stream passes through the norms, whose gamma no layer can take");
+}
 
 RuntimeRotation rotation_of(int width, int stride) {
   for (int size = width; size > 1; --size)
@@ -68,7 +74,7 @@ void remove_row_means(Matrix<double>& m) {
 void convert_to_rms_norm(Model<double>& model) {
   bool has_layer_norm = false;
   for (Op& op : model.ops) {
-    if (op.kind != OpKind::kNorm || op.norm != transformer::NormKind::kLayerNorm) continue;
+    if (!is_stream_norm(op) || op.norm != transformer::NormKind::kLayerNorm) continue;
     has_layer_norm = true;
     op.norm = transformer::NormKind::kRmsNorm;
   }
@@ -93,7 +99,7 @@ void fuse_norm_into(Model<double>& model, const Op& norm, Op& layer) {
 
 void fuse_norms(Model<double>& model) {
   for (Op& norm : model.ops) {
-    if (norm.kind != OpKind::kNorm) continue;
+    if (!is_stream_norm(norm)) continue;
     for (Op* const layer : layers_fed_by(model, norm)) fuse_norm_into(model, norm, *layer);
     Matrix<double>& gamma = matrix_named(model, norm.weight);
     gamma = Matrix<double>(1, gamma.cols(), 1.0);
@@ -124,7 +130,7 @@ void rotate_stream(Model<double>& model, std::uint64_t seed) {
   };
   change_stream_writers(model, apply_r);
   for (const Op& norm : model.ops) {
-    if (norm.kind != OpKind::kNorm) continue;
+    if (!is_stream_norm(norm)) continue;
     for (Op* const layer : layers_fed_by(model, norm)) apply_r(matrix_named(model, layer->weight));
   }
 }
@@ -153,6 +159,7 @@ void rotate_block_outputs(Model<double>& model, int layer) {
 }  // namespace
 
 void apply_rotate(Model<double>& model, const CalibrationOptions& options) {
+  require_rotatable(model);
   convert_to_rms_norm(model);
   fuse_norms(model);
   rotate_stream(model, options.seed);
@@ -160,8 +167,9 @@ void apply_rotate(Model<double>& model, const CalibrationOptions& options) {
 }
 
 void outline_rotate(Model<float>& model, const CalibrationOptions&) {
+  require_rotatable(model);
   for (Op& norm : model.ops) {
-    if (norm.kind != OpKind::kNorm) continue;
+    if (!is_stream_norm(norm)) continue;
     norm.norm = transformer::NormKind::kRmsNorm;
     for (Op* const layer : layers_fed_by(model, norm)) {
       if (norm.bias.empty() || !layer->bias.empty()) continue;

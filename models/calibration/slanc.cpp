@@ -7,7 +7,8 @@
 ///   a standard MLP           mean|gamma| * ||W_up||_2 * ||W_down||_2
 ///   a gated MLP              || W_down W_up diag(gamma) ||_F * || W_gate diag(gamma) ||_2
 ///
-/// gamma is the weight of the norm that feeds the block. Biases and beta are ignored, as published.
+/// gamma is the weight of the norm that feeds the block. Biases and beta are ignored, as published. Other norms (of q's
+/// and k's heads, in the head of an encoder) keep s = 1.
 #include <cmath>
 
 #include "models/calibration/block_weights.h"
@@ -39,10 +40,9 @@ double mlp_norm(const MlpWeights& weights) {
 }  // namespace
 
 void apply_slanc(Model<double>& model, const CalibrationOptions& options) {
-  op_named(model, layer_op(0, "attn_norm")).input_scale = 1;
+  norm_behind_embedding(model).input_scale = 1;
   for (int layer = 0; layer < model.shape.num_layers; ++layer) {
-    set_input_scale(op_named(model, layer_op(layer, "mlp_norm")), attention_norm(attention_weights(model, layer)),
-                    options);
+    set_input_scale(norm_behind_attention(model, layer), attention_norm(attention_weights(model, layer)), options);
     set_input_scale(norm_behind_mlp(model, layer), mlp_norm(mlp_weights(model, layer)), options);
   }
 }

@@ -95,9 +95,17 @@ double mlp_power(Model<double>& model, int layer) {
   return power + sum_of_squares(product(weights.down, means));
 }
 
+template <class T>
+void require_stream(const Model<T>& model) {
+  require_pre_norm(model, "slanc_residual", "no residual stream adds up behind their norms (slanc applies)");
+}
+
 }  // namespace
 
+void outline_slanc_residual(Model<float>& model, const CalibrationOptions&) { require_stream(model); }
+
 void apply_slanc_residual(Model<double>& model, const CalibrationOptions& options) {
+  require_stream(model);
   double stream_power = embedding_power(model);
   set_input_scale(op_named(model, layer_op(0, "attn_norm")), std::sqrt(stream_power), options);
   for (int layer = 0; layer < model.shape.num_layers; ++layer) {

@@ -1,5 +1,7 @@
 /// GPT-2 (Radford et al. 2019) under Hugging Face's tensor names: pre-norm blocks, LayerNorm with bias, learned
 /// positions, one activation MLP, every linear layer with a bias.
+#include <algorithm>
+
 #include "models/transformer/op_builder.h"
 
 namespace guardbit::transformer {
@@ -8,9 +10,13 @@ namespace {
 /// Columns [begin, begin + count) of a Conv1D weight (in, out), transposed to (count, in).
 Matrix<float> conv1d_columns(const Matrix<float>& stored, std::size_t begin, std::size_t count) {
   if (stored.is_outline()) return Matrix<float>::outline(count, stored.rows());
+  constexpr std::size_t kTile = 16;  // a cache line of either matrix at a time
   Matrix<float> weight(count, stored.rows());
-  for (std::size_t out = 0; out < count; ++out)
-    for (std::size_t in = 0; in < stored.rows(); ++in) weight(out, in) = stored(in, begin + out);
+  for (std::size_t first = 0; first < stored.rows(); first += kTile) {
+    const std::size_t last = std::min(first + kTile, stored.rows());
+    for (std::size_t out = 0; out < count; ++out)
+      for (std::size_t in = first; in < last; ++in) weight(out, in) = stored(in, begin + out);
+  }
   return weight;
 }
 
@@ -70,10 +76,7 @@ struct Gpt2Builder {
 
 Model<float> build_gpt2(const ModelShape& shape, const TensorSource& tensors) {
   check_shape(shape);
-  if (shape.num_kv_heads != shape.num_heads)
-    throw std::invalid_argument("model shape: num_kv_heads is " + std::to_string(shape.num_kv_heads) +
-                                "; expected num_heads (" + std::to_string(shape.num_heads) +
-                                "), gpt2 has no grouped-query attention");
+  require_equal_heads(shape);
   Model<float> model;
   model.shape = shape;
   OpBuilder ops(model);
@@ -85,7 +88,7 @@ Model<float> build_gpt2(const ModelShape& shape, const TensorSource& tensors) {
       ops.embed(std::move(table), tensors("transformer.wpe.weight", to_size(shape.context_length), builder.hidden));
   for (int layer = 0; layer < shape.num_layers; ++layer) stream = builder.add_layer(layer, stream);
   ops.set_layer(-1);
-  ops.head(builder.add_norm("final_norm", stream, "transformer.ln_f"), std::move(head));
+  ops.head_linear("head", builder.add_norm("final_norm", stream, "transformer.ln_f"), std::move(head));
   return model;
 }
 

@@ -1,13 +1,13 @@
-/// LLaMA (Touvron et al. 2023) under Hugging Face's tensor names: RMSNorm, rotary positions, grouped-query attention,
-/// gated MLP, no biases.
-/// Deviation from Hugging Face's checkpoints: rotary pairs are neighbours (2i, 2i+1), as Meta and llama2.c store them,
-/// not (i, i + head_size/2); a checkpoint in Hugging Face's order has to have the rows of q and k permuted first.
+/// LLaMA (Touvron et al. 2023) and its relatives under Hugging Face's tensor names: RMSNorm, rotary positions,
+/// grouped-query attention, gated MLP. Mistral is the same; Qwen2 has biases on q, k and v; Qwen3 normalises every head
+/// of q and k. ModelShape says which of these a model has and how its rotary pairs lie.
 #include "models/transformer/op_builder.h"
 
 namespace guardbit::transformer {
 namespace {
 
 struct LlamaBuilder {
+  const ModelShape& shape;
   const TensorSource& tensors;
   OpBuilder& ops;
   std::size_t hidden;
@@ -20,17 +20,28 @@ struct LlamaBuilder {
   }
 
   std::string add_linear(const std::string& name, const std::string& input, const std::string& stored, std::size_t in,
-                         std::size_t out) const {
-    return ops.linear(name, input, tensors(stored + ".weight", out, in));
+                         std::size_t out, bool has_bias) const {
+    return ops.linear(name, input, tensors(stored + ".weight", out, in),
+                      has_bias ? tensors(stored + ".bias", 1, out) : Matrix<float>());
+  }
+
+  /// q or k ready for the scores: normalised by heads if the model does that, and turned by position.
+  std::string add_positions(const std::string& letter, const std::string& input, const std::string& stored) const {
+    const std::string normed =
+        shape.qk_norm ? ops.head_norm("attn." + letter + "_norm", input,
+                                      tensors(stored + letter + "_norm.weight", 1, to_size(shape.head_size)))
+                      : input;
+    return ops.rope("attn.rope_" + letter, normed);
   }
 
   std::string add_attention(const std::string& input, const std::string& stored) const {
-    const std::string q = add_linear("attn.q", input, stored + "q_proj", hidden, q_width);
-    const std::string k = add_linear("attn.k", input, stored + "k_proj", hidden, kv_width);
-    const std::string v = add_linear("attn.v", input, stored + "v_proj", hidden, kv_width);
-    const std::string rope_q = ops.rope("attn.rope_q", q);
-    const std::string rope_k = ops.rope("attn.rope_k", k);
-    return add_linear("attn.o", ops.attention(rope_q, rope_k, v), stored + "o_proj", q_width, hidden);
+    const std::string q = add_linear("attn.q", input, stored + "q_proj", hidden, q_width, shape.qkv_bias);
+    const std::string k = add_linear("attn.k", input, stored + "k_proj", hidden, kv_width, shape.qkv_bias);
+    const std::string v = add_linear("attn.v", input, stored + "v_proj", hidden, kv_width, shape.qkv_bias);
+    const std::string rope_q = add_positions("q", q, stored);
+    const std::string rope_k = add_positions("k", k, stored);
+    return add_linear("attn.o", ops.attention(rope_q, rope_k, v), stored + "o_proj", q_width, hidden,
+                      shape.attention_output_bias);
   }
 
   std::string add_layer(int layer, const std::string& input) const {
@@ -40,10 +51,12 @@ struct LlamaBuilder {
         add_attention(add_norm("attn_norm", input, stored + "input_layernorm"), stored + "self_attn.");
     const std::string middle = ops.residual("attn_residual", input, attn);
     const std::string normed = add_norm("mlp_norm", middle, stored + "post_attention_layernorm");
-    const std::string gate = add_linear("mlp.gate", normed, stored + "mlp.gate_proj", hidden, intermediate);
-    const std::string up = add_linear("mlp.up", normed, stored + "mlp.up_proj", hidden, intermediate);
+    const std::string gate =
+        add_linear("mlp.gate", normed, stored + "mlp.gate_proj", hidden, intermediate, shape.mlp_bias);
+    const std::string up = add_linear("mlp.up", normed, stored + "mlp.up_proj", hidden, intermediate, shape.mlp_bias);
     const std::string act = ops.gate("mlp.act", gate, up);
-    const std::string down = add_linear("mlp.down", act, stored + "mlp.down_proj", intermediate, hidden);
+    const std::string down =
+        add_linear("mlp.down", act, stored + "mlp.down_proj", intermediate, hidden, shape.mlp_bias);
     return ops.residual("mlp_residual", middle, down);
   }
 };
@@ -58,7 +71,8 @@ Model<float> build_llama(const ModelShape& shape, const TensorSource& tensors) {
   Model<float> model;
   model.shape = shape;
   OpBuilder ops(model);
-  const LlamaBuilder builder{tensors,
+  const LlamaBuilder builder{shape,
+                             tensors,
                              ops,
                              to_size(shape.hidden_size),
                              to_size(shape.num_heads * shape.head_size),
@@ -70,7 +84,7 @@ Model<float> build_llama(const ModelShape& shape, const TensorSource& tensors) {
   std::string stream = ops.embed(std::move(table), {});
   for (int layer = 0; layer < shape.num_layers; ++layer) stream = builder.add_layer(layer, stream);
   ops.set_layer(-1);
-  ops.head(builder.add_norm("final_norm", stream, "model.norm"), std::move(head));
+  ops.head_linear("head", builder.add_norm("final_norm", stream, "model.norm"), std::move(head));
   return model;
 }
 

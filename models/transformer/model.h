@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/numerics/matrix.h"
+#include "models/units/rope_scaling.h"
 
 namespace guardbit::transformer {
 
@@ -16,9 +17,9 @@ using numerics::Matrix;
 enum class NormKind { kLayerNorm, kRmsNorm };
 enum class ActivationKind { kGeluTanh, kGelu, kSilu, kRelu };
 
-/// Sizes and switches of a decoder-only model, in the field's terms.
+/// Sizes and switches of a model, in the field's terms. Switches that a family does not have keep their defaults.
 struct ModelShape {
-  std::string family;  ///< "gpt2" or "llama": key into the family registry
+  std::string family;  ///< key into the family registry
   int hidden_size = 0;
   int num_layers = 0;
   int num_heads = 0;
@@ -28,9 +29,16 @@ struct ModelShape {
   int vocabulary_size = 0;
   int context_length = 0;  ///< largest sequence length
   double norm_epsilon = 1e-5;
-  double rope_theta = 10000;  ///< llama only; interleaved pairs (2i, 2i+1), as in llama2.c
+  double rope_theta = 10000;  ///< llama only, like all up to qk_norm
+  units::RopePairs rope_pairs = units::RopePairs::kNeighbours;
+  units::RopeScaling rope_scaling;
+  bool qkv_bias = false;               ///< q, k and v have a bias (Qwen2)
+  bool attention_output_bias = false;  ///< o has a bias
+  bool mlp_bias = false;               ///< gate, up and down have a bias
+  bool qk_norm = false;                ///< RMSNorm of every head of q and k before the rotation (Qwen3)
   ActivationKind activation = ActivationKind::kGeluTanh;
   bool tied_head = true;  ///< the head's weight is the token embedding
+  bool has_head = true;   ///< bert only; false: the model ends in hidden states
 
   friend bool operator==(const ModelShape&, const ModelShape&) = default;
 };
@@ -40,7 +48,7 @@ enum class OpKind {
   kNorm,        ///< LayerNorm or RMSNorm of the residual stream
   kLinear,      ///< y = x W^T + b
   kRope,        ///< rotary position embedding of q or k
-  kScores,      ///< causal q k^T / sqrt(head_size), head by head
+  kScores,      ///< q k^T / sqrt(head_size), head by head
   kSoftmax,     ///< row softmax of the scores
   kValues,      ///< probabilities times v
   kActivation,  ///< gelu / silu / relu
@@ -81,6 +89,9 @@ struct Op {
   double epsilon = 0;                ///< kNorm, unscaled
   double input_scale = 1;            ///< kNorm: static scale s; the unit works on x / s (SLaNC)
   bool dynamic_input_scale = false;  ///< kNorm: the unit finds s in every row instead (dynamic max scaling)
+  int norm_size = 0;  ///< kNorm: elements normalised together; 0: the whole row; else every head by itself
+
+  bool causal = true;  ///< kScores, kSoftmax, kValues: query t sees keys 0 .. t; false: all keys
 
   ActivationKind activation = ActivationKind::kGeluTanh;  ///< kActivation, kGate
 

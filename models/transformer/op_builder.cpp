@@ -49,25 +49,33 @@ std::string OpBuilder::linear(const std::string& name, const std::string& input,
   return op.output;
 }
 
-std::string OpBuilder::head(const std::string& input, Matrix<float> weight) {
-  Op& op = add("head", OpKind::kLinear, {input});
-  op.operand_class = OperandClass::kHead;
-  set_weights(op, std::move(weight), {});
-  return op.output;
+std::string OpBuilder::head_norm(const std::string& name, const std::string& input, Matrix<float> gamma) {
+  const std::string output = norm(name, input, NormKind::kRmsNorm, std::move(gamma));
+  model_.ops.back().norm_size = model_.shape.head_size;
+  return output;
+}
+
+std::string OpBuilder::head_linear(const std::string& name, const std::string& input, Matrix<float> weight,
+                                   Matrix<float> bias) {
+  const std::string output = linear(name, input, std::move(weight), std::move(bias));
+  model_.ops.back().operand_class = OperandClass::kHead;
+  return output;
 }
 
 std::string OpBuilder::rope(const std::string& name, const std::string& input) {
   return add(name, OpKind::kRope, {input}).output;
 }
 
-std::string OpBuilder::attention(const std::string& q, const std::string& k, const std::string& v) {
-  Op& scores = add("attn.scores", OpKind::kScores, {q, k});
-  scores.operand_class = OperandClass::kAttention;
-  const std::string scores_output = scores.output;
-  const std::string probabilities = add("attn.softmax", OpKind::kSoftmax, {scores_output}).output;
-  Op& values = add("attn.values", OpKind::kValues, {probabilities, v});
-  values.operand_class = OperandClass::kAttention;
-  return values.output;
+std::string OpBuilder::attention(const std::string& q, const std::string& k, const std::string& v, bool causal) {
+  const auto add_part = [&](const char* name, OpKind kind, std::vector<std::string> inputs) {
+    Op& op = add(name, kind, std::move(inputs));
+    if (kind != OpKind::kSoftmax) op.operand_class = OperandClass::kAttention;
+    op.causal = causal;
+    return op.output;
+  };
+  const std::string scores = add_part("attn.scores", OpKind::kScores, {q, k});
+  const std::string probabilities = add_part("attn.softmax", OpKind::kSoftmax, {scores});
+  return add_part("attn.values", OpKind::kValues, {probabilities, v});
 }
 
 std::string OpBuilder::activation(const std::string& name, const std::string& input) {
@@ -103,6 +111,13 @@ void check_shape(const ModelShape& shape) {
   require(shape.vocabulary_size > 0, "vocabulary_size", shape.vocabulary_size, positive);
   require(shape.context_length > 0, "context_length", shape.context_length, positive);
   if (!(shape.norm_epsilon >= 0)) throw std::invalid_argument("model shape: norm_epsilon must be 0 or more");
+}
+
+void require_equal_heads(const ModelShape& shape) {
+  if (shape.num_kv_heads == shape.num_heads) return;
+  throw std::invalid_argument("model shape: num_kv_heads is " + std::to_string(shape.num_kv_heads) +
+                              "; expected num_heads (" + std::to_string(shape.num_heads) + "), " + shape.family +
+                              " has no grouped-query attention");
 }
 
 }  // namespace guardbit::transformer

@@ -20,11 +20,15 @@ class OpBuilder {
   std::string embed(Matrix<float> tokens, Matrix<float> positions);  ///< positions: (context, hidden), or empty: none
   std::string norm(const std::string& name, const std::string& input, NormKind kind, Matrix<float> gamma,
                    Matrix<float> beta = {});
+  /// RMSNorm of every head of q or k by itself; gamma (1, head_size).
+  std::string head_norm(const std::string& name, const std::string& input, Matrix<float> gamma);
   std::string linear(const std::string& name, const std::string& input, Matrix<float> weight, Matrix<float> bias = {});
-  std::string head(const std::string& input, Matrix<float> weight);
+  /// A linear layer that computes as the head does (16-bit on most hardware).
+  std::string head_linear(const std::string& name, const std::string& input, Matrix<float> weight,
+                          Matrix<float> bias = {});
   std::string rope(const std::string& name, const std::string& input);
   /// attn.scores, attn.softmax, attn.values of the layer; result (tokens, num_heads * head_size).
-  std::string attention(const std::string& q, const std::string& k, const std::string& v);
+  std::string attention(const std::string& q, const std::string& k, const std::string& v, bool causal = true);
   std::string activation(const std::string& name, const std::string& input);
   std::string gate(const std::string& name, const std::string& gate, const std::string& up);
   std::string residual(const std::string& name, const std::string& stream, const std::string& branch);
@@ -40,6 +44,8 @@ class OpBuilder {
 /// Every rule of ModelShape that all families share: positive sizes, kv heads dividing heads.
 /// Throws std::invalid_argument naming the field, its value and the rule.
 void check_shape(const ModelShape& shape);
+/// For families without grouped-query attention. Throws std::invalid_argument as check_shape.
+void require_equal_heads(const ModelShape& shape);
 
 inline std::size_t to_size(int value) { return static_cast<std::size_t>(value); }
 

@@ -31,6 +31,10 @@ struct Context {
   }
   std::size_t num_heads() const { return static_cast<std::size_t>(model.shape.num_heads); }
   std::size_t head_size() const { return static_cast<std::size_t>(model.shape.head_size); }
+  /// Keys that row r of the scores, which lie head by head, sees.
+  std::size_t num_visible(std::size_t r, std::size_t num_tokens) const {
+    return op.causal ? r % num_tokens + 1 : num_tokens;
+  }
   /// Columns of the key/value tensor that query head `head` uses.
   MatrixView<const T> kv_head(const Matrix<T>& kv, std::size_t head) const {
     const std::size_t kv_index = head * static_cast<std::size_t>(model.shape.num_kv_heads) / num_heads();
@@ -72,13 +76,13 @@ Matrix<T> run_norm(const Context<T>& context) {
   const Matrix<T>& x = context.input(0);
   const Matrix<T>& gamma = context.weight(context.op.weight);
   const Matrix<T>* beta = context.op.bias.empty() ? nullptr : &context.weight(context.op.bias);
+  const std::size_t size = context.op.norm_size == 0 ? x.cols() : static_cast<std::size_t>(context.op.norm_size);
   Matrix<T> result(x.rows(), x.cols());
   for_row_blocks(context.parallel_for, x.rows(), [&](std::size_t begin, std::size_t end) {
-    for (std::size_t t = begin; t < end; ++t) {
-      normalize_row<T>({x.row(t), x.cols()}, context.op.norm, static_cast<T>(context.op.epsilon),
-                       {result.row(t), x.cols()});
-      for (std::size_t i = 0; i < x.cols(); ++i)
-        result(t, i) = result(t, i) * gamma(0, i) + (beta == nullptr ? T(0) : (*beta)(0, i));
+    for (std::size_t first = begin * x.cols(); first < end * x.cols(); first += size) {
+      T* const y = result.data().data() + first;
+      normalize_row<T>({x.data().data() + first, size}, context.op.norm, static_cast<T>(context.op.epsilon), {y, size});
+      for (std::size_t i = 0; i < size; ++i) y[i] = y[i] * gamma(0, i) + (beta == nullptr ? T(0) : (*beta)(0, i));
     }
   });
   return result;
@@ -107,18 +111,22 @@ Matrix<T> run_linear(const Context<T>& context) {
 template <class T>
 Matrix<T> run_rope(const Context<T>& context) {
   const Matrix<T>& x = context.input(0);
+  const ModelShape& shape = context.model.shape;
   const std::size_t head_size = context.head_size();
+  const bool halves = shape.rope_pairs == units::RopePairs::kHalves;
+  const std::size_t apart = halves ? head_size / 2 : 1;  // columns between the elements of a pair
   Matrix<T> result(x.rows(), x.cols());
   for (std::size_t pair = 0; pair < head_size / 2; ++pair) {
-    const double frequency =
-        std::pow(context.model.shape.rope_theta, -2.0 * static_cast<double>(pair) / static_cast<double>(head_size));
+    const double frequency = units::scaled_frequency(
+        shape.rope_scaling,
+        std::pow(shape.rope_theta, -2.0 * static_cast<double>(pair) / static_cast<double>(head_size)));
     for (std::size_t t = 0; t < x.rows(); ++t) {
       const double angle = static_cast<double>(t) * frequency;
       const T cosine = static_cast<T>(std::cos(angle));
       const T sine = static_cast<T>(std::sin(angle));
-      for (std::size_t i = 2 * pair; i < x.cols(); i += head_size) {
-        result(t, i) = x(t, i) * cosine - x(t, i + 1) * sine;
-        result(t, i + 1) = x(t, i) * sine + x(t, i + 1) * cosine;
+      for (std::size_t i = halves ? pair : 2 * pair; i < x.cols(); i += head_size) {
+        result(t, i) = x(t, i) * cosine - x(t, i + apart) * sine;
+        result(t, i + apart) = x(t, i) * sine + x(t, i + apart) * cosine;
       }
     }
   }
@@ -136,9 +144,14 @@ Matrix<T> run_scores(const Context<T>& context) {
   for (std::size_t head = 0; head < context.num_heads(); ++head)
     multiply(q.view().cols_range(head * head_size, (head + 1) * head_size), context.kv_head(k, head).transposed(),
              context.parallel_for, result.view().rows_range(head * num_tokens, (head + 1) * num_tokens));
-  for (std::size_t r = 0; r < result.rows(); ++r)
-    for (std::size_t column = 0; column < num_tokens; ++column)
-      result(r, column) = column <= r % num_tokens ? result(r, column) * scale : T(0);
+  for_row_blocks(context.parallel_for, result.rows(), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r) {
+      T* const row = result.row(r);
+      const std::size_t num_visible = context.num_visible(r, num_tokens);
+      for (std::size_t column = 0; column < num_visible; ++column) row[column] *= scale;
+      std::fill(row + num_visible, row + num_tokens, T(0));
+    }
+  });
   return result;
 }
 
@@ -148,7 +161,7 @@ Matrix<T> run_softmax(const Context<T>& context) {
   Matrix<T> result(scores.rows(), scores.cols());
   for_row_blocks(context.parallel_for, scores.rows(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin; r < end; ++r) {
-      const std::size_t num_visible = r % scores.cols() + 1;
+      const std::size_t num_visible = context.num_visible(r, scores.cols());
       const T* const row = scores.row(r);
       const T largest = *std::max_element(row, row + num_visible);
       T sum = 0;
@@ -194,6 +207,11 @@ Matrix<T> run_residual(const Context<T>& context) {
   return result;
 }
 
+template <class T>
+void check_window(const Model<T>& model, std::span<const int> tokens) {
+  GUARDBIT_CHECK(!tokens.empty() && tokens.size() <= static_cast<std::size_t>(model.shape.context_length),
+                 "a window has 1 to context_length tokens");
+}
 }  // namespace
 
 template <class T>
@@ -232,8 +250,7 @@ Matrix<T> run_reference_op(const Model<T>& model, const Op& op, std::span<const 
 template <class T>
 Activations<T> run_reference(const Model<T>& model, std::span<const int> tokens,
                              const numerics::ParallelFor& parallel_for) {
-  GUARDBIT_CHECK(!tokens.empty() && tokens.size() <= static_cast<std::size_t>(model.shape.context_length),
-                 "a window has 1 to context_length tokens");
+  check_window(model, tokens);
   Activations<T> activations;
   for (const Op& op : model.ops)
     activations[op.output] = run_reference_op(model, op, tokens, activations, parallel_for);
@@ -241,19 +258,24 @@ Activations<T> run_reference(const Model<T>& model, std::span<const int> tokens,
 }
 
 template <class T>
-double negative_log_likelihood(const Matrix<T>& logits, std::span<const int> targets) {
-  GUARDBIT_CHECK(logits.rows() == targets.size(), "one target per row of logits");
-  double total = 0;
-  for (std::size_t t = 0; t < targets.size(); ++t) {
-    GUARDBIT_CHECK(targets[t] >= 0 && static_cast<std::size_t>(targets[t]) < logits.cols(),
-                   "targets are below the vocabulary size");
-    const T* const row = logits.row(t);
-    const double largest = static_cast<double>(*std::max_element(row, row + logits.cols()));
-    double sum = 0;
-    for (std::size_t i = 0; i < logits.cols(); ++i) sum += std::exp(static_cast<double>(row[i]) - largest);
-    total += largest + std::log(sum) - static_cast<double>(row[targets[t]]);
+void visit_reference(const Model<T>& model, std::span<const int> tokens,
+                     const std::function<void(const Op& op, const Matrix<T>& output)>& visit,
+                     const numerics::ParallelFor& parallel_for) {
+  check_window(model, tokens);
+  std::map<std::string, std::size_t> last_reader;
+  for (std::size_t index = 0; index < model.ops.size(); ++index) {
+    for (const std::string& input : model.ops[index].inputs) last_reader[input] = index;
   }
-  return total;
+  Activations<T> live;
+  for (std::size_t index = 0; index < model.ops.size(); ++index) {
+    const Op& op = model.ops[index];
+    const Matrix<T>& output = live[op.output] = run_reference_op(model, op, tokens, live, parallel_for);
+    visit(op, output);
+    for (const std::string& input : op.inputs) {
+      if (last_reader.at(input) == index) live.erase(input);
+    }
+    if (!last_reader.contains(op.output)) live.erase(op.output);
+  }
 }
 
 template float activate(ActivationKind, float);
@@ -264,7 +286,11 @@ template Matrix<double> run_reference_op(const Model<double>&, const Op&, std::s
                                          const Activations<double>&, const numerics::ParallelFor&);
 template Activations<float> run_reference(const Model<float>&, std::span<const int>, const numerics::ParallelFor&);
 template Activations<double> run_reference(const Model<double>&, std::span<const int>, const numerics::ParallelFor&);
-template double negative_log_likelihood(const Matrix<float>&, std::span<const int>);
-template double negative_log_likelihood(const Matrix<double>&, std::span<const int>);
+template void visit_reference(const Model<float>&, std::span<const int>,
+                              const std::function<void(const Op&, const Matrix<float>&)>&,
+                              const numerics::ParallelFor&);
+template void visit_reference(const Model<double>&, std::span<const int>,
+                              const std::function<void(const Op&, const Matrix<double>&)>&,
+                              const numerics::ParallelFor&);
 
 }  // namespace guardbit::transformer

@@ -1,5 +1,6 @@
 #pragma once
 /// The model in floating point without hardware: what the simulated results are compared with.
+#include <functional>
 #include <map>
 #include <span>
 
@@ -20,6 +21,13 @@ template <class T>
 Activations<T> run_reference(const Model<T>& model, std::span<const int> tokens,
                              const numerics::ParallelFor& parallel_for = {});
 
+/// The same forward without keeping what no later op reads: visit(op, output) behind every op, in order; the outputs
+/// are run_reference's, bit for bit.
+template <class T>
+void visit_reference(const Model<T>& model, std::span<const int> tokens,
+                     const std::function<void(const Op& op, const Matrix<T>& output)>& visit,
+                     const numerics::ParallelFor& parallel_for = {});
+
 /// One op on given inputs (by the names it uses); the step of run_reference.
 template <class T>
 Matrix<T> run_reference_op(const Model<T>& model, const Op& op, std::span<const int> tokens,
@@ -31,6 +39,10 @@ T activate(ActivationKind kind, T x);
 
 /// Sum over positions t of -log softmax(logits[t])[targets[t]], in binary64; logits (T, vocabulary).
 template <class T>
-double negative_log_likelihood(const Matrix<T>& logits, std::span<const int> targets);
+double negative_log_likelihood(numerics::MatrixView<const T> logits, std::span<const int> targets);
+template <class T>
+double negative_log_likelihood(const Matrix<T>& logits, std::span<const int> targets) {
+  return negative_log_likelihood(logits.view(), targets);
+}
 
 }  // namespace guardbit::transformer

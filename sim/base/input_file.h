@@ -1,6 +1,6 @@
 #pragma once
 /// Reading of input files: regular files only, size known before anything is allocated, every read checked, so that a
-/// file that shrinks while it is read is an error and never a short buffer or a SIGBUS.
+/// file that shrinks while it is read is an error and never a short buffer.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -23,6 +23,7 @@ class InputFile {
 
   const std::filesystem::path& path() const { return path_; }
   std::uint64_t size() const { return num_bytes_; }
+  int descriptor() const { return descriptor_; }  ///< stays this object's
 
   /// Exactly `num_bytes` from `offset`, or UserError kIo (read error, or the file has become shorter).
   void read_at(std::uint64_t offset, void* buffer, std::size_t num_bytes) const;

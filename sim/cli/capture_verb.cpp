@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "sim/base/thread_pool.h"
+#include "sim/cli/progress_line.h"
 #include "sim/cli/verbs.h"
 #include "sim/trace/model_import.h"
 
@@ -12,10 +13,16 @@ namespace {
 struct CaptureArguments {
   std::string model;
   std::string tokens;
+  std::string text;
+  std::string tokenizer;
   std::string output;
   CaptureOptions options;
+  std::int64_t context = 0;
+  std::int64_t stride = 0;
+  std::int64_t windows = 0;
   std::int64_t threads = 0;
   std::int64_t record_tokens = 64;
+  bool quiet = false;
 };
 
 int run_capture(const CaptureArguments& arguments) {
@@ -23,8 +30,20 @@ int run_capture(const CaptureArguments& arguments) {
   CaptureOptions options = arguments.options;
   options.parallel_for = pool.parallel_for();
   options.record_tokens = static_cast<std::size_t>(arguments.record_tokens);
-  capture(arguments.model, arguments.tokens, arguments.output, options);
-  say(fmt::format("trace written to {}\n", arguments.output));
+  TokenInput input;
+  input.tokens = arguments.tokens;
+  input.text = arguments.text;
+  input.tokenizer = arguments.tokenizer;
+  input.cutting = {static_cast<std::size_t>(arguments.context), static_cast<std::size_t>(arguments.stride)};
+  input.max_windows = static_cast<std::size_t>(arguments.windows);
+  {
+    ProgressLine line(arguments.quiet);
+    options.progress = [&line](std::size_t done, std::size_t total) {
+      line.update(done, total, "tokens", "fp32 reference");
+    };
+    capture(arguments.model, input, arguments.output, options);
+  }
+  if (!arguments.quiet) say(fmt::format("trace written to {}\n", arguments.output));
   return 0;
 }
 
@@ -32,20 +51,36 @@ int run_capture(const CaptureArguments& arguments) {
 
 void add_capture(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<CaptureArguments>();
-  CLI::App* verb = app.add_subcommand("capture", "Make a trace from a model and windows of token ids");
-  verb->add_option("model", arguments->model, "Hugging Face GPT-2 directory, or llama2.c checkpoint file")->required();
-  verb->add_option("--tokens", arguments->tokens, "JSON file with windows of token ids (traces/README.md)")->required();
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  CLI::App* verb = app.add_subcommand("capture", "Make a trace from a model and text or token ids");
+  verb->add_option("model", arguments->model,
+                   "Hugging Face directory (bert, gpt2, llama, mistral, opt, qwen2, qwen3) or llama2.c checkpoint file")
+      ->required();
+  CLI::Option* tokens = verb->add_option("--tokens", arguments->tokens,
+                                         "Token ids: .npy (one sequence, or a row per window), or JSON with windows");
+  verb->add_option("--text", arguments->text, "UTF-8 text, encoded by the model's tokenizer")->excludes(tokens);
+  verb->add_option("--tokenizer", arguments->tokenizer,
+                   "tokenizer.json, llama2.c's tokenizer.bin, or \"bytes\" (default: the model's own)");
+  verb->add_option("--context", arguments->context, "Tokens of a window (default: the model's context, at most 2048)")
+      ->check(CLI::Range(std::int64_t{1}, kMost));
+  verb->add_option("--stride", arguments->stride, "Tokens from window to window (default: the context)")
+      ->check(CLI::Range(std::int64_t{1}, kMost));
+  verb->add_option("--windows", arguments->windows, "The first windows only (0: all)")
+      ->check(CLI::Range(std::int64_t{0}, kMost));
   verb->add_option("-o,--output", arguments->output, "Trace directory to create; appears whole or not at all")
       ->required()
       ->check([](const std::string& text) { return text.empty() ? std::string("expected a path") : std::string(); });
   verb->add_option("--record-tokens", arguments->record_tokens,
                    "Positions of the first window whose activations are recorded")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->check(CLI::Range(std::int64_t{0}, kMost))
       ->capture_default_str();
   verb->add_option("--name", arguments->options.name, "Name of the trace (default: the model's)");
   verb->add_option("--origin", arguments->options.origin, "One line on whose model and text this is, with the licence");
+  verb->add_flag("--allow-nonfinite", arguments->options.allow_nonfinite,
+                 "Accept weights that are infinite or NaN, as long as the likelihoods are finite");
   verb->add_option("--threads", arguments->threads, "Worker threads (0: all processors)")->check(CLI::Range(0, 1024));
-  verb->footer("Example: guardbit capture my-gpt2 --tokens windows.json -o out/my-trace");
+  verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
+  verb->footer("Example: guardbit capture my-gpt2 --text wiki.txt --context 256 -o out/my-trace");
   verb->final_callback([arguments, &action] { action = [arguments] { return run_capture(*arguments); }; });
 }
 

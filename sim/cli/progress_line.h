@@ -13,11 +13,13 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  void update(std::size_t done, std::size_t total, const std::string& what);
+  /// `unit`: what is counted, in the plural.
+  void update(std::size_t done, std::size_t total, const std::string& unit, const std::string& what);
 
  private:
   bool enabled_;
   bool shown_ = false;
+  std::chrono::steady_clock::time_point last_update_;
   std::chrono::steady_clock::time_point start_;
 };
 

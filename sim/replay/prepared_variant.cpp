@@ -42,7 +42,8 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
   }
   if (has_rope) {
     variant.rope = units::make_rope_table(variant.model.shape.head_size, static_cast<int>(num_positions),
-                                          variant.model.shape.rope_theta);
+                                          variant.model.shape.rope_theta, variant.model.shape.rope_pairs,
+                                          variant.model.shape.rope_scaling);
   }
   return variant;
 }

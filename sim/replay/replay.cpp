@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "models/kernels/vector_target.h"
+#include "models/transformer/family.h"
 #include "models/transformer/reference.h"
 #include "sim/base/error.h"
 #include "sim/base/signal_guard.h"
@@ -26,15 +27,14 @@
 namespace guardbit::sim {
 namespace {
 
-/// Inputs and targets of one window of the trace.
-struct WindowTokens {
-  std::span<const int> inputs;
-  std::span<const int> targets;
-};
-
-WindowTokens split(const Trace::Window& window) {
-  const std::span<const int> tokens(window.tokens);
-  return {tokens.first(tokens.size() - 1), tokens.subspan(1)};
+/// A rewrite that the model may not allow.
+template <class Rewrite>
+void apply_to_trace(const Trace& trace, const Rewrite& rewrite) {
+  try {
+    rewrite();
+  } catch (const std::invalid_argument& error) {
+    throw UserError(ExitCode::kUsage, fmt::format("{}: {}", trace.directory.string(), error.what()));
+  }
 }
 
 /// The model of the trace at the asked range.
@@ -42,13 +42,16 @@ transformer::Model<float> load_scaled_model(const Trace& trace, const ReplayOpti
                                             const numerics::ParallelFor& parallel_for) {
   transformer::Model<float> model = load_model(trace);
   verify_trace(trace, model, parallel_for);
-  calibration::apply_residual_gain(model, options.residual_gain);
+  if (options.residual_gain != 1) {
+    apply_to_trace(trace, [&] { calibration::apply_residual_gain(model, options.residual_gain); });
+  }
   if (options.channels > model.shape.hidden_size) {
     throw UserError(ExitCode::kUsage, fmt::format("--channels: got {}; expected 0..{}, the model's hidden size",
                                                   options.channels, model.shape.hidden_size));
   }
   if (options.channels > 0) {
-    calibration::apply_channel_gain(model, options.channel_gain, options.channels, options.seed);
+    apply_to_trace(
+        trace, [&] { calibration::apply_channel_gain(model, options.channel_gain, options.channels, options.seed); });
   }
   return model;
 }
@@ -97,9 +100,10 @@ void run_pass(const transformer::Model<float>& model, const units::AcceleratorCo
 
 /// Compares a window with the fp32 forward, op by op. `reference` is either complete or empty; then it is computed on
 /// the way. A tensor is dropped after the last op that reads it: of a large model not all fit twice.
-void compare_window(const transformer::Model<float>& model, const WindowTokens& tokens,
+void compare_window(const transformer::Model<float>& model, const Trace::Window& window,
                     const numerics::ParallelFor& parallel_for, transformer::Activations<float> simulated,
                     transformer::Activations<float> reference, VariantStatistics& statistics) {
+  const std::span<const int> inputs = inputs_of(window, model.shape);
   std::map<std::string, std::size_t> last_reader;
   for (std::size_t op = 0; op < model.ops.size(); ++op) {
     for (const std::string& input : model.ops[op].inputs) last_reader[input] = op;
@@ -107,7 +111,7 @@ void compare_window(const transformer::Model<float>& model, const WindowTokens& 
   for (std::size_t index = 0; index < model.ops.size(); ++index) {
     const transformer::Op& op = model.ops[index];
     if (!reference.contains(op.output)) {
-      reference[op.output] = transformer::run_reference_op(model, op, tokens.inputs, reference, parallel_for);
+      reference[op.output] = transformer::run_reference_op(model, op, inputs, reference, parallel_for);
     }
     statistics.add_output(index, simulated.at(op.output), reference.at(op.output));
     for (const std::string& input : op.inputs) {
@@ -117,7 +121,7 @@ void compare_window(const transformer::Model<float>& model, const WindowTokens& 
     }
   }
   const std::string& logits = model.ops.back().output;
-  statistics.add_logits(simulated.at(logits), reference.at(logits), tokens.targets);
+  statistics.add_logits(simulated.at(logits), reference.at(logits), scored_targets_of(window, model.shape));
 }
 
 /// All windows of one variant.
@@ -127,22 +131,23 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
   VariantStatistics statistics(variant.name, variant.model);
   for (std::size_t index = 0; index < windows.size(); ++index) {
     throw_if_interrupted();
-    const WindowTokens tokens = split(windows[index]);
+    const std::span<const int> inputs = inputs_of(windows[index], variant.model.shape);
     transformer::Activations<float> reference;
-    if (options.open_loop) reference = transformer::run_reference(variant.model, tokens.inputs, parallel_for);
+    if (options.open_loop) reference = transformer::run_reference(variant.model, inputs, parallel_for);
     WindowValues values(variant,
-                        {.tokens = tokens.inputs,
+                        {.tokens = inputs,
                          .seed = options.seed + (static_cast<std::uint64_t>(index) << 32),
                          .parallel_for = parallel_for,
                          .recorded = options.open_loop ? &reference : nullptr,
                          .stepped = stepped},
                         statistics.ledgers());
-    const std::size_t num_tokens = tokens.inputs.size();
+    const std::size_t num_tokens = inputs.size();
     for (const Pass& pass : passes_of(num_tokens, options.decode)) {
       values.begin_pass(pass.tokens);
       run_pass(variant.model, variant.config, pass, num_tokens, values, machine, statistics);
     }
-    compare_window(variant.model, tokens, parallel_for, values.take_tensors(), std::move(reference), statistics);
+    compare_window(variant.model, windows[index], parallel_for, values.take_tensors(), std::move(reference),
+                   statistics);
     window_done();
   }
   return statistics.finish(variant.config);
@@ -156,7 +161,7 @@ VariantResult time_variant(const std::string& name, const transformer::Model<flo
   NoValues engine;
   for (const Trace::Window& window : windows) {
     throw_if_interrupted();
-    const std::size_t num_tokens = split(window).inputs.size();
+    const std::size_t num_tokens = inputs_of(window, model.shape).size();
     for (const Pass& pass : passes_of(num_tokens, decode)) {
       run_pass(model, config, pass, num_tokens, engine, machine, statistics);
     }
@@ -165,17 +170,23 @@ VariantResult time_variant(const std::string& name, const transformer::Model<flo
   return statistics.finish(config);
 }
 
-/// The fp32 forward's perplexity. Each window's likelihood must be the recorded one: gains leave the function alone, so
-/// another value means that tokens, weights or record were altered.
+/// The fp32 forward's perplexity; NaN for an encoder, which predicts no next token. Each window's likelihood must be
+/// the recorded one: gains leave the function alone, so another value means that tokens, weights or record were
+/// altered.
 double reference_perplexity(const Trace& trace, const transformer::Model<float>& model,
                             std::span<const Trace::Window> windows, const numerics::ParallelFor& parallel_for) {
   constexpr double kTolerance = 1e-4;  // fp32 sums in another order differ by far less
+  if (!transformer::is_causal(model.shape)) return std::numeric_limits<double>::quiet_NaN();
   double likelihood = 0;
   std::uint64_t num_tokens = 0;
   for (std::size_t index = 0; index < windows.size(); ++index) {
-    const WindowTokens tokens = split(windows[index]);
-    const auto activations = transformer::run_reference(model, tokens.inputs, parallel_for);
-    const double sum = transformer::negative_log_likelihood(activations.at(model.ops.back().output), tokens.targets);
+    double sum = 0;
+    transformer::visit_reference<float>(
+        model, inputs_of(windows[index], model.shape),
+        [&](const transformer::Op& op, const numerics::Matrix<float>& output) {
+          if (&op == &model.ops.back()) sum = scored_nll(windows[index], model.shape, output);
+        },
+        parallel_for);
     const double recorded = windows[index].reference_nll;
     if (!(std::abs(sum - recorded) <= kTolerance * std::max(1.0, std::abs(recorded)))) {
       throw UserError(
@@ -184,7 +195,7 @@ double reference_perplexity(const Trace& trace, const transformer::Model<float>&
                       (trace.directory / kTraceFile).string(), index, recorded, sum));
     }
     likelihood += sum;
-    num_tokens += tokens.targets.size();
+    num_tokens += scored_targets_of(windows[index], model.shape).size();
   }
   return perplexity(likelihood, num_tokens);
 }
@@ -205,7 +216,7 @@ std::map<std::string, std::string> provenance(const Trace& trace, const LoadedAc
 ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
                       std::span<const Trace::Window> windows) {
   ReplayResult result;
-  for (const Trace::Window& window : windows) result.num_tokens += window.tokens.size() - 1;
+  for (const Trace::Window& window : windows) result.num_tokens += inputs_of(window, trace.shape).size();
   result.provenance = provenance(trace, accelerator, options);
   result.trace_name = trace.name;
   result.num_windows = windows.size();
@@ -227,7 +238,7 @@ void check_schedules(const Trace& trace, const LoadedAccelerator& accelerator, c
                      const calibration::CalibrationOptions& calibration, std::size_t longest_window) {
   for (const std::string& variant : options.variants) {
     transformer::Model<float> model = load_outline(trace);
-    calibration::outline_variant(variant, model, calibration);
+    apply_to_trace(trace, [&] { calibration::outline_variant(variant, model, calibration); });
     NoValues engine;
     for (const Pass& pass : passes_of(longest_window, options.decode)) {
       const bool needs_most = pass.phase != "decode" || pass.tokens.end == longest_window;
@@ -254,7 +265,7 @@ transformer::Model<float> outline(const Trace& trace, const std::string& variant
                     variant));
   }
   transformer::Model<float> model = load_outline(trace);
-  calibration::outline_variant(variant, model, calibration);
+  apply_to_trace(trace, [&] { calibration::outline_variant(variant, model, calibration); });
   return model;
 }
 
@@ -266,9 +277,14 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
       options.max_windows == 0 ? trace.windows.size() : std::min(options.max_windows, trace.windows.size());
   const std::span<const Trace::Window> windows = std::span(trace.windows).first(num_windows);
   std::size_t longest = 0;
-  for (const Trace::Window& window : windows) longest = std::max(longest, window.tokens.size() - 1);
+  for (const Trace::Window& window : windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
 
   check_variants(options.variants);
+  if (options.decode > 0 && !transformer::is_causal(trace.shape)) {
+    throw UserError(ExitCode::kUsage,
+                    fmt::format("--decode: got {}; expected 0: {} is an encoder, whose tokens see later ones",
+                                options.decode, trace.name));
+  }
   calibration::CalibrationOptions calibration = options.calibration;
   calibration.seed = options.seed;
   calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
@@ -298,7 +314,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
     }
     // The last variant needs the model for itself: a large one does not fit twice.
     transformer::Model<float> rewritten = &name == &options.variants.back() ? std::move(model) : model;
-    calibration::apply_variant(name, rewritten, calibration);
+    apply_to_trace(trace, [&] { calibration::apply_variant(name, rewritten, calibration); });
     const PreparedVariant variant =
         prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for);
     result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, stepped, window_done));

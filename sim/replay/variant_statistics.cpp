@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "models/numerics/check.h"
+#include "models/transformer/family.h"
 
 namespace guardbit::sim {
 namespace {
@@ -55,9 +56,16 @@ void VariantStatistics::add_output(std::size_t op, const numerics::Matrix<float>
 
 void VariantStatistics::add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
                                    std::span<const int> targets) {
-  negative_log_likelihood_ += transformer::negative_log_likelihood(simulated, targets);
-  num_tokens_ += targets.size();
-  for (std::size_t row = 0; row < simulated.rows(); ++row) {
+  has_values_ = true;
+  // An encoder has no targets, and logits at every position or none at all.
+  const bool is_causal = transformer::is_causal(model_.shape);
+  const std::size_t first_row = is_causal ? simulated.rows() - targets.size() : 0;
+  negative_log_likelihood_ += transformer::negative_log_likelihood(
+      simulated.view().rows_range(simulated.rows() - targets.size(), simulated.rows()), targets);
+  num_targets_ += targets.size();
+  if (!model_.shape.has_head) return;
+  num_compared_ += simulated.rows() - first_row;
+  for (std::size_t row = first_row; row < simulated.rows(); ++row) {
     const bool comparable = std::none_of(simulated.row(row), simulated.row(row) + simulated.cols(),
                                          [](float logit) { return std::isnan(logit); });
     const bool agrees =
@@ -161,9 +169,9 @@ void VariantStatistics::finish_values() {
   }
   digest.update(&result_.cycles.total, sizeof(result_.cycles.total));
   result_.digest = digest.hex();
-  result_.perplexity = perplexity(negative_log_likelihood_, num_tokens_);
+  result_.perplexity = perplexity(negative_log_likelihood_, num_targets_);
   result_.sqnr_db = result_.ops.back().sqnr_db;
-  result_.top1_agreement = static_cast<double>(num_agreeing_) / static_cast<double>(num_tokens_);
+  result_.top1_agreement = static_cast<double>(num_agreeing_) / static_cast<double>(num_compared_);
 }
 
 VariantResult VariantStatistics::finish(const units::AcceleratorConfig& config) {
@@ -182,7 +190,7 @@ VariantResult VariantStatistics::finish(const units::AcceleratorConfig& config) 
     result_.macs += row.macs;
   }
   result_.perplexity = result_.sqnr_db = result_.top1_agreement = kNotANumber;
-  if (num_tokens_ != 0) finish_values();
+  if (has_values_) finish_values();
   finish_energy(config);
   const units::ArrayConfig& array = config.array;
   const auto peak_macs_per_cycle = static_cast<double>(array.rows * array.cols * array.dot_width);

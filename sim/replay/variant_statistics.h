@@ -27,7 +27,8 @@ class VariantStatistics {
   void add_pass(const std::string& phase, std::size_t tokens, const PassSchedule& schedule, const CycleReport& cycles);
   /// One window's values of an op, in op order: simulated and reference outputs.
   void add_output(std::size_t op, const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference);
-  /// And of the last op, with targets (one per token).
+  /// And of the last op, with the targets of the last positions, which count for perplexity and top-1 agreement (an
+  /// encoder: none, and all positions).
   void add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
                   std::span<const int> targets);
 
@@ -55,12 +56,14 @@ class VariantStatistics {
   std::vector<numerics::EventLedger> ledgers_;
   std::vector<OpError> errors_;
   std::vector<OpOperations> operations_;
+  bool has_values_ = false;
   double negative_log_likelihood_ = 0;
-  std::uint64_t num_tokens_ = 0;
+  std::uint64_t num_targets_ = 0;
+  std::uint64_t num_compared_ = 0;
   std::uint64_t num_agreeing_ = 0;
 };
 
-/// exp of the mean negative log likelihood.
+/// exp of the mean negative log likelihood; NaN over no tokens.
 double perplexity(double negative_log_likelihood, std::uint64_t num_tokens);
 
 }  // namespace guardbit::sim

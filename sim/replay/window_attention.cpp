@@ -17,6 +17,9 @@ std::size_t WindowValues::kv_head_of(std::size_t head) const {
   return head / (num_heads / num_kv_heads);
 }
 
+/// Keys that some row of the block sees.
+std::size_t WindowValues::keys_of_block(const Op& op, Range rows) const { return op.causal ? rows.end : num_tokens_; }
+
 /// (T, head_size) of one head of a (T, heads * head_size) tensor.
 MatrixView<const float> WindowValues::head_view(const std::string& tensor, std::size_t head) {
   const auto head_size = static_cast<std::size_t>(variant_.model.shape.head_size);
@@ -82,9 +85,21 @@ void WindowValues::scores(std::size_t scores_op, std::size_t head, Range rows) {
       units::quantize_operand(head_view(op.inputs[0], head).rows_range(rows.begin, rows.end), variant_.attention,
                               /*is_weight=*/false, ledgers_[scores_op], options_.parallel_for);
   Matrix<float>& accumulators = state.accumulators[{head, rows.begin}];
-  accumulators = Matrix<float>(rows.size(), rows.end);
-  causal_scores(product_options(scores_op, head, num_heads), state.queries[{head, rows.begin}],
-                state.keys.at(kv_head_of(head)), rows, accumulators.view(), ledgers_[scores_op]);
+  accumulators = Matrix<float>(rows.size(), keys_of_block(op, rows));
+  const units::Operand& queries = state.queries[{head, rows.begin}];
+  const units::Operand& keys = state.keys.at(kv_head_of(head));
+  units::MatrixProductOptions options = product_options(scores_op, head, num_heads);
+  if (op.causal) {
+    causal_scores(options, queries, keys, rows, accumulators.view(), ledgers_[scores_op]);
+    return;
+  }
+  if (options_.stepped != nullptr) {
+    leave_to_array(options, queries, keys, CausalMask::kNone, rows, accumulators.view(), ledgers_[scores_op]);
+    return;
+  }
+  options.origin = {static_cast<std::uint32_t>(rows.begin), 0};
+  units::matrix_product(queries, keys, {0, rows.size()}, {0, num_tokens_}, variant_.attention, {}, options,
+                        accumulators.view(), ledgers_[scores_op]);
 }
 
 /// Row t of the block gets the products with keys 0 .. t; what the mask hides is neither computed nor counted, so that
@@ -133,10 +148,12 @@ void WindowValues::scores_epilogue(std::size_t scores_op, std::size_t head, Rang
   const std::span<const float> key_scales = keys.scales;
   Matrix<float>& y = output(op, num_heads * num_tokens_, num_tokens_);
   const std::size_t first = head * num_tokens_ + rows.begin;
-  const MatrixView<float> block = y.view().rows_range(first, first + rows.size()).cols_range(0, rows.end);
+  const MatrixView<float> block =
+      y.view().rows_range(first, first + rows.size()).cols_range(0, keys_of_block(op, rows));
   const float factor = 1.0F / std::sqrt(static_cast<float>(variant_.model.shape.head_size));
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    const std::size_t count = rows.begin + row + 1;  // causal: the rest stays 0, as the reference has it
+    // Causal: the rest stays 0, as the reference has it.
+    const std::size_t count = op.causal ? rows.begin + row + 1 : num_tokens_;
     const std::span<const float> query_scales = state.queries.at(key).scales;
     units::epilogue(state.accumulators.at(key).view().rows_range(row, row + 1).cols_range(0, count),
                     {.row_scales = query_scales.empty() ? query_scales : query_scales.subspan(row, 1),
@@ -155,7 +172,9 @@ void WindowValues::softmax(std::size_t softmax_op, std::size_t head, Range rows)
   const std::size_t first = head * num_tokens_ + rows.begin;
   const MatrixView<const float> x = input(op.inputs[0]).view().rows_range(first, first + rows.size());
   Matrix<float>& y = output(op, num_heads * num_tokens_, num_tokens_);
-  variant_.softmax->run(x, rows.begin, y.view().rows_range(first, first + rows.size()), ledgers_[softmax_op],
+  // Row r uses the columns up to first_row + r: all of them if the first row is the last token's.
+  const std::size_t first_row = op.causal ? rows.begin : num_tokens_ - 1;
+  variant_.softmax->run(x, first_row, y.view().rows_range(first, first + rows.size()), ledgers_[softmax_op],
                         options_.parallel_for);
 }
 
@@ -166,13 +185,24 @@ void WindowValues::values(std::size_t values_op, std::size_t head, Range rows) {
   const std::size_t first = head * num_tokens_ + rows.begin;
   const BlockKey key{head, rows.begin};
   state.queries[key] = units::quantize_operand(
-      input(op.inputs[0]).view().rows_range(first, first + rows.size()).cols_range(0, rows.end), variant_.attention,
-      /*is_weight=*/false, ledgers_[values_op], options_.parallel_for);
+      input(op.inputs[0]).view().rows_range(first, first + rows.size()).cols_range(0, keys_of_block(op, rows)),
+      variant_.attention, /*is_weight=*/false, ledgers_[values_op], options_.parallel_for);
   const units::Operand& values = state.values.at(kv_head_of(head));
   Matrix<float>& accumulators = state.accumulators[key];
   accumulators = Matrix<float>(rows.size(), values.rows());
-  causal_values(product_options(values_op, head, num_heads), state.queries[key], values, rows, accumulators.view(),
-                ledgers_[values_op]);
+  units::MatrixProductOptions options = product_options(values_op, head, num_heads);
+  if (op.causal) {
+    causal_values(options, state.queries[key], values, rows, accumulators.view(), ledgers_[values_op]);
+    return;
+  }
+  if (options_.stepped != nullptr) {
+    leave_to_array(options, state.queries[key], values, CausalMask::kNone, rows, accumulators.view(),
+                   ledgers_[values_op]);
+    return;
+  }
+  options.origin = {static_cast<std::uint32_t>(rows.begin), 0};
+  units::matrix_product(state.queries[key], values, {0, rows.size()}, {0, values.rows()}, variant_.attention, {},
+                        options, accumulators.view(), ledgers_[values_op]);
 }
 
 /// Row t sums over keys 0 .. t only. A product of the whole block adds zeros for the keys that the mask hides, which

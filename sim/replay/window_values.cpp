@@ -32,6 +32,14 @@ std::span<const float> vector_of(const transformer::Model<float>& model, const s
   return model.weights.at(key).data();
 }
 
+/// Consecutive rows as the rows that the norm normalises: themselves, or their heads.
+template <class T>
+MatrixView<T> norm_rows(MatrixView<T> rows, const Op& op) {
+  if (op.norm_size == 0) return rows;
+  const auto size = static_cast<std::size_t>(op.norm_size);
+  return {rows.data, rows.rows * (rows.cols / size), size, size, 1};
+}
+
 /// Copies the rows of a partial operand into the operand of the whole.
 void copy_rows(const units::Operand& part, std::size_t first_row, units::Operand& whole) {
   const auto copy = [first_row](const auto& from, auto& to) {
@@ -117,14 +125,14 @@ void WindowValues::rows(std::size_t index, Range range) {
   const auto second = [&] { return input(op.inputs[1]).view().rows_range(range.begin, range.end); };
   switch (op.kind) {
     case OpKind::kNorm:
-      variant_.norm->run(x,
+      variant_.norm->run(norm_rows(x, op),
                          {.layer_norm = op.norm == transformer::NormKind::kLayerNorm,
                           .gamma = vector_of(variant_.model, op.weight),
                           .beta = vector_of(variant_.model, op.bias),
                           .epsilon = op.epsilon,
                           .input_scale = op.input_scale,
                           .dynamic_scale = op.dynamic_input_scale},
-                         y, ledger, nullptr, options_.parallel_for);
+                         norm_rows(y, op), ledger, nullptr, options_.parallel_for);
       break;
     case OpKind::kRope:
       units::rope(x, variant_.rope, range.begin, storage, y, ledger, options_.parallel_for);

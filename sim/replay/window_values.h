@@ -81,6 +81,7 @@ class WindowValues final : public ValueEngine {
                      numerics::Matrix<float>& values, numerics::EventLedger& ledger) const;
   numerics::Matrix<float> cached_head(const std::string& tensor, std::size_t kv_head, numerics::EventLedger& ledger);
   std::size_t kv_head_of(std::size_t head) const;
+  std::size_t keys_of_block(const transformer::Op& op, Range rows) const;
   static units::Operand part_of(const units::Operand& operand, units::IndexRange rows, std::size_t num_cols);
   void causal_scores(units::MatrixProductOptions options, const units::Operand& queries, const units::Operand& keys,
                      Range rows, numerics::MatrixView<float> accumulators, numerics::EventLedger& ledger) const;

@@ -93,11 +93,11 @@ void WindowScheduler::attention_kv_head(const Attention& attention, std::size_t 
 /// Two passes: maximum, exponential with running sum, division: three reads, one of them through the exponential.
 /// Online: exponential with running maximum and sum, exponential and division: two reads, both through the exponential,
 /// and a factor for the sum of every block but a row's first.
-VectorWork WindowScheduler::softmax_work(Range rows) const {
-  const std::uint64_t elements = rows.size() * rows.end;
+VectorWork WindowScheduler::softmax_work(std::uint64_t num_rows, std::uint64_t num_keys) const {
+  const std::uint64_t elements = num_rows * num_keys;
   if (config_.softmax.method == "two_pass") return {.elements = elements, .passes = 3, .exp_passes = 1};
   const auto block = static_cast<std::uint64_t>(config_.softmax.block);
-  return {.elements = elements, .passes = 2, .exp_passes = 2, .exponentials = rows.size() * ((rows.end - 1) / block)};
+  return {.elements = elements, .passes = 2, .exp_passes = 2, .exponentials = num_rows * ((num_keys - 1) / block)};
 }
 
 WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention& attention, std::size_t head,
@@ -116,10 +116,10 @@ WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention
                               ready, {})};
     builder_.tag(ready.front(), Purpose::kQuantization);
   }
-  // Causal: queries of this block see keys 0 .. rows.end - 1.
-  const std::uint64_t elements = rows.size() * rows.end;
+  const std::uint64_t num_keys = keys_of_block(op, rows);
+  const std::uint64_t elements = rows.size() * num_keys;
   MatrixWork work =
-      matrix_work(attention.mode, config_.attention, config_.attention_accumulator, rows.size(), rows.end, head_size);
+      matrix_work(attention.mode, config_.attention, config_.attention_accumulator, rows.size(), num_keys, head_size);
   const TokenId product = builder_.compute(
       UnitKind::kMatrix, work, ready,
       [engine = &engine_, index = attention.scores, head, rows] { engine->scores(index, head, rows); });
@@ -130,7 +130,7 @@ WindowScheduler::PendingValues WindowScheduler::attention_scores(const Attention
   builder_.hold_accumulators(product, scaled, elements * accumulator_bytes(attention.mode));
   builder_.begin_op(attention.softmax);
   const TokenId probabilities = builder_.compute(
-      UnitKind::kVector, softmax_work(rows), {scaled},
+      UnitKind::kVector, softmax_work(rows.size(), num_keys), {scaled},
       [engine = &engine_, index = attention.softmax, head, rows] { engine->softmax(index, head, rows); });
   builder_.tag(probabilities, Purpose::kSoftmax);
   return {head, rows, probabilities, reserved};
@@ -141,16 +141,17 @@ void WindowScheduler::attention_values(const Attention& attention, const Pending
   const transformer::Op& op = model_.ops[attention.values];
   const auto head_size = static_cast<std::uint64_t>(model_.shape.head_size);
   const Range rows = pending.rows;
+  const std::uint64_t num_keys = keys_of_block(op, rows);
   builder_.begin_op(attention.values);
   TokenId ready = pending.probabilities;
   if (attention.operand_passes > 0) {
     ready = builder_.compute(UnitKind::kVector,
-                             VectorWork{.elements = rows.size() * rows.end, .passes = attention.operand_passes},
+                             VectorWork{.elements = rows.size() * num_keys, .passes = attention.operand_passes},
                              {ready}, {});
     builder_.tag(ready, Purpose::kQuantization);
   }
   const MatrixWork work =
-      matrix_work(attention.mode, config_.attention, config_.attention_accumulator, rows.size(), head_size, rows.end);
+      matrix_work(attention.mode, config_.attention, config_.attention_accumulator, rows.size(), head_size, num_keys);
   const TokenId product = builder_.compute(
       UnitKind::kMatrix, work, {ready},
       [engine = &engine_, index = attention.values, head = pending.head, rows] { engine->values(index, head, rows); },

@@ -139,13 +139,15 @@ std::uint64_t WindowScheduler::kept_row_bytes(const std::string& tensor) const {
 Work WindowScheduler::row_work(const Op& op, std::uint64_t rows) const {
   const std::uint64_t elements = rows * row_width(op.output);
   switch (op.kind) {
-    case OpKind::kNorm:
-      return NormWork{.rows = rows,
-                      .hidden_size = row_width(op.output),
+    case OpKind::kNorm: {
+      const std::uint64_t size = op.norm_size == 0 ? row_width(op.output) : static_cast<std::uint64_t>(op.norm_size);
+      return NormWork{.rows = elements / size,
+                      .hidden_size = size,
                       .layer_norm = op.norm == transformer::NormKind::kLayerNorm,
                       .scale_multiply = !is_power_of_two(op.input_scale),
                       .dynamic_scale = op.dynamic_input_scale,
                       .rsqrt_newton_steps = static_cast<std::uint32_t>(config_.norm.rsqrt.newton_steps)};
+    }
     case OpKind::kActivation: {
       const bool has_exponential = op.activation != transformer::ActivationKind::kRelu;
       return VectorWork{.elements = elements, .passes = 1, .exp_passes = has_exponential ? 1U : 0U};

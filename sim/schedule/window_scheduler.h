@@ -108,8 +108,13 @@ class WindowScheduler {
                          std::uint64_t k) const;
   std::optional<std::uint64_t> chunk_without_groups(const MatrixWork& work, transformer::OperandClass kind) const;
 
+  /// Keys that some query of the block sees: causal ones up to its last row, else all of the pass, which is then the
+  /// whole window.
+  std::uint64_t keys_of_block(const transformer::Op& op, Range rows) const {
+    return op.causal ? rows.end : tokens_.end;
+  }
   void schedule_attention(std::size_t scores_index);
-  VectorWork softmax_work(Range rows) const;
+  VectorWork softmax_work(std::uint64_t num_rows, std::uint64_t num_keys) const;
   void attention_kv_head(const Attention& attention, std::size_t kv_head, std::size_t num_kv_heads);
   PendingValues attention_scores(const Attention& attention, std::size_t head, Range rows, TokenId operands);
   void attention_values(const Attention& attention, const PendingValues& pending, std::uint64_t free_bytes);

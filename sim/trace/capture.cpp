@@ -16,12 +16,14 @@
 #include "sim/trace/reference_memory.h"
 #include "sim/trace/safetensors.h"
 #include "sim/trace/strict_json.h"
+#include "sim/trace/tokenizer.h"
 
 namespace guardbit::sim {
 namespace {
 
 namespace fs = std::filesystem;
 using numerics::Matrix;
+using transformer::ModelShape;
 using transformer::OpKind;
 
 constexpr const char* kWeightsFile = "weights.safetensors";
@@ -38,17 +40,23 @@ Matrix<float> first_rows(const Matrix<float>& matrix, std::size_t num_rows) {
   return {num_rows, matrix.cols(), std::vector<float>(matrix.data().begin(), end)};
 }
 
-void write_activations(const fs::path& file, const transformer::Model<float>& model,
-                       const transformer::Activations<float>& activations, std::size_t num_tokens) {
-  std::vector<std::pair<std::string, Matrix<float>>> recorded;
-  for (const transformer::Op& op : model.ops) {
-    if (is_recorded(model, op))
-      recorded.emplace_back("0/" + op.name, first_rows(activations.at(op.output), num_tokens));
+/// The first rows of what the first window's recorded ops wrote.
+class ActivationRecord {
+ public:
+  explicit ActivationRecord(std::size_t num_rows) : num_rows_(num_rows) {}
+  void add(const transformer::Op& op, const Matrix<float>& output) {
+    recorded_.emplace_back("0/" + op.name, first_rows(output, std::min(num_rows_, output.rows())));
   }
-  std::vector<TensorToWrite> tensors;
-  for (const auto& [name, values] : recorded) tensors.push_back({name, &values, false, TensorToWrite::Dtype::kF32});
-  write_safetensors(file, tensors);
-}
+  void write(const fs::path& file) const {
+    std::vector<TensorToWrite> tensors;
+    for (const auto& [name, values] : recorded_) tensors.push_back({name, &values, false, TensorToWrite::Dtype::kF32});
+    write_safetensors(file, tensors);
+  }
+
+ private:
+  std::size_t num_rows_;
+  std::vector<std::pair<std::string, Matrix<float>>> recorded_;
+};
 
 /// `name` as a plain file name, which the name of a trace is.
 std::string checked_name(const std::string& name) {
@@ -62,72 +70,164 @@ std::string checked_name(const std::string& name) {
 
 ImportedModel import_model(const fs::path& model) {
   std::error_code ignored;
-  return fs::is_directory(model, ignored) ? import_hugging_face(model) : import_llama2c(model);
+  ImportedModel imported = fs::is_directory(model, ignored) ? import_hugging_face(model) : import_llama2c(model);
+  imported.path = model;
+  return imported;
 }
 
-std::vector<Trace::Window> read_windows(const fs::path& tokens_file, const transformer::ModelShape& shape) {
-  const JsonValue root = parse_json(read_file(tokens_file), tokens_file);
-  JsonProblems problems(tokens_file);
-  const JsonCursor cursor(root, problems);
-  const auto documents = cursor.find("documents");
-  if (documents && cursor.find("windows")) documents->expected("either \"windows\" or \"documents\", not both");
-  const JsonCursor list = documents ? *documents : cursor.at("windows");
-  std::vector<Trace::Window> windows;
-  for (const JsonCursor& item : list.items()) {
-    const JsonCursor tokens = item.value().kind == JsonValue::Kind::kObject ? item.at("tokens") : item;
-    const std::vector<JsonCursor> ids = tokens.items();
-    if (tokens.exists() && (ids.size() < 2 || ids.size() > static_cast<std::size_t>(shape.context_length) + 1)) {
-      tokens.expected(fmt::format("2..{} ids (inputs and one more as the last target)", shape.context_length + 1));
-    }
-    Trace::Window& window = windows.emplace_back();
-    for (const JsonCursor& id : ids) window.tokens.push_back(id.int_in(0, shape.vocabulary_size - 1));
+namespace {
+
+/// `input` with its tokenizer, if it needs one. UserError kUsage for what does not go together.
+TokenInput checked_input(TokenInput input, const ImportedModel& model) {
+  const auto refuse = [](const char* text) { throw UserError(ExitCode::kUsage, text); };
+  const bool is_cut = input.cutting.context != 0 || input.cutting.stride != 0;
+  if (input.text.empty() == input.tokens.empty()) refuse("expected one of --text and --tokens");
+  if (input.text.empty() && !input.tokenizer.empty()) refuse("--tokenizer: goes with --text");
+  if (is_cut && input.text.empty() && input.tokens.extension() != ".npy") {
+    refuse("--context and --stride: go with --text and one sequence of ids (.npy); a JSON file has windows");
   }
-  if (list.exists() && windows.empty()) list.expected("at least one window");
-  problems.throw_if_any();
+  if (!input.text.empty() && input.tokenizer.empty()) {
+    input.tokenizer = find_tokenizer(model.path, model.shape.vocabulary_size);
+  }
+  return input;
+}
+
+std::vector<Trace::Window> read_token_input(const TokenInput& input, const ModelShape& shape) {
+  std::vector<Trace::Window> windows;
+  if (!input.text.empty()) {
+    const std::string text = read_file(input.text);
+    if (text.empty()) {
+      throw UserError(ExitCode::kMalformedInput, fmt::format("{}: got 0 bytes; expected text", input.text.string()));
+    }
+    const auto tokenizer = load_tokenizer(input.tokenizer, shape.vocabulary_size);
+    windows = cut_windows(tokenizer->encode(text, input.text), shape, input.cutting, input.text);
+  } else if (input.tokens.extension() == ".npy") {
+    windows = read_npy_windows(input.tokens, shape, input.cutting);
+  } else {
+    windows = read_windows(input.tokens, shape);
+  }
+  if (input.max_windows != 0 && windows.size() > input.max_windows) windows.resize(input.max_windows);
   return windows;
 }
 
-void capture(const fs::path& model_path, const fs::path& tokens_file, const fs::path& output,
+/// The files that the ids come from.
+std::vector<fs::path> sources_of(const TokenInput& input) {
+  if (input.text.empty()) return {input.tokens};
+  if (input.tokenizer == kBytesTokenizer) return {input.text};
+  return {input.text, input.tokenizer};
+}
+
+/// Which model, and of which text in which windows.
+std::string default_origin(const ImportedModel& model, const TokenInput& input) {
+  const std::string origin = fmt::format("captured by guardbit from {}", model.name);
+  if (input.text.empty()) return origin;
+  const Cutting cutting = resolved(input.cutting, model.shape);
+  return fmt::format("{}; {}, windows of {} tokens, stride {}", origin, input.text.filename().string(), cutting.context,
+                     cutting.stride);
+}
+
+/// Forward passes of all windows, with progress by tokens.
+class WindowForwards {
+ public:
+  WindowForwards(const transformer::Model<float>& model, const std::vector<Trace::Window>& windows,
+                 const CaptureOptions& options)
+      : model_(model), options_(options) {
+    for (const Trace::Window& window : windows) total_ += inputs_of(window, model.shape).size();
+  }
+
+  /// visit(op, output) for every op of one window.
+  template <class Visit>
+  void run(const Trace::Window& window, const Visit& visit) {
+    const std::span<const int> inputs = inputs_of(window, model_.shape);
+    std::size_t num_ops = 0;
+    transformer::visit_reference<float>(
+        model_, inputs,
+        [&](const transformer::Op& op, const Matrix<float>& output) {
+          throw_if_interrupted();
+          visit(op, output);
+          ++num_ops;
+          if (options_.progress) options_.progress(done_ + inputs.size() * num_ops / model_.ops.size(), total_);
+        },
+        options_.parallel_for);
+    done_ += inputs.size();
+  }
+
+ private:
+  const transformer::Model<float>& model_;
+  const CaptureOptions& options_;
+  std::size_t total_ = 0;
+  std::size_t done_ = 0;
+};
+
+/// Fills in the windows' likelihoods and writes the record of the first window.
+void run_windows(Trace& trace, const transformer::Model<float>& model, const fs::path& model_path,
+                 const CaptureOptions& options) {
+  WindowForwards forwards(model, trace.windows, options);
+  const bool is_causal = transformer::is_causal(trace.shape);
+  // A later position of an encoder changes the first ones: there is no recording a part.
+  ActivationRecord record(is_causal ? options.record_tokens : trace.windows.front().tokens.size());
+  for (std::size_t index = 0; index < trace.windows.size(); ++index) {
+    Trace::Window& window = trace.windows[index];
+    bool is_finite = true;
+    forwards.run(window, [&](const transformer::Op& op, const Matrix<float>& output) {
+      if (index == 0 && options.record_tokens > 0 && is_recorded(model, op)) record.add(op, output);
+      if (&op != &model.ops.back()) return;
+      if (is_causal) window.reference_nll = scored_nll(window, trace.shape, output);
+      is_finite = std::isfinite(window.reference_nll) &&
+                  (is_causal || std::all_of(output.data().begin(), output.data().end(),
+                                            [](float value) { return std::isfinite(value); }));
+    });
+    if (is_finite) continue;
+    throw UserError(ExitCode::kMalformedInput,
+                    fmt::format("{}: the fp32 forward of window {} is not finite; expected finite {}",
+                                model_path.string(), index, is_causal ? "logits" : "outputs"));
+  }
+  if (options.record_tokens == 0) return;
+  trace.activations = trace.directory / kActivationsFile;
+  record.write(*trace.activations);
+  trace.activations_sha256 = sha256_of_file(*trace.activations);
+}
+
+/// The model of a bundle in the making. Its weights file has no name for the user yet: messages name the model.
+transformer::Model<float> load_captured(const Trace& trace, const fs::path& model_path) {
+  try {
+    return load_model(trace);
+  } catch (const UserError& error) {
+    std::string message = error.what();
+    for (const fs::path& file : {trace.weights, trace.directory / kTraceFile}) {
+      const std::size_t place = message.find(file.string());
+      if (place != std::string::npos) message.replace(place, file.string().size(), model_path.string());
+    }
+    throw UserError(error.code(), message);
+  }
+}
+
+}  // namespace
+
+void capture(const fs::path& model_path, const TokenInput& given, const fs::path& output,
              const CaptureOptions& options) {
   const ImportedModel imported = import_model(model_path);
+  const TokenInput input = checked_input(given, imported);
   Trace trace;
   trace.shape = imported.shape;
+  trace.allow_nonfinite = options.allow_nonfinite;
   trace.name = checked_name(options.name.empty() ? imported.name : options.name);
-  trace.origin = options.origin.empty() ? fmt::format("captured by guardbit from {}", trace.name) : options.origin;
-  trace.windows = read_windows(tokens_file, trace.shape);
+  trace.origin = options.origin.empty() ? default_origin(imported, input) : options.origin;
+  trace.windows = read_token_input(input, trace.shape);
   std::size_t longest = 0;
-  for (const Trace::Window& window : trace.windows) longest = std::max(longest, window.tokens.size() - 1);
+  for (const Trace::Window& window : trace.windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
   require_reference_memory(trace.shape, longest);
 
   OutputDirectory directory(output, {kTraceFile, kWeightsFile, kActivationsFile});
   trace.directory = directory.path();
   trace.weights = directory.path() / kWeightsFile;
-  imported.write_weights(trace.weights);
-  trace.weights_sha256 = sha256_of_file(trace.weights);
-  for (const fs::path& source : imported.sources) {
+  trace.weights_sha256 = imported.write_weights(trace.weights);
+  std::vector<fs::path> sources = imported.sources;
+  for (const fs::path& source : sources_of(input)) sources.push_back(source);
+  for (const fs::path& source : sources) {
     trace.sources.push_back({source.filename().string(), sha256_of_file(source)});
   }
-  trace.sources.push_back({tokens_file.filename().string(), sha256_of_file(tokens_file)});
-
-  const transformer::Model<float> model = load_model(trace);
-  for (Trace::Window& window : trace.windows) {
-    throw_if_interrupted();
-    const std::span<const int> tokens(window.tokens);
-    const auto activations = transformer::run_reference(model, tokens.first(tokens.size() - 1), options.parallel_for);
-    window.reference_nll =
-        transformer::negative_log_likelihood(activations.at(model.ops.back().output), tokens.subspan(1));
-    if (!std::isfinite(window.reference_nll)) {
-      throw UserError(ExitCode::kMalformedInput,
-                      fmt::format("{}: the fp32 forward of window {} overflows; expected finite "
-                                  "logits",
-                                  model_path.string(), &window - trace.windows.data()));
-    }
-    const bool is_first = &window == &trace.windows.front();
-    if (!is_first || options.record_tokens == 0) continue;
-    trace.activations = directory.path() / kActivationsFile;
-    write_activations(*trace.activations, model, activations, std::min(options.record_tokens, tokens.size() - 1));
-    trace.activations_sha256 = sha256_of_file(*trace.activations);
-  }
+  run_windows(trace, load_captured(trace, model_path), model_path, options);
   write_file(directory.path() / kTraceFile, trace_json(trace));
   (void)load_trace(directory.path());  // whatever is put into place can be read back
   directory.commit();

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -15,14 +14,13 @@
 
 #include "sim/base/error.h"
 #include "sim/base/input_file.h"
+#include "sim/trace/checkpoint_copy.h"
 #include "sim/trace/import_formats.h"
-#include "sim/trace/safetensors.h"
 
 namespace guardbit::sim {
 namespace {
 
 namespace fs = std::filesystem;
-using numerics::Matrix;
 using transformer::ModelShape;
 
 [[noreturn]] void fail(const fs::path& file, const std::string& text) {
@@ -82,27 +80,22 @@ ModelShape read_shape(const InputFile& input) {
   return shape;
 }
 
-/// One tensor of the file under its Hugging Face name.
-struct Block {
-  std::string name;
-  std::size_t rows = 0;
-  std::size_t cols = 0;
-  std::uint64_t offset = 0;  ///< bytes from the start of the file
-};
-
 struct Layout {
-  std::vector<Block> blocks;
+  std::vector<StoredTensor> blocks;
   std::uint64_t num_bytes = 0;  ///< of the whole file
 };
 
 /// Where everything lies. No sum or product overflows: see the limits in trace_bundle.h.
-Layout layout_of(const ModelShape& shape) {
+Layout layout_of(const fs::path& file, const ModelShape& shape) {
   const auto size = [](int value) { return static_cast<std::size_t>(value); };
   Layout layout;
   layout.num_bytes = kHeaderBytes;
   const auto add = [&](const std::string& name, std::size_t rows, std::size_t cols) {
-    layout.blocks.push_back({name, rows, cols, layout.num_bytes});
-    layout.num_bytes += std::uint64_t{rows} * cols * sizeof(float);
+    const std::uint64_t num_bytes = std::uint64_t{rows} * cols * sizeof(float);
+    std::vector<std::uint64_t> sizes = {cols};
+    if (rows > 1) sizes = {rows, cols};
+    layout.blocks.push_back({name, "F32", sizes, file, layout.num_bytes, num_bytes});
+    layout.num_bytes += num_bytes;
   };
   const auto add_layers = [&](const std::string& name, std::size_t rows, std::size_t cols) {
     for (int layer = 0; layer < shape.num_layers; ++layer)
@@ -127,31 +120,6 @@ Layout layout_of(const ModelShape& shape) {
   return layout;
 }
 
-Matrix<float> read_block(const InputFile& input, const Block& block) {
-  Matrix<float> values(block.rows, block.cols);
-  input.read_at(block.offset, values.data().data(), values.data().size() * sizeof(float));
-  const auto bad =
-      std::find_if(values.data().begin(), values.data().end(), [](float value) { return !std::isfinite(value); });
-  if (bad != values.data().end()) {
-    const auto index = static_cast<std::size_t>(bad - values.data().begin());
-    fail(input.path(), fmt::format("tensor '{}': got {} at ({}, {}); expected finite values", block.name, *bad,
-                                   index / block.cols, index % block.cols));
-  }
-  return values;
-}
-
-void write_weights(const fs::path& from, const std::vector<Block>& blocks, const fs::path& to) {
-  const InputFile input(from);
-  std::vector<Matrix<float>> values;
-  values.reserve(blocks.size());
-  std::vector<TensorToWrite> tensors;
-  for (const Block& block : blocks) {
-    values.push_back(read_block(input, block));
-    tensors.push_back({block.name, &values.back(), block.rows == 1, TensorToWrite::Dtype::kF32});
-  }
-  write_safetensors(to, tensors);
-}
-
 }  // namespace
 
 ImportedModel import_llama2c(const fs::path& file) {
@@ -166,7 +134,7 @@ ImportedModel import_llama2c(const fs::path& file) {
   const std::uint64_t least_bytes = std::uint64_t{static_cast<unsigned>(imported.shape.num_layers)} *
                                     static_cast<unsigned>(imported.shape.hidden_size) * sizeof(float);
   Layout layout;
-  if (least_bytes <= input.size()) layout = layout_of(imported.shape);
+  if (least_bytes <= input.size()) layout = layout_of(file, imported.shape);
   if (layout.num_bytes != input.size()) {
     fail(file, fmt::format("got {} bytes; expected {}{} for the sizes in the header", input.size(),
                            layout.blocks.empty() ? "more than " : "",
@@ -174,8 +142,8 @@ ImportedModel import_llama2c(const fs::path& file) {
   }
   imported.name = file.stem().string();
   imported.sources = {file};
-  imported.write_weights = [file, blocks = std::move(layout.blocks)](const fs::path& to) {
-    write_weights(file, blocks, to);
+  imported.write_weights = [blocks = std::move(layout.blocks)](const fs::path& to) {
+    return write_stored_tensors(to, blocks);
   };
   return imported;
 }

@@ -34,10 +34,11 @@ struct TypeRow {
   NpyType type;
   std::size_t num_bytes;
 };
-constexpr std::array kTypes = {TypeRow{"f2", NpyType::kF2, 2}, TypeRow{"f4", NpyType::kF4, 4},
-                               TypeRow{"f8", NpyType::kF8, 8}, TypeRow{"i1", NpyType::kI1, 1},
-                               TypeRow{"u1", NpyType::kU1, 1}, TypeRow{"u2", NpyType::kU2, 2},
-                               TypeRow{"i4", NpyType::kI4, 4}, TypeRow{"u4", NpyType::kU4, 4}};
+constexpr std::array kTypes = {
+    TypeRow{"f2", NpyType::kF2, 2}, TypeRow{"f4", NpyType::kF4, 4}, TypeRow{"f8", NpyType::kF8, 8},
+    TypeRow{"i1", NpyType::kI1, 1}, TypeRow{"u1", NpyType::kU1, 1}, TypeRow{"i2", NpyType::kI2, 2},
+    TypeRow{"u2", NpyType::kU2, 2}, TypeRow{"i4", NpyType::kI4, 4}, TypeRow{"u4", NpyType::kU4, 4},
+    TypeRow{"i8", NpyType::kI8, 8}, TypeRow{"u8", NpyType::kU8, 8}};
 
 std::size_t bytes_of(NpyType type) {
   return std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeRow& row) { return row.type == type; })->num_bytes;
@@ -150,10 +151,9 @@ class HeaderParser {
     const bool known_order =
         order == '<' || order == '>' || (order == '|' && row != kTypes.end() && row->num_bytes == 1);
     if (row == kTypes.end() || !known_order) {
-      fail(file_,
-           fmt::format("got descr '{}'; expected '<' or '>' (or '|' for one byte) and f2, f4, f8, i1, u1, u2, i4 "
-                       "or u4",
-                       descr));
+      fail(file_, fmt::format("got descr '{}'; expected '<' or '>' (or '|' for one byte) and f2, f4, f8, i1, i2, i4, "
+                              "i8, u1, u2, u4 or u8",
+                              descr));
     }
     header.type = row->type;
     header.big_endian = order == '>' && row->num_bytes > 1;
@@ -238,7 +238,15 @@ T value_from(const unsigned char* bytes) {
   return value;
 }
 
-/// The element as a binary64, which holds every value of the types read.
+/// An integer as a binary64; one that is not a binary64 becomes a neighbour that is no binary32 either.
+template <class T>
+double exact_or_inexact(T value) {
+  const double nearest = static_cast<double>(value);
+  const bool is_exact = std::fabs(nearest) < 0x1p63 && static_cast<T>(nearest) == value;
+  return is_exact ? nearest : std::nextafter(nearest, 2 * nearest);
+}
+
+/// The element as a binary64.
 double element(const unsigned char* bytes, NpyType type) {
   switch (type) {
     case NpyType::kF2:
@@ -247,9 +255,12 @@ double element(const unsigned char* bytes, NpyType type) {
     case NpyType::kF8: return value_from<double>(bytes);
     case NpyType::kI1: return value_from<std::int8_t>(bytes);
     case NpyType::kU1: return value_from<std::uint8_t>(bytes);
+    case NpyType::kI2: return value_from<std::int16_t>(bytes);
     case NpyType::kU2: return value_from<std::uint16_t>(bytes);
     case NpyType::kI4: return value_from<std::int32_t>(bytes);
     case NpyType::kU4: return value_from<std::uint32_t>(bytes);
+    case NpyType::kI8: return exact_or_inexact(value_from<std::int64_t>(bytes));
+    case NpyType::kU8: return exact_or_inexact(value_from<std::uint64_t>(bytes));
   }
   return 0;  // unreachable: the switch is exhaustive (-Wswitch-enum)
 }
@@ -290,8 +301,8 @@ NpyFile::NpyFile(const std::filesystem::path& file) : input_(file), header_(read
 std::uint64_t NpyFile::cols() const { return header_.shape.empty() ? 1 : header_.shape.back(); }
 std::uint64_t NpyFile::rows() const { return header_.num_elements / cols(); }
 
-numerics::Matrix<float> NpyFile::read(bool require_finite) const {
-  numerics::Matrix<float> result(static_cast<std::size_t>(rows()), static_cast<std::size_t>(cols()));
+template <class Take>
+void NpyFile::visit(const Take& take) const {
   const std::size_t element_bytes = bytes_of(header_.type);
   constexpr std::uint64_t kChunkElements = 1 << 16;
   std::vector<unsigned char> buffer(static_cast<std::size_t>(std::min(kChunkElements, header_.num_elements)) *
@@ -302,11 +313,33 @@ numerics::Matrix<float> NpyFile::read(bool require_finite) const {
     for (std::size_t i = 0; i < count; ++i) {
       unsigned char* bytes = buffer.data() + i * element_bytes;
       if (header_.big_endian) std::reverse(bytes, bytes + element_bytes);
-      const std::uint64_t index = header_.fortran_order ? row_major_index(begin + i, header_.shape) : begin + i;
-      result.data()[static_cast<std::size_t>(index)] =
-          checked_float(element(bytes, header_.type), require_finite, index, path());
+      take(header_.fortran_order ? row_major_index(begin + i, header_.shape) : begin + i, bytes);
     }
   }
+}
+
+numerics::Matrix<float> NpyFile::read(bool require_finite) const {
+  numerics::Matrix<float> result(static_cast<std::size_t>(rows()), static_cast<std::size_t>(cols()));
+  visit([&](std::uint64_t index, const unsigned char* bytes) {
+    result.data()[static_cast<std::size_t>(index)] =
+        checked_float(element(bytes, header_.type), require_finite, index, path());
+  });
+  return result;
+}
+
+std::vector<int> NpyFile::read_integers(int low, int high) const {
+  const NpyType type = header_.type;
+  if (type == NpyType::kF2 || type == NpyType::kF4 || type == NpyType::kF8) {
+    fail(path(), "got a floating-point type; expected integers");
+  }
+  std::vector<int> result(static_cast<std::size_t>(header_.num_elements));
+  visit([&](std::uint64_t index, const unsigned char* bytes) {
+    const double value = element(bytes, type);
+    if (!(value >= low && value <= high)) {
+      fail(path(), fmt::format("got {} at element {}; expected an integer in {}..{}", value, index, low, high));
+    }
+    result[static_cast<std::size_t>(index)] = static_cast<int>(value);
+  });
   return result;
 }
 

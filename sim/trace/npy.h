@@ -15,7 +15,7 @@
 namespace guardbit::sim {
 
 /// Element types that are read, by NumPy's kind and size.
-enum class NpyType { kF2, kF4, kF8, kI1, kU1, kU2, kI4, kU4 };
+enum class NpyType { kF2, kF4, kF8, kI1, kU1, kI2, kU2, kI4, kU4, kI8, kU8 };
 
 struct NpyHeader {
   NpyType type = NpyType::kF4;
@@ -38,11 +38,18 @@ class NpyFile {
   std::uint64_t rows() const;
   std::uint64_t cols() const;
 
-  /// All elements in row-major order as binary32, exactly: an f8, i4 or u4 value that is not one is an error, with its
-  /// index. NaNs become the quiet NaN; with `require_finite`, NaN and infinity are errors.
+  /// All elements in row-major order as binary32, exactly: a value that is not one is an error, with its index. NaNs
+  /// become the quiet NaN; with `require_finite`, NaN and infinity are errors.
   [[nodiscard]] numerics::Matrix<float> read(bool require_finite) const;
+  /// All elements of an integer type in row-major order, each in low..high (an error with its index otherwise, or if
+  /// the type is not an integer).
+  [[nodiscard]] std::vector<int> read_integers(int low, int high) const;
 
  private:
+  /// take(row-major index, element's bytes in the host's order) for every element.
+  template <class Take>
+  void visit(const Take& take) const;
+
   InputFile input_;
   NpyHeader header_;
 };

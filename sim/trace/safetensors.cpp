@@ -14,6 +14,7 @@
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
 #include "sim/trace/strict_json.h"
+#include "sim/trace/tensor_rows.h"
 
 namespace guardbit::sim {
 namespace {
@@ -130,18 +131,9 @@ void check_coverage(const std::filesystem::path& file, const std::map<std::strin
   }
 }
 
-float float_from(const unsigned char* bytes, std::string_view dtype) {
-  const auto half = [&] { return static_cast<std::uint32_t>(bytes[0] | bytes[1] << 8); };
-  if (dtype == "F16") return numerics::to_carrier(half(), numerics::kFp16);
-  if (dtype == "BF16") return std::bit_cast<float>(half() << 16);
-  float value = 0;
-  std::memcpy(&value, bytes, sizeof value);
-  return value;
-}
-
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : input_(file) { read_header(); }
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : input_(file), mapping_(input_) { read_header(); }
 
 void SafetensorsFile::read_header() {
   const std::filesystem::path& file = path();
@@ -213,37 +205,29 @@ const TensorInfo& SafetensorsFile::checked_info(const std::string& name, std::si
   return info;
 }
 
-Matrix<float> SafetensorsFile::read_matrix(const std::string& name, std::size_t rows, std::size_t cols) const {
+Matrix<float> SafetensorsFile::read_matrix(const std::string& name, std::size_t rows, std::size_t cols,
+                                           bool allow_nonfinite) const {
   const TensorInfo& info = checked_info(name, rows, cols);
-  const auto element_bytes = static_cast<std::size_t>(info.dtype.num_bits / 8);
-  // check_span() found rows * cols * element_bytes bytes in the file, so this allocation is at most four times its
-  // size.
+  // check_span() found rows * cols * element bytes in the file, so this allocation is at most twice its size.
   Matrix<float> result(rows, cols);
-  std::vector<unsigned char> row(cols * element_bytes);
-  for (std::size_t r = 0; r < rows; ++r) {
-    input_.read_at(data_offset_ + info.begin + r * row.size(), row.data(), row.size());
-    for (std::size_t c = 0; c < cols; ++c) {
-      const unsigned char* bytes = row.data() + c * element_bytes;
-      double value = 0;
-      if (info.dtype.num_bits == 64) {
-        std::memcpy(&value, bytes, sizeof value);
-      } else {
-        value = static_cast<double>(float_from(bytes, info.dtype.name));
-      }
-      if (!std::isfinite(value)) {
-        fail(path(), fmt::format("tensor '{}': got {} at ({}, {}); expected finite values", name, value, r, c));
-      }
-      // Range first: converting a double beyond binary32 is undefined behaviour.
-      const bool is_binary32 = std::fabs(value) <= static_cast<double>(numerics::max_finite(numerics::kFp32)) &&
-                               static_cast<double>(static_cast<float>(value)) == value;
-      if (!is_binary32) {
-        fail(path(), fmt::format("tensor '{}': got {:a} at ({}, {}); expected values that binary32 holds exactly", name,
-                                 value, r, c));
-      }
-      result(r, c) = static_cast<float>(value);
-    }
+  const RowConverter converter{.dtype = info.dtype.name,
+                               .rows = rows,
+                               .cols = cols,
+                               .allow_nonfinite = allow_nonfinite,
+                               .result = result.data().data(),
+                               .half_values = info.dtype.name == "F16" ? half_values() : nullptr};
+  std::size_t first_bad = 0;
+  mapping_.visit(data_offset_ + info.begin, info.end - info.begin,
+                 [&](const unsigned char* bytes) { first_bad = converter.convert(bytes); });
+  if (first_bad == rows * cols) return result;
+  double value = static_cast<double>(result.data()[first_bad]);
+  if (info.dtype.name == "F64") {
+    input_.read_at(data_offset_ + info.begin + first_bad * sizeof value, &value, sizeof value);
   }
-  return result;
+  fail(path(),
+       fmt::format("tensor '{}': got {} at ({}, {}); expected {}", name,
+                   std::isfinite(value) ? fmt::format("{:a}", value) : fmt::format("{}", value), first_bad / cols,
+                   first_bad % cols, std::isfinite(value) ? "values that binary32 holds exactly" : "finite values"));
 }
 
 void write_safetensors(const std::filesystem::path& file, const std::vector<TensorToWrite>& tensors,

@@ -15,6 +15,7 @@
 
 #include "models/numerics/matrix.h"
 #include "sim/base/input_file.h"
+#include "sim/base/mapped_file.h"
 
 namespace guardbit::sim {
 
@@ -48,19 +49,23 @@ class SafetensorsFile {
   const std::filesystem::path& path() const { return input_.path(); }
   const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  std::uint64_t data_offset() const { return data_offset_; }  ///< of the data in the file
   bool contains(const std::string& name) const { return tensors_.contains(name); }
 
   /// The tensor as binary32, exactly: an F64 value that is not one is an error, and so is a NaN or infinity (with its
   /// index). A vector (n) is read as (1, n). UserError kMalformedInput if it is missing, has another shape or an
   /// element type that is not a float.
-  [[nodiscard]] numerics::Matrix<float> read_matrix(const std::string& name, std::size_t rows, std::size_t cols) const;
+  /// With `allow_nonfinite` NaNs and infinities pass, NaNs of F64 as quiet ones.
+  [[nodiscard]] numerics::Matrix<float> read_matrix(const std::string& name, std::size_t rows, std::size_t cols,
+                                                    bool allow_nonfinite = false) const;
 
  private:
   void read_header();
   const TensorInfo& checked_info(const std::string& name, std::size_t rows, std::size_t cols) const;
 
   InputFile input_;
-  std::uint64_t data_offset_ = 0;  ///< of the data in the file
+  MappedFile mapping_;
+  std::uint64_t data_offset_ = 0;
   std::map<std::string, TensorInfo> tensors_;
   std::map<std::string, std::string> metadata_;
 };

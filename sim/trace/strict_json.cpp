@@ -263,7 +263,7 @@ JsonCursor JsonCursor::at(std::string_view key) const {
   return child(nullptr, key);
 }
 
-void JsonCursor::allow_only(std::initializer_list<std::string_view> keys) const {
+void JsonCursor::allow_only(std::span<const std::string_view> keys) const {
   if (!has(Kind::kObject, "an object")) return;
   for (const auto& [key, member] : value_->members) {
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) {

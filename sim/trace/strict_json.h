@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,7 +64,8 @@ class JsonCursor {
   JsonCursor at(std::string_view key) const;
   std::optional<JsonCursor> find(std::string_view key) const;
   /// Every member whose name is not listed is a problem. Expects an object.
-  void allow_only(std::initializer_list<std::string_view> keys) const;
+  void allow_only(std::span<const std::string_view> keys) const;
+  void allow_only(std::initializer_list<std::string_view> keys) const { allow_only(std::span(keys)); }
   /// Elements in order / members in key order.
   std::vector<JsonCursor> items() const;
   std::vector<std::pair<std::string, JsonCursor>> members() const;

@@ -19,8 +19,9 @@ inline transformer::TensorSource random_tensors(std::uint64_t seed) {
     std::mt19937_64 engine(name_hash + seed);
     const bool is_bias = name.ends_with(".bias");
     const bool is_gamma = rows == 1 && !is_bias;
-    const bool is_table =
-        name.ends_with("wte.weight") || name.ends_with("wpe.weight") || name.ends_with("embed_tokens.weight");
+    const bool is_table = name.ends_with("wte.weight") || name.ends_with("wpe.weight") ||
+                          name.ends_with("embed_tokens.weight") || name.ends_with("embed_positions.weight") ||
+                          name.ends_with("_embeddings.weight");
     const double range = is_bias ? 0.3 : is_gamma ? 0.5 : is_table ? 1.0 : std::sqrt(3.0 / static_cast<double>(cols));
     numerics::Matrix<float> matrix(rows, cols);
     for (float& value : matrix.data()) {
@@ -52,11 +53,15 @@ inline transformer::ModelShape make_shape(const std::string& family, int hidden,
   shape.intermediate_size = intermediate;
   shape.vocabulary_size = 23;
   shape.context_length = 12;
-  shape.activation = family == "gpt2" ? transformer::ActivationKind::kGeluTanh : transformer::ActivationKind::kSilu;
+  shape.activation = family == "gpt2"   ? transformer::ActivationKind::kGeluTanh
+                     : family == "bert" ? transformer::ActivationKind::kGelu
+                     : family == "opt"  ? transformer::ActivationKind::kRelu
+                                        : transformer::ActivationKind::kSilu;
   return shape;
 }
 
-/// Both families, with and without grouped-query attention, tied and untied heads, sizes that are no powers of two.
+/// All decoder families, with and without grouped-query attention, biases, norms of heads and scaled positions, tied
+/// and untied heads, sizes that are no powers of two.
 inline std::vector<RandomModel> random_models() {
   std::vector<RandomModel> models = {
       {"gpt2", make_shape("gpt2", 32, 4, 4, 8, 64), 11},
@@ -65,11 +70,43 @@ inline std::vector<RandomModel> random_models() {
       {"llama", make_shape("llama", 32, 4, 4, 8, 64), 14},
       {"llama grouped-query, intermediate 172", make_shape("llama", 16, 8, 4, 4, 172), 15},
       {"llama multi-query, untied", make_shape("llama", 24, 2, 1, 12, 40), 16},
+      {"opt", make_shape("opt", 32, 4, 4, 8, 64), 17},
+      {"llama in halves, llama3 positions (LLaMA-3)", make_shape("llama", 32, 4, 2, 8, 40), 18},
+      {"llama in halves, biases, linear positions (Qwen2)", make_shape("llama", 24, 3, 1, 8, 40), 19},
+      {"llama in halves, norms of heads, all biases (Qwen3)", make_shape("llama", 16, 4, 2, 8, 24), 20},
   };
   models[1].shape.activation = transformer::ActivationKind::kRelu;
   models[1].shape.tied_head = false;
   models[2].shape.activation = transformer::ActivationKind::kGelu;
   models[5].shape.tied_head = false;
+  for (std::size_t i = 7; i < models.size(); ++i) models[i].shape.rope_pairs = units::RopePairs::kHalves;
+  // Of head size 8 with theta 100: wavelengths 6.3, 20, 63, 199 on both sides of 40 / 4 and 40 / 1.
+  models[7].shape.rope_theta = 100;
+  models[7].shape.rope_scaling = {units::RopeScalingKind::kLlama3, 8, 1, 4, 40};
+  models[8].shape.rope_scaling = {units::RopeScalingKind::kLinear, 4};
+  models[8].shape.qkv_bias = true;
+  models[9].shape.qkv_bias = models[9].shape.attention_output_bias = models[9].shape.mlp_bias = true;
+  models[9].shape.qk_norm = true;
+  models[9].shape.norm_epsilon = 1e-2;  // seen in every head
+  return models;
+}
+
+/// Post-norm encoders, to which some methods do not apply.
+inline std::vector<RandomModel> random_encoders() {
+  std::vector<RandomModel> models = {
+      {"bert with head", make_shape("bert", 32, 4, 4, 8, 64), 31},
+      {"bert with an untied head", make_shape("bert", 24, 3, 3, 8, 40), 32},
+      {"bert without head", make_shape("bert", 32, 2, 2, 16, 48), 33},
+  };
+  models[1].shape.tied_head = false;
+  models[2].shape.has_head = false;
+  return models;
+}
+
+/// Decoders, then encoders.
+inline std::vector<RandomModel> all_random_models() {
+  std::vector<RandomModel> models = random_models();
+  for (RandomModel& model : random_encoders()) models.push_back(std::move(model));
   return models;
 }
 

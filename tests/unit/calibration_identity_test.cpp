@@ -88,13 +88,13 @@ TEST(CalibrationIdentityTest, RotationLeavesRmsNormsWithoutGammaAndBeta) {
     Model<double> model = subject.wide;
     apply_variant("rotate", model, {});
     for (const Op& op : model.ops) {
-      if (op.kind != OpKind::kNorm) continue;
+      if (op.kind != OpKind::kNorm || op.norm_size != 0) continue;
       EXPECT_EQ(op.norm, NormKind::kRmsNorm) << op.name;
       EXPECT_EQ(op.bias, "") << op.name;
       EXPECT_EQ(op.epsilon, subject.random.shape.norm_epsilon) << op.name;
       for (const double gamma : model.weights.at(op.weight).data()) EXPECT_EQ(gamma, 1) << op.name;
     }
-    EXPECT_EQ(op_of(model, "head").bias, subject.random.shape.family == "gpt2" ? "head.bias" : "");
+    EXPECT_EQ(op_of(model, "head").bias, subject.random.shape.family == "llama" ? "" : "head.bias");
   }
 }
 
@@ -114,7 +114,7 @@ TEST(CalibrationIdentityTest, RotationTurnsTheStreamAndKeepsWhatNormsDivideBy) {
     apply_variant("rotate", model, {});
     const Activations<double> rotated = run_reference(model, subject.tokens);
     for (const Op& op : subject.wide.ops) {
-      if (op.kind != OpKind::kNorm) continue;
+      if (op.kind != OpKind::kNorm || op.norm_size != 0) continue;
       const Matrix<double>& before = subject.activations.at(op.inputs[0]);
       const Matrix<double>& after = rotated.at(op.inputs[0]);
       EXPECT_GT(tests::relative_difference(after, before), 0.1) << subject.random.label << " " << op.name;
@@ -241,7 +241,7 @@ TEST(CalibrationIdentityTest, ChannelGainMakesOutliersAndKeepsTheLogits) {
         << subject.random.label;
     std::set<std::size_t> all_channels;
     for (const Op& op : model.ops) {
-      if (op.kind != OpKind::kNorm) continue;
+      if (op.kind != OpKind::kNorm || op.norm_size != 0) continue;
       std::set<std::size_t> channels;
       for (std::size_t c = 0; c < gained.at(op.output).cols(); ++c) {
         const double ratio = gained.at(op.output)(4, c) / subject.activations.at(op.output)(4, c);
@@ -269,6 +269,44 @@ TEST(CalibrationIdentityTest, GainsBeforeEveryVariantKeepTheLogits) {
           kDoubleTolerance)
           << subject.random.label << " " << variant;
     }
+}
+
+TEST(CalibrationIdentityTest, EncodersKeepTheirOutputsUnderWhatApplies) {
+  for (const tests::RandomModel& random : tests::random_encoders()) {
+    const Subject subject{random};
+    const std::string& last = subject.model.ops.back().output;
+    for (const std::string variant : {"none", "rs", "slanc", "slanc+rs"}) {
+      Model<double> model = subject.wide;
+      apply_variant(variant, model, {});
+      EXPECT_LT(tests::relative_difference(run_reference(model, subject.tokens).at(last), subject.activations.at(last)),
+                kDoubleTolerance)
+          << random.label << " " << variant;
+    }
+  }
+}
+
+TEST(CalibrationIdentityTest, WhatDoesNotApplyToEncodersIsRefusedByName) {
+  const Subject subject{tests::random_encoders().front()};
+  const auto message_of = [&](const auto& rewrite) -> std::string {
+    Model<double> model = subject.wide;
+    try {
+      rewrite(model);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  for (const auto& [variant, name] : {std::pair{"rotate", "rotation"},
+                                      {"rrs", "rotation"},
+                                      {"slanc+rrs", "rotation"},
+                                      {"slanc_residual", "slanc_residual"}}) {
+    const std::string message = message_of([&, &text = variant](auto& model) { apply_variant(text, model, {}); });
+    EXPECT_TRUE(message.starts_with(std::string(name) + " does not apply to post-norm models (bert): ")) << message;
+  }
+  EXPECT_TRUE(
+      message_of([](auto& model) { apply_residual_gain(model, 2); }).starts_with("residual gain does not apply"));
+  EXPECT_TRUE(
+      message_of([](auto& model) { apply_channel_gain(model, 2, 1, 1); }).starts_with("channel gain does not apply"));
 }
 
 TEST(CalibrationIdentityTest, ImpossibleGainsAreRefused) {

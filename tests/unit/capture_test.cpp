@@ -18,6 +18,7 @@ using tests::refuses;
 
 const transformer::ModelShape kSmallShape = [] {
   transformer::ModelShape shape;
+  shape.family = "gpt2";
   shape.vocabulary_size = 5;
   shape.context_length = 4;
   return shape;
@@ -152,7 +153,8 @@ TEST(ImportHuggingFaceTest, ConfigIsReadAndChecked) {
     return text.replace(text.find(from), std::strlen(from), to);
   };
   const std::vector<std::pair<std::string, const char*>> rows = {
-      {changed("\"gpt2\"", "\"opt\""), R"(config.json:/model_type: got "opt"; expected "gpt2")"},
+      {changed("\"gpt2\"", "\"gptj\""),
+       R"(config.json:/model_type: got "gptj"; expected one of: bert, gpt2, llama, mistral, opt, qwen2, qwen3)"},
       {changed("\"n_embd\": 8", "\"n_embd\": 7"), "/n_head: got 2; expected a divisor of n_embd (7)"},
       {changed("\"n_embd\": 8,", ""), "/n_embd: got nothing; expected this key"},
       {changed("\"n_layer\": 1", "\"n_layer\": \"1\""), R"(/n_layer: got "1"; expected an integer)"},

@@ -85,6 +85,48 @@ TEST(RopeTableTest, EntriesAreNearTheExactValues) {
   }
 }
 
+TEST(RopeTableTest, ScalingChangesTheFrequencies) {
+  // A wavelength of 2 pi * 100^(2i / 8): 6.3, 19.9, 62.8, 198.7. Of a context of 40: shorter than 10 as it is, longer
+  // than 40 divided, between them (1 - s) / 8 + s with s = (40 / 19.9 - 1) / (4 - 1).
+  const RopeScaling llama3{RopeScalingKind::kLlama3, 8, 1, 4, 40};
+  const double middle = (40 / (2 * M_PI * std::sqrt(10.0)) - 1) / 3;
+  const std::vector<double> factors = {1, (1 - middle) / 8 + middle, 1.0 / 8, 1.0 / 8};
+  const RopeTable plain = make_rope_table(8, 50, 100);
+  const RopeTable linear = make_rope_table(8, 200, 100, RopePairs::kHalves, {RopeScalingKind::kLinear, 4});
+  const RopeTable scaled = make_rope_table(8, 50, 100, RopePairs::kHalves, llama3);
+  for (std::size_t pair = 0; pair < 4; ++pair) {
+    const double frequency = std::pow(100.0, -2.0 * static_cast<double>(pair) / 8);
+    EXPECT_NEAR(scaled_frequency(llama3, frequency), frequency * factors[pair], 1e-15) << pair;
+    EXPECT_EQ(scaled_frequency({}, frequency), frequency);
+    for (std::size_t position = 0; position < 50; ++position) {
+      EXPECT_EQ(linear.cos(4 * position, pair), plain.cos(position, pair)) << position;
+      EXPECT_NEAR(scaled.sin(position, pair), std::sin(static_cast<double>(position) * frequency * factors[pair]),
+                  1e-7);
+    }
+  }
+}
+
+TEST(RopeTest, HalvesAreNeighboursInAnotherOrder) {
+  const Matrix<float> halves = tests::random_carriers(20, 24, numerics::kFp16, 300, 45);
+  Matrix<float> neighbours(20, 24);
+  const auto column = [](std::size_t col) {  // of element col of the halves' layout
+    const std::size_t within = col % 8;
+    return col - within + (within < 4 ? 2 * within : 2 * (within - 4) + 1);
+  };
+  for (std::size_t t = 0; t < 20; ++t)
+    for (std::size_t col = 0; col < 24; ++col) neighbours(t, column(col)) = halves(t, col);
+  const ReferenceSteps storage{conversion_spec("fp16")};
+  Matrix<float> a(20, 24);
+  Matrix<float> b(20, 24);
+  EventLedger events_a;
+  EventLedger events_b;
+  rope(halves.view(), make_rope_table(8, 50, 10000, RopePairs::kHalves), 30, storage.spec, a.view(), events_a);
+  rope(neighbours.view(), make_rope_table(8, 50, 10000), 30, storage.spec, b.view(), events_b);
+  for (std::size_t t = 0; t < 20; ++t)
+    for (std::size_t col = 0; col < 24; ++col) ASSERT_EQ(a(t, col), b(t, column(col))) << t << " " << col;
+  EXPECT_EQ(tests::ledger_difference(events_a, events_b), "");
+}
+
 TEST(RopeTest, RotatesInterleavedPairsOfEveryHead) {
   const RopeTable table = make_rope_table(8, 50, 10000);
   const Matrix<float> x = tests::random_carriers(20, 24, numerics::kFp16, 300, 44);  // three heads of 8

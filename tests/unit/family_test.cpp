@@ -40,8 +40,51 @@ TEST(FamilyTest, LlamaOpsAreInOrder) {
                            "layers.0.mlp.down", "layers.0.mlp_residual", "final_norm", "head"));
 }
 
+TEST(FamilyTest, BertOpsAreInOrder) {
+  ModelShape shape = tests::make_shape("bert", 8, 2, 2, 4, 16);
+  shape.num_layers = 1;
+  EXPECT_THAT(names_of(tests::RandomModel{"", shape, 1}.build()),
+              testing::ElementsAre("embed", "embed_norm", "layers.0.attn.q", "layers.0.attn.k", "layers.0.attn.v",
+                                   "layers.0.attn.scores", "layers.0.attn.softmax", "layers.0.attn.values",
+                                   "layers.0.attn.o", "layers.0.attn_residual", "layers.0.attn_norm", "layers.0.mlp.up",
+                                   "layers.0.mlp.act", "layers.0.mlp.down", "layers.0.mlp_residual",
+                                   "layers.0.mlp_norm", "head.dense", "head.act", "head.norm", "head"));
+}
+
+TEST(FamilyTest, OutlinesGiveTheModelsOpsAndShapes) {
+  for (const tests::RandomModel& source : tests::all_random_models()) {
+    const Model<float> model = source.build();
+    const Model<float> outline = find_family(source.shape.family)
+                                     ->build(source.shape, [](const std::string&, std::size_t rows, std::size_t cols) {
+                                       return Matrix<float>::outline(rows, cols);
+                                     });
+    EXPECT_EQ(outline.ops, model.ops) << source.label;
+    ASSERT_EQ(outline.weights.size(), model.weights.size()) << source.label;
+    for (const auto& [name, weight] : model.weights) {
+      const Matrix<float>& shape = outline.weights.at(name);
+      EXPECT_TRUE(shape.is_outline()) << source.label << " " << name;
+      EXPECT_EQ(shape.rows(), weight.rows()) << source.label << " " << name;
+      EXPECT_EQ(shape.cols(), weight.cols()) << source.label << " " << name;
+    }
+  }
+}
+
+TEST(FamilyTest, NormsOfHeadsStandBeforeTheRotation) {
+  ModelShape shape = tests::make_shape("llama", 8, 2, 1, 4, 16);
+  shape.num_layers = 1;
+  shape.qk_norm = true;
+  const Model<float> model = tests::RandomModel{"", shape, 1}.build();
+  EXPECT_THAT(names_of(model), testing::IsSupersetOf({"layers.0.attn.q_norm", "layers.0.attn.k_norm"}));
+  for (const Op& op : model.ops) {
+    EXPECT_EQ(op.norm_size, op.name.ends_with("q_norm") || op.name.ends_with("k_norm") ? 4 : 0) << op.name;
+    if (op.name == "layers.0.attn.rope_k") {
+      EXPECT_EQ(op.inputs, std::vector<std::string>{"layers.0.attn.k_norm"});
+    }
+  }
+}
+
 TEST(FamilyTest, EveryInputIsAnEarlierOutputAndEveryWeightIsUsedOnce) {
-  for (const tests::RandomModel& random : tests::random_models()) {
+  for (const tests::RandomModel& random : tests::all_random_models()) {
     const Model<float> model = random.build();
     std::set<std::string> outputs;
     std::set<std::string> weights;
@@ -53,7 +96,7 @@ TEST(FamilyTest, EveryInputIsAnEarlierOutputAndEveryWeightIsUsedOnce) {
         if (key.empty()) continue;
         EXPECT_TRUE(model.weights.contains(key) && weights.insert(key).second) << key;
       }
-      EXPECT_EQ(op.operand_class, op.name == "head"                                          ? OperandClass::kHead
+      EXPECT_EQ(op.operand_class, op.name == "head" || op.name == "head.dense"               ? OperandClass::kHead
                                   : op.kind == OpKind::kScores || op.kind == OpKind::kValues ? OperandClass::kAttention
                                                                                              : OperandClass::kLinear);
     }
@@ -76,8 +119,8 @@ TEST(FamilyTest, RegistryIsSortedAndFinds) {
     EXPECT_EQ(find_family(family.name), &family);
     EXPECT_FALSE(family.summary.empty());
   }
-  EXPECT_THAT(names, testing::ElementsAre("gpt2", "llama"));
-  EXPECT_EQ(find_family("bert"), nullptr);
+  EXPECT_THAT(names, testing::ElementsAre("bert", "gpt2", "llama", "opt"));
+  EXPECT_EQ(find_family("t5"), nullptr);
 }
 
 TEST(FamilyTest, BadShapesNameFieldValueAndRule) {

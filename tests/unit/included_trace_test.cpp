@@ -27,7 +27,8 @@ const fs::path kTraces = fs::path(GUARDBIT_SOURCE_DIR) / "traces";
 std::vector<fs::path> trace_directories() {
   std::vector<fs::path> directories;
   for (const fs::directory_entry& entry : fs::directory_iterator(kTraces)) {
-    if (entry.is_directory()) directories.push_back(entry.path());
+    const bool is_exporter = entry.path().filename() == "capture";
+    if (entry.is_directory() && !is_exporter) directories.push_back(entry.path());
   }
   return directories;
 }

@@ -25,13 +25,21 @@ struct Formulas {
   const Model<double>& model;
   int layer;
 
+  /// gamma of the norms that feed the blocks: the layer's own, or in a post-norm model the ones before them.
+  const Matrix<double>& attention_gamma() const {
+    if (model.shape.family != "bert") return of("attn_norm");
+    return model.weights.at(layer == 0 ? "embed_norm.weight"
+                                       : "layers." + std::to_string(layer - 1) + ".mlp_norm.weight");
+  }
+  const Matrix<double>& mlp_gamma() const { return of(model.shape.family == "bert" ? "attn_norm" : "mlp_norm"); }
+
   const Matrix<double>& of(const std::string& local) const {
     return model.weights.at("layers." + std::to_string(layer) + "." + local + ".weight");
   }
 
   /// || (I + W_O W_V) diag(gamma) ||_F with element (i, j) = delta_ij + sum over query heads h and their elements e.
   double attention() const {
-    const Matrix<double>&o = of("attn.o"), &v = of("attn.v"), &gamma = of("attn_norm");
+    const Matrix<double>&o = of("attn.o"), &v = of("attn.v"), &gamma = attention_gamma();
     const int heads = model.shape.num_heads, kv_heads = model.shape.num_kv_heads, size = model.shape.head_size;
     double sum = 0;
     for (std::size_t i = 0; i < o.rows(); ++i)
@@ -48,12 +56,12 @@ struct Formulas {
 
   double standard_mlp() const {
     double mean = 0;
-    for (const double g : of("mlp_norm").data()) mean += std::abs(g) / model.shape.hidden_size;
+    for (const double g : mlp_gamma().data()) mean += std::abs(g) / model.shape.hidden_size;
     return mean * tests::singular_values(of("mlp.up")).front() * tests::singular_values(of("mlp.down")).front();
   }
 
   double gated_mlp() const {
-    const Matrix<double>&down = of("mlp.down"), &up = of("mlp.up"), &gamma = of("mlp_norm");
+    const Matrix<double>&down = of("mlp.down"), &up = of("mlp.up"), &gamma = mlp_gamma();
     double sum = 0;
     for (std::size_t i = 0; i < down.rows(); ++i)
       for (std::size_t j = 0; j < up.cols(); ++j) {
@@ -67,7 +75,7 @@ struct Formulas {
     return std::sqrt(sum) * tests::singular_values(gate).front();
   }
 
-  double mlp() const { return model.shape.family == "gpt2" ? standard_mlp() : gated_mlp(); }
+  double mlp() const { return model.shape.family == "llama" ? gated_mlp() : standard_mlp(); }
 };
 
 double scale_of(const Model<double>& model, const std::string& norm) {
@@ -90,8 +98,27 @@ TEST(SlancTest, ScalesFollowThePublishedFormulas) {
     expect_scale("layers.1.mlp_norm", Formulas{original, 1}.attention());
     expect_scale("final_norm", Formulas{original, 1}.mlp());
     for (const transformer::Op& op : model.ops) {
-      if (op.kind == OpKind::kNorm) continue;
+      if (op.kind == OpKind::kNorm && op.norm_size == 0) continue;
       EXPECT_EQ(op.input_scale, 1) << op.name;
+    }
+  }
+}
+
+TEST(SlancTest, NormsOfEncodersStandBehindTheirOwnBlocks) {
+  for (const tests::RandomModel& random : tests::random_encoders()) {
+    const Model<double> original = transformer::convert<double>(random.build());
+    Model<double> model = original;
+    apply_variant("slanc", model, kRaw);
+    EXPECT_EQ(scale_of(model, "embed_norm"), 1) << random.label;
+    for (int layer = 0; layer < random.shape.num_layers; ++layer) {
+      const std::string name = "layers." + std::to_string(layer);
+      const double attention = Formulas{original, layer}.attention();
+      const double mlp = Formulas{original, layer}.mlp();
+      EXPECT_NEAR(scale_of(model, name + ".attn_norm"), attention, kTolerance * attention) << random.label;
+      EXPECT_NEAR(scale_of(model, name + ".mlp_norm"), mlp, kTolerance * mlp) << random.label;
+    }
+    if (random.shape.has_head) {
+      EXPECT_EQ(scale_of(model, "head.norm"), 1) << random.label;
     }
   }
 }

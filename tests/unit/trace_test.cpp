@@ -142,7 +142,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "/model/hidden_size: got key given twice"},
         DamagedJson{"not_json", "}", "", "expected JSON"},
         DamagedJson{"family", R"("family": "llama")", R"("family": "lama")",
-                    R"(/model/family: got "lama"; expected one of: gpt2, llama)"},
+                    R"(/model/family: got "lama"; expected one of: bert, gpt2, llama, opt)"},
         DamagedJson{"family_of_others", R"("family": "llama")", R"("family": "gpt2")", "expected num_heads (2)"},
         DamagedJson{"activation", R"("silu")", R"("swish")",
                     R"(/model/activation: got "swish"; expected one of: gelu, gelu_tanh, relu, silu)"},
