@@ -46,7 +46,7 @@ class RatiosTest(unittest.TestCase):
 
     def test_ratios_are_to_their_bases(self):
         cells = self.measured(made_up_run())
-        self.assertEqual(cells["| fp16 from fp8", "`fp16/fp8_e4m3`"], "0.5")
+        self.assertEqual(cells["| fp16 from fp8 or int4", "`fp16/fp8_e4m3`"], "0.5")
         self.assertEqual(cells["| Hadamard fp32, GB/s", "`Hadamard/fp32/128x512`"], "50")
         self.assertEqual(cells["| swamped, to none", "`bf16/fp8_e4m3`"], "1")
         self.assertEqual(cells["| all counters", "the slowest of all GEMMs above"], "0.07 (`fp16_tree8/fp16`)")
@@ -57,7 +57,7 @@ class RatiosTest(unittest.TestCase):
         name = "Gemm/fp16/fp8_e4m3/512x512x512"
         report["benchmarks"] += [benchmark(name, 30.0), benchmark(name, 20.0),
                                  benchmark(name, 99.0, run_type="aggregate")]
-        self.assertEqual(self.measured(report)["| fp16 from fp8", "`fp16/fp8_e4m3`"], "0.3")
+        self.assertEqual(self.measured(report)["| fp16 from fp8 or int4", "`fp16/fp8_e4m3`"], "0.3")
 
     def test_what_is_missing_is_not_made_up(self):
         report = made_up_run()
