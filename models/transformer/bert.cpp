@@ -8,22 +8,9 @@
 namespace guardbit::transformer {
 namespace {
 
-struct BertBuilder {
-  const ModelShape& shape;
-  const TensorSource& tensors;
-  OpBuilder& ops;
-  std::size_t hidden = to_size(shape.hidden_size);
-  std::size_t attention_width = to_size(shape.num_heads * shape.head_size);
-  std::size_t intermediate = to_size(shape.intermediate_size);
-
+struct BertBuilder : FamilyBuilder {
   std::string add_norm(const std::string& name, const std::string& input, const std::string& stored) const {
-    return ops.norm(name, input, NormKind::kLayerNorm, tensors(stored + ".LayerNorm.weight", 1, hidden),
-                    tensors(stored + ".LayerNorm.bias", 1, hidden));
-  }
-
-  std::string add_linear(const std::string& name, const std::string& input, const std::string& stored, std::size_t in,
-                         std::size_t out) const {
-    return ops.linear(name, input, tensors(stored + ".weight", out, in), tensors(stored + ".bias", 1, out));
+    return add_layer_norm(name, input, stored + ".LayerNorm");
   }
 
   std::string add_embedding(Matrix<float> table) const {
@@ -75,7 +62,7 @@ Model<float> build_bert(const ModelShape& shape, const TensorSource& tensors) {
   Model<float> model;
   model.shape = shape;
   OpBuilder ops(model);
-  const BertBuilder builder{shape, tensors, ops};
+  const BertBuilder builder{{shape, tensors, ops}};
   const std::size_t vocabulary = to_size(shape.vocabulary_size);
   Matrix<float> table = tensors("bert.embeddings.word_embeddings.weight", vocabulary, builder.hidden);
   Matrix<float> head;

@@ -27,20 +27,14 @@ Matrix<float> columns(const Matrix<float>& row, std::size_t begin, std::size_t c
   return part;
 }
 
-struct Gpt2Builder {
-  const ModelShape& shape;
-  const TensorSource& tensors;
-  OpBuilder& ops;
-  std::size_t hidden = to_size(shape.hidden_size);
-  std::size_t attention_width = to_size(shape.num_heads * shape.head_size);
-  std::size_t intermediate = to_size(shape.intermediate_size);
-
+struct Gpt2Builder : FamilyBuilder {
   std::string add_norm(const std::string& name, const std::string& input, const std::string& stored) const {
-    return ops.norm(name, input, NormKind::kLayerNorm, tensors(stored + ".weight", 1, hidden),
-                    tensors(stored + ".bias", 1, hidden));
+    return add_layer_norm(name, input, stored);
   }
 
-  std::string add_linear(const std::string& name, const std::string& input, const std::string& stored, std::size_t in,
+  Matrix<float> positions() const { return tensors("transformer.wpe.weight", to_size(shape.context_length), hidden); }
+
+  std::string add_conv1d(const std::string& name, const std::string& input, const std::string& stored, std::size_t in,
                          std::size_t out) const {
     return ops.linear(name, input, conv1d_columns(tensors(stored + ".weight", in, out), 0, out),
                       tensors(stored + ".bias", 1, out));
@@ -56,7 +50,7 @@ struct Gpt2Builder {
     const std::string q = part("attn.q", 0);
     const std::string k = part("attn.k", 1);
     const std::string v = part("attn.v", 2);
-    return add_linear("attn.o", ops.attention(q, k, v), stored + "attn.c_proj", attention_width, hidden);
+    return add_conv1d("attn.o", ops.attention(q, k, v), stored + "attn.c_proj", attention_width, hidden);
   }
 
   std::string add_layer(int layer, const std::string& input) const {
@@ -65,9 +59,9 @@ struct Gpt2Builder {
     const std::string attn = add_attention(add_norm("attn_norm", input, stored + "ln_1"), stored);
     const std::string middle = ops.residual("attn_residual", input, attn);
     const std::string normed = add_norm("mlp_norm", middle, stored + "ln_2");
-    const std::string up = add_linear("mlp.up", normed, stored + "mlp.c_fc", hidden, intermediate);
+    const std::string up = add_conv1d("mlp.up", normed, stored + "mlp.c_fc", hidden, intermediate);
     const std::string act = ops.activation("mlp.act", up);
-    const std::string down = add_linear("mlp.down", act, stored + "mlp.c_proj", intermediate, hidden);
+    const std::string down = add_conv1d("mlp.down", act, stored + "mlp.c_proj", intermediate, hidden);
     return ops.residual("mlp_residual", middle, down);
   }
 };
@@ -77,19 +71,7 @@ struct Gpt2Builder {
 Model<float> build_gpt2(const ModelShape& shape, const TensorSource& tensors) {
   check_shape(shape);
   require_equal_heads(shape);
-  Model<float> model;
-  model.shape = shape;
-  OpBuilder ops(model);
-  const Gpt2Builder builder{shape, tensors, ops};
-  const std::size_t vocabulary = to_size(shape.vocabulary_size);
-  Matrix<float> table = tensors("transformer.wte.weight", vocabulary, builder.hidden);
-  Matrix<float> head = shape.tied_head ? table : tensors("lm_head.weight", vocabulary, builder.hidden);
-  std::string stream =
-      ops.embed(std::move(table), tensors("transformer.wpe.weight", to_size(shape.context_length), builder.hidden));
-  for (int layer = 0; layer < shape.num_layers; ++layer) stream = builder.add_layer(layer, stream);
-  ops.set_layer(-1);
-  ops.head_linear("head", builder.add_norm("final_norm", stream, "transformer.ln_f"), std::move(head));
-  return model;
+  return build_decoder<Gpt2Builder>(shape, tensors, {"transformer.wte.weight", "transformer.ln_f"});
 }
 
 }  // namespace guardbit::transformer

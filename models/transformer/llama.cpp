@@ -6,24 +6,14 @@
 namespace guardbit::transformer {
 namespace {
 
-struct LlamaBuilder {
-  const ModelShape& shape;
-  const TensorSource& tensors;
-  OpBuilder& ops;
-  std::size_t hidden;
-  std::size_t q_width;
-  std::size_t kv_width;
-  std::size_t intermediate;
+struct LlamaBuilder : FamilyBuilder {
+  std::size_t kv_width = to_size(shape.num_kv_heads * shape.head_size);
 
   std::string add_norm(const std::string& name, const std::string& input, const std::string& stored) const {
     return ops.norm(name, input, NormKind::kRmsNorm, tensors(stored + ".weight", 1, hidden));
   }
 
-  std::string add_linear(const std::string& name, const std::string& input, const std::string& stored, std::size_t in,
-                         std::size_t out, bool has_bias) const {
-    return ops.linear(name, input, tensors(stored + ".weight", out, in),
-                      has_bias ? tensors(stored + ".bias", 1, out) : Matrix<float>());
-  }
+  Matrix<float> positions() const { return {}; }  // rotary
 
   /// q or k ready for the scores: normalised by heads if the model does that, and turned by position.
   std::string add_positions(const std::string& letter, const std::string& input, const std::string& stored) const {
@@ -35,12 +25,12 @@ struct LlamaBuilder {
   }
 
   std::string add_attention(const std::string& input, const std::string& stored) const {
-    const std::string q = add_linear("attn.q", input, stored + "q_proj", hidden, q_width, shape.qkv_bias);
+    const std::string q = add_linear("attn.q", input, stored + "q_proj", hidden, attention_width, shape.qkv_bias);
     const std::string k = add_linear("attn.k", input, stored + "k_proj", hidden, kv_width, shape.qkv_bias);
     const std::string v = add_linear("attn.v", input, stored + "v_proj", hidden, kv_width, shape.qkv_bias);
     const std::string rope_q = add_positions("q", q, stored);
     const std::string rope_k = add_positions("k", k, stored);
-    return add_linear("attn.o", ops.attention(rope_q, rope_k, v), stored + "o_proj", q_width, hidden,
+    return add_linear("attn.o", ops.attention(rope_q, rope_k, v), stored + "o_proj", attention_width, hidden,
                       shape.attention_output_bias);
   }
 
@@ -68,24 +58,7 @@ Model<float> build_llama(const ModelShape& shape, const TensorSource& tensors) {
   if (shape.head_size % 2 != 0)
     throw std::invalid_argument("model shape: head_size is " + std::to_string(shape.head_size) +
                                 "; expected an even number, rotary positions work on pairs");
-  Model<float> model;
-  model.shape = shape;
-  OpBuilder ops(model);
-  const LlamaBuilder builder{shape,
-                             tensors,
-                             ops,
-                             to_size(shape.hidden_size),
-                             to_size(shape.num_heads * shape.head_size),
-                             to_size(shape.num_kv_heads * shape.head_size),
-                             to_size(shape.intermediate_size)};
-  const std::size_t vocabulary = to_size(shape.vocabulary_size);
-  Matrix<float> table = tensors("model.embed_tokens.weight", vocabulary, builder.hidden);
-  Matrix<float> head = shape.tied_head ? table : tensors("lm_head.weight", vocabulary, builder.hidden);
-  std::string stream = ops.embed(std::move(table), {});
-  for (int layer = 0; layer < shape.num_layers; ++layer) stream = builder.add_layer(layer, stream);
-  ops.set_layer(-1);
-  ops.head_linear("head", builder.add_norm("final_norm", stream, "model.norm"), std::move(head));
-  return model;
+  return build_decoder<LlamaBuilder>(shape, tensors, {"model.embed_tokens.weight", "model.norm"});
 }
 
 }  // namespace guardbit::transformer

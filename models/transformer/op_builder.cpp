@@ -94,6 +94,18 @@ std::string OpBuilder::residual(const std::string& name, const std::string& stre
   return add(name, OpKind::kResidual, {stream, branch}).output;
 }
 
+std::string FamilyBuilder::add_layer_norm(const std::string& name, const std::string& input,
+                                          const std::string& stored) const {
+  return ops.norm(name, input, NormKind::kLayerNorm, tensors(stored + ".weight", 1, hidden),
+                  tensors(stored + ".bias", 1, hidden));
+}
+
+std::string FamilyBuilder::add_linear(const std::string& name, const std::string& input, const std::string& stored,
+                                      std::size_t in, std::size_t out, bool has_bias) const {
+  return ops.linear(name, input, tensors(stored + ".weight", out, in),
+                    has_bias ? tensors(stored + ".bias", 1, out) : Matrix<float>());
+}
+
 void check_shape(const ModelShape& shape) {
   const auto require = [](bool holds, const char* field, int value, const char* rule) {
     if (!holds)

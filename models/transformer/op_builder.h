@@ -2,6 +2,7 @@
 /// What the families' builders share: ops by kind with the naming rules of family.h, and shape rules. Which ops a
 /// family has, and under which names its tensors are stored, is the family's own file's business.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/transformer/family.h"
@@ -48,5 +49,45 @@ void check_shape(const ModelShape& shape);
 void require_equal_heads(const ModelShape& shape);
 
 inline std::size_t to_size(int value) { return static_cast<std::size_t>(value); }
+
+/// What every family's builder has at hand.
+struct FamilyBuilder {
+  const ModelShape& shape;
+  const TensorSource& tensors;
+  OpBuilder& ops;
+  std::size_t hidden = to_size(shape.hidden_size);
+  std::size_t attention_width = to_size(shape.num_heads * shape.head_size);
+  std::size_t intermediate = to_size(shape.intermediate_size);
+
+  /// LayerNorm stored as <stored>.weight and <stored>.bias.
+  std::string add_layer_norm(const std::string& name, const std::string& input, const std::string& stored) const;
+  /// Linear layer stored as <stored>.weight (out, in) and, with a bias, <stored>.bias.
+  std::string add_linear(const std::string& name, const std::string& input, const std::string& stored, std::size_t in,
+                         std::size_t out, bool has_bias = true) const;
+};
+
+/// Names under which a decoder stores what lies outside its layers; an untied head is "lm_head.weight" in all.
+struct DecoderNames {
+  std::string token_embedding;
+  std::string final_norm;
+};
+
+/// A pre-norm decoder: embedding, layers, final norm, head. Builder is a FamilyBuilder with positions() (the table, or
+/// empty), add_layer(layer, input) and add_norm(name, input, stored).
+template <class Builder>
+Model<float> build_decoder(const ModelShape& shape, const TensorSource& tensors, const DecoderNames& names) {
+  Model<float> model;
+  model.shape = shape;
+  OpBuilder ops(model);
+  const Builder builder{{shape, tensors, ops}};
+  const std::size_t vocabulary = to_size(shape.vocabulary_size);
+  Matrix<float> table = tensors(names.token_embedding, vocabulary, builder.hidden);
+  Matrix<float> head = shape.tied_head ? table : tensors("lm_head.weight", vocabulary, builder.hidden);
+  std::string stream = ops.embed(std::move(table), builder.positions());
+  for (int layer = 0; layer < shape.num_layers; ++layer) stream = builder.add_layer(layer, stream);
+  ops.set_layer(-1);
+  ops.head_linear("head", builder.add_norm("final_norm", stream, names.final_norm), std::move(head));
+  return model;
+}
 
 }  // namespace guardbit::transformer

@@ -10,22 +10,9 @@ namespace {
 
 constexpr std::size_t kPositionOffset = 2;
 
-struct OptBuilder {
-  const ModelShape& shape;
-  const TensorSource& tensors;
-  OpBuilder& ops;
-  std::size_t hidden = to_size(shape.hidden_size);
-  std::size_t attention_width = to_size(shape.num_heads * shape.head_size);
-  std::size_t intermediate = to_size(shape.intermediate_size);
-
+struct OptBuilder : FamilyBuilder {
   std::string add_norm(const std::string& name, const std::string& input, const std::string& stored) const {
-    return ops.norm(name, input, NormKind::kLayerNorm, tensors(stored + ".weight", 1, hidden),
-                    tensors(stored + ".bias", 1, hidden));
-  }
-
-  std::string add_linear(const std::string& name, const std::string& input, const std::string& stored, std::size_t in,
-                         std::size_t out) const {
-    return ops.linear(name, input, tensors(stored + ".weight", out, in), tensors(stored + ".bias", 1, out));
+    return add_layer_norm(name, input, stored);
   }
 
   Matrix<float> positions() const {
@@ -63,18 +50,8 @@ struct OptBuilder {
 Model<float> build_opt(const ModelShape& shape, const TensorSource& tensors) {
   check_shape(shape);
   require_equal_heads(shape);
-  Model<float> model;
-  model.shape = shape;
-  OpBuilder ops(model);
-  const OptBuilder builder{shape, tensors, ops};
-  const std::size_t vocabulary = to_size(shape.vocabulary_size);
-  Matrix<float> table = tensors("model.decoder.embed_tokens.weight", vocabulary, builder.hidden);
-  Matrix<float> head = shape.tied_head ? table : tensors("lm_head.weight", vocabulary, builder.hidden);
-  std::string stream = ops.embed(std::move(table), builder.positions());
-  for (int layer = 0; layer < shape.num_layers; ++layer) stream = builder.add_layer(layer, stream);
-  ops.set_layer(-1);
-  ops.head_linear("head", builder.add_norm("final_norm", stream, "model.decoder.final_layer_norm"), std::move(head));
-  return model;
+  return build_decoder<OptBuilder>(shape, tensors,
+                                   {"model.decoder.embed_tokens.weight", "model.decoder.final_layer_norm"});
 }
 
 }  // namespace guardbit::transformer
