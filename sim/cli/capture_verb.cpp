@@ -78,7 +78,7 @@ void add_capture(CLI::App& app, Action& action) {
   verb->add_option("--origin", arguments->options.origin, "One line on whose model and text this is, with the licence");
   verb->add_flag("--allow-nonfinite", arguments->options.allow_nonfinite,
                  "Accept weights that are infinite or NaN, as long as the likelihoods are finite");
-  verb->add_option("--threads", arguments->threads, "Worker threads (0: all processors)")->check(CLI::Range(0, 1024));
+  add_threads(*verb, arguments->threads);
   verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
   verb->footer("Example: guardbit capture my-gpt2 --text wiki.txt --context 256 -o out/my-trace");
   verb->final_callback([arguments, &action] { action = [arguments] { return run_capture(*arguments); }; });

@@ -30,7 +30,7 @@ struct GemmArguments {
   std::string fidelity = "tile";
   std::string vector_target;
   std::int64_t seed = 0;
-  std::size_t threads = 0;
+  std::int64_t threads = 0;
   bool no_values = false;
   bool no_error = false;
   bool no_memory = false;
@@ -89,7 +89,7 @@ int run_gemm(const GemmArguments& arguments) {
   options.values = !arguments.no_values;
   options.stepped = arguments.fidelity == "pe";
   options.error = !arguments.no_error;
-  ThreadPool pool(arguments.threads);
+  ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   options.parallel_for = pool.parallel_for();
 
   GemmResult result = gemm_probe(accelerator, options);
@@ -132,10 +132,7 @@ void add_gemm(CLI::App& app, Action& action) {
   verb->add_option("--seed", arguments->seed, "Generated operands, stochastic rounding")
       ->check(check_seed())
       ->capture_default_str();
-  verb->add_option("--fidelity", arguments->fidelity,
-                   "tile: fast kernels and closed forms; pe: every PE stepped as a clocked process, same results")
-      ->check(CLI::IsMember({"tile", "pe"}))
-      ->capture_default_str();
+  add_fidelity(*verb, arguments->fidelity);
   verb->add_flag("--no-values", arguments->no_values, "Cycles alone");
   verb->add_flag("--no-error", arguments->no_error, "Leave out the comparison with exact sums, which costs most time");
   verb->add_flag("--no-memory", arguments->no_memory,
@@ -145,11 +142,8 @@ void add_gemm(CLI::App& app, Action& action) {
   verb->add_option("--format", arguments->format, "Report")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
-  verb->add_option("--threads", arguments->threads, "Worker threads (0: all processors); never changes results")
-      ->check(CLI::Range(0, 1024));
-  verb->add_option("--vector-target", arguments->vector_target,
-                   "Widest vector instructions to use; never changes results")
-      ->check(CLI::IsMember(kernels::vector_targets()));
+  add_threads(*verb, arguments->threads);
+  add_vector_target(*verb, arguments->vector_target);
   verb->footer(
       "Example: guardbit gemm 128 128 512 --set array.activation=fp8_e4m3 --set array.weight=fp8_e4m3 \\\n"
       "           --set accumulator.format=fp16 --format json");

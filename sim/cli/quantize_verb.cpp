@@ -22,7 +22,7 @@ struct QuantizeArguments {
   std::string scale = "none";
   std::optional<int> axis;
   std::int64_t seed = 0;
-  std::size_t threads = 0;
+  std::int64_t threads = 0;
   QuantizeOptions options;
 };
 
@@ -95,7 +95,7 @@ int run_quantize(const QuantizeArguments& arguments) {
   QuantizeOptions options = arguments.options;
   const FormatWords formats = read_format_words(arguments.formats);
   options.coding = coding_of(formats.number, arguments);
-  ThreadPool pool(arguments.threads);
+  ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   options.parallel_for = pool.parallel_for();
   QuantizeResult result = quantize_file(options);
   result.provenance = build_provenance();
@@ -135,8 +135,7 @@ void add_quantize(CLI::App& app, Action& action) {
                    "Block formats: dimension along which blocks run, 0 the first, -1 the last (default)");
   verb->add_flag("--carrier", options.carrier, "Write values (float32, scales applied) instead of codes");
   verb->add_option("--seed", arguments->seed, "Stochastic rounding")->check(check_seed())->capture_default_str();
-  verb->add_option("--threads", arguments->threads, "Worker threads (0: all processors); never changes results")
-      ->check(CLI::Range(0, 1024));
+  add_threads(*verb, arguments->threads);
   verb->footer(
       "Example: guardbit quantize weights.safetensors --format fp8_e4m3 --scale row -o weights-fp8.safetensors\n"
       "         guardbit quantize weights.safetensors --format mxfp4_e2m1 -o weights-mx.safetensors");

@@ -170,10 +170,7 @@ void add_replay(CLI::App& app, Action& action) {
   verb->add_option("--seed", arguments->seed, "Rotation signs, outlier channels, stochastic rounding")
       ->check(check_seed())
       ->capture_default_str();
-  verb->add_option("--fidelity", arguments->fidelity,
-                   "tile: fast kernels and closed forms; pe: every PE stepped as a clocked process, same results")
-      ->check(CLI::IsMember({"tile", "pe"}))
-      ->capture_default_str();
+  add_fidelity(*verb, arguments->fidelity);
   verb->add_option("--slanc-target", options.calibration.target_norm, "Norm that SLaNC scales rows to")
       ->check(check_gain)
       ->capture_default_str();
@@ -183,11 +180,8 @@ void add_replay(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb->add_option("-o,--output", arguments->output, "Directory for all reports; appears whole or not at all")
       ->check(check_not_empty);
-  verb->add_option("--threads", arguments->threads, "Worker threads (0: all processors); never changes results")
-      ->check(CLI::Range(0, 1024));
-  verb->add_option("--vector-target", arguments->vector_target,
-                   "Widest vector instructions to use; never changes results")
-      ->check(CLI::IsMember(kernels::vector_targets()));
+  add_threads(*verb, arguments->threads);
+  add_vector_target(*verb, arguments->vector_target);
   verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
   verb->footer(
       "Example: guardbit replay traces/kjv-gpt2 --accelerator configs/accelerators/edge.toml \\\n"

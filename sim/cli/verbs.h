@@ -10,6 +10,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "models/kernels/vector_target.h"
+
 namespace guardbit::sim::cli {
 
 /// What the chosen verb does, with its exit status; set while parsing, run afterwards.
@@ -35,6 +37,22 @@ inline std::function<std::string(const std::string&)> whole_number(std::int64_t 
 }
 inline std::function<std::string(const std::string&)> check_seed() {
   return whole_number(0, std::numeric_limits<std::int64_t>::max());
+}
+
+/// Options that mean the same in every verb that has them.
+inline void add_threads(CLI::App& verb, std::int64_t& threads) {
+  verb.add_option("--threads", threads, "Worker threads (0: all processors); never changes results")
+      ->check(CLI::Range(0, 1024));
+}
+inline void add_vector_target(CLI::App& verb, std::string& target) {
+  verb.add_option("--vector-target", target, "Widest vector instructions to use; never changes results")
+      ->check(CLI::IsMember(kernels::vector_targets()));
+}
+inline void add_fidelity(CLI::App& verb, std::string& fidelity) {
+  verb.add_option("--fidelity", fidelity,
+                  "tile: fast kernels and closed forms; pe: every PE stepped as a clocked process, same results")
+      ->check(CLI::IsMember({"tile", "pe"}))
+      ->capture_default_str();
 }
 
 /// Writes to stdout and throws UserError kIo if that fails (full disk, closed); a reader that is gone ends quietly.

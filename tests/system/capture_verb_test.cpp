@@ -17,17 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-/// An accelerator on which everything is binary32: what is left is the order of summation.
-const std::string kWide =
-    "--set array.activation=fp32 --set array.weight=fp32 --set accumulator.format=fp32 "
-    "--set accumulator.buffer.format=fp32 --set attention.activation=fp32 --set attention.weight=fp32 "
-    "--set attention.accumulator.format=fp32 --set head.activation=fp32 --set head.weight=fp32 "
-    "--set head.accumulator.format=fp32 --set norm.input=fp32 --set norm.accumulator.format=fp32 "
-    "--set rotate.format=fp32 --set storage.activation=fp32 --set storage.residual=fp32 --set storage.kv_cache=fp32 ";
-
-std::string accelerator(const std::string& name) {
-  return " --accelerator " + (fs::path(GUARDBIT_SOURCE_DIR) / "configs/accelerators" / (name + ".toml")).string() + " ";
-}
+std::string on_accelerator(const std::string& name) { return " --accelerator " + shipped_accelerator(name) + " "; }
 
 Json replay(const fs::path& trace, const std::string& options) {
   const CommandResult result = run_guardbit("replay " + trace.string() + options + " --format json");
@@ -52,14 +42,14 @@ TEST_P(CaptureArchitectureTest, ReplaysToItsReferenceOnWideHardwareAndRunsOnNarr
   const bool is_encoder = shape.family == "bert";
   const std::string variants =
       is_encoder ? "none,dynamic_norm,rs,slanc,slanc+rs" : "none,dynamic_norm,slanc,slanc_residual,rrs,slanc+rrs";
-  const Json wide = replay(trace, accelerator("edge") + kWide + "--variants " + variants);
+  const Json wide = replay(trace, on_accelerator("edge") + kWide + "--variants " + variants);
   for (const Json& variant : wide["variants"]) {
     EXPECT_GT(variant["sqnr_db"].get<double>(), 100) << variant["name"];
     EXPECT_EQ(variant["perplexity"].is_null(), is_encoder);
     EXPECT_EQ(variant["top1_agreement"].is_null(), !shape.has_head);
   }
-  const Json narrow = replay(trace, accelerator("edge") + "--variants " + variants);
-  const Json timing = replay(trace, accelerator("edge") + "--no-values --variants " + variants);
+  const Json narrow = replay(trace, on_accelerator("edge") + "--variants " + variants);
+  const Json timing = replay(trace, on_accelerator("edge") + "--no-values --variants " + variants);
   for (std::size_t i = 0; i < narrow["variants"].size(); ++i) {
     for (const char* const key : {"cycles", "energy", "purposes", "stalls"}) {
       ASSERT_TRUE(narrow["variants"][i].contains(key)) << key;
@@ -92,12 +82,12 @@ TEST(CaptureVerbTest, MethodsThatDoNotApplyToEncodersAreRefusedByName) {
   for (const char* const variant : {"rotate", "rrs", "slanc_residual"}) {
     for (const char* const timing : {"", "--no-values "}) {
       const CommandResult result =
-          run_guardbit("replay " + trace.string() + accelerator("edge") + timing + "--variants " + variant);
+          run_guardbit("replay " + trace.string() + on_accelerator("edge") + timing + "--variants " + variant);
       EXPECT_EQ(result.status, 2) << timing << variant;
       EXPECT_NE(result.err.find("does not apply to post-norm models (bert)"), std::string::npos) << result.err;
     }
   }
-  const CommandResult table = run_guardbit("replay " + trace.string() + accelerator("edge") + "--variants none");
+  const CommandResult table = run_guardbit("replay " + trace.string() + on_accelerator("edge") + "--variants none");
   EXPECT_EQ(table.status, 0) << table.err;
   EXPECT_NE(table.out.find("fp32 reference         nan"), std::string::npos) << "no perplexity: " << table.out;
 }
@@ -133,7 +123,7 @@ TEST(CaptureVerbTest, TextOfAByteModelIsCutIntoWindows) {
     return total;
   };
   EXPECT_LT(sum(overlapping), sum(plain)) << "more context for the same targets";
-  const Json result = replay(directory / "trace", accelerator("fp16") + "--variants none");
+  const Json result = replay(directory / "trace", on_accelerator("fp16") + "--variants none");
   EXPECT_NEAR(result["reference"]["perplexity"].get<double>(), std::exp(sum(overlapping) / 599), 1e-3);
   EXPECT_NEAR(result["variants"][0]["perplexity"].get<double>(), std::exp(sum(overlapping) / 599), 0.1);
   EXPECT_EQ(capture_text(" --context 128 --windows 2").windows.size(), 2u);

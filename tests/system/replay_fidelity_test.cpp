@@ -20,14 +20,6 @@ Json replay(const std::filesystem::path& trace, const std::string& accelerator, 
   return Json::parse(result.out);
 }
 
-/// An accelerator on which everything is binary32: what is left is the order of summation.
-const std::string kWide =
-    "--set array.activation=fp32 --set array.weight=fp32 --set accumulator.format=fp32 "
-    "--set accumulator.buffer.format=fp32 --set attention.activation=fp32 --set attention.weight=fp32 "
-    "--set attention.accumulator.format=fp32 --set head.activation=fp32 --set head.weight=fp32 "
-    "--set head.accumulator.format=fp32 --set norm.input=fp32 --set norm.accumulator.format=fp32 "
-    "--set rotate.format=fp32 --set storage.activation=fp32 --set storage.residual=fp32 --set storage.kv_cache=fp32 ";
-
 TEST(ReplayFidelityTest, WideFormatsReproduceTheReferenceInEveryVariant) {
   const TemporaryDirectory directory;
   const Json result = replay(capture_short_trace(directory, 2, 24), "edge",
