@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "sim/trace/trace_bundle.h"
 #include "tests/support/hugging_face_model.h"
@@ -168,9 +169,7 @@ TEST(CaptureVerbTest, MistakesHaveTheirExitCodesAndLeaveNothing) {
       {"--tokens D/high.json", 65, "/windows/0/2: got 99; expected an integer in 0..22"},
   };
   for (const auto& [options, status, message] : rows) {
-    std::string arguments = options;
-    for (std::size_t place; (place = arguments.find("D/")) != std::string::npos;)
-      arguments.replace(place, 1, directory.path().string());
+    const std::string arguments = std::regex_replace(options, std::regex("D/"), directory.path().string() + "/");
     const CommandResult result =
         run_guardbit("capture " + source.string() + " " + arguments + " -o " + (directory / "trace").string());
     EXPECT_EQ(result.status, status) << options << ": " << result.err;
