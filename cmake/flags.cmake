@@ -6,14 +6,19 @@ if(CMAKE_CXX_FLAGS MATCHES "-ffast-math|-Ofast|-funsafe-math|-march=native")
 endif()
 
 add_library(guardbit_flags INTERFACE)
-target_include_directories(guardbit_flags INTERFACE "${PROJECT_SOURCE_DIR}")
-target_compile_options(guardbit_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum
-  -Wno-restrict  # g++ 12 false positive for character + std::string at -O2 and above
-  # Bit accuracy: GCC contracts a*b+c to an FMA as soon as the host has one. Never contract, never
-  # reassociate; do not add -march=native or -ffast-math anywhere.
-  -ffp-contract=off
-  $<$<BOOL:${GUARDBIT_WERROR}>:-Werror>)
+target_include_directories(guardbit_flags INTERFACE
+  "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>" "$<INSTALL_INTERFACE:include/guardbit>")
+target_compile_features(guardbit_flags INTERFACE cxx_std_20)
+foreach(option IN ITEMS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum
+        -Wno-restrict)  # g++ 12 false positive for character + std::string at -O2 and above
+  target_compile_options(guardbit_flags INTERFACE "$<BUILD_INTERFACE:${option}>")
+endforeach()
+# Bit accuracy, of users' code too: GCC contracts a*b+c to an FMA as soon as the host has one. Never contract, never
+# reassociate; do not add -march=native or -ffast-math anywhere.
+target_compile_options(guardbit_flags INTERFACE -ffp-contract=off)
+if(GUARDBIT_WERROR)
+  target_compile_options(guardbit_flags INTERFACE "$<BUILD_INTERFACE:-Werror>")
+endif()
 if(GUARDBIT_SANITIZE)
   target_compile_options(guardbit_flags INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -30,13 +35,14 @@ find_library(HWY_LIBRARY hwy REQUIRED)
 find_library(SYSTEMC_LIBRARY systemc REQUIRED)
 
 add_library(guardbit_highway INTERFACE)
-target_link_libraries(guardbit_highway INTERFACE "${HWY_LIBRARY}")
+target_link_libraries(guardbit_highway INTERFACE "$<BUILD_INTERFACE:${HWY_LIBRARY}>" "$<INSTALL_INTERFACE:hwy>")
 
 # SystemC 2.3.4 as packaged by Debian was compiled as C++17 and checks at link time that its users
 # were too (undefined reference to sc_api_version_2_3_4_cxx202002L). SC_CPLUSPLUS names the standard
 # of the library, not ours.
 add_library(guardbit_systemc INTERFACE)
-target_link_libraries(guardbit_systemc INTERFACE "${SYSTEMC_LIBRARY}")
+target_link_libraries(guardbit_systemc INTERFACE
+  "$<BUILD_INTERFACE:${SYSTEMC_LIBRARY}>" "$<INSTALL_INTERFACE:systemc>")
 target_compile_definitions(guardbit_systemc INTERFACE SC_CPLUSPLUS=201703L)
 
 # guardbit_layer(<name> SOURCES ... LINK ...): one library per layer, header-only when it has no sources.

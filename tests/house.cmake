@@ -7,3 +7,8 @@ add_test(NAME House.SpeedTableIsTheBenchmarks
   COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/bench/ratios_test.py" "${PROJECT_SOURCE_DIR}/README.md")
 set_tests_properties(House.EveryIncludeFollowsTheLayers House.SourcesAreFormatted House.SpeedTableIsTheBenchmarks
                      PROPERTIES LABELS unit)
+if(NOT GUARDBIT_SANITIZE)
+  add_test(NAME Consumer.BuildsAgainstAnInstalledGuardbit
+    COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/support/check_consumer.sh" "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
+  set_tests_properties(Consumer.BuildsAgainstAnInstalledGuardbit PROPERTIES LABELS system)
+endif()
