@@ -197,7 +197,10 @@ std::vector<TruthRow> measure_cancellation() {
     mean += static_cast<double>(value) / kWidth;
   }
   double variance = 0;
-  for (const float value : x.data()) variance += std::pow(static_cast<double>(value) - mean, 2) / kWidth;
+  for (const float value : x.data()) {
+    const double deviation = static_cast<double>(value) - mean;
+    variance += deviation * deviation / kWidth;
+  }
   const auto relative_error = [&](const char* statistics) {
     units::NormConfig config = config_with("fp32");
     config.statistics = statistics;

@@ -25,6 +25,8 @@ constexpr std::size_t kChannels = 1024;
 constexpr std::size_t kOutputs = 64;
 constexpr std::size_t kGroup = 128;
 
+double squared(double value) { return value * value; }
+
 struct Product {
   Matrix<float> x;  ///< (tokens, K)
   Matrix<float> w;  ///< (outputs, K)
@@ -128,7 +130,7 @@ double error_percent(const Product& product, bool rotate, const units::SmoothCon
     double error = 0;
     double power = 0;
     for (std::size_t n = 0; n < kOutputs; ++n) {
-      error += std::pow(static_cast<double>(y(t, n)) - exact(t, n), 2);
+      error += squared(static_cast<double>(y(t, n)) - exact(t, n));
       power += exact(t, n) * exact(t, n);
     }
     sum += std::sqrt(error / power);
@@ -159,8 +161,8 @@ Product product_of_decaying_groups(int binades) {
   constexpr std::size_t kLastGroup = kDeepChannels / kGroup - 1;
   for (std::size_t t = 0; t < kDeepSide; ++t) {
     for (std::size_t j = 0; j < kDeepChannels; ++j) {
-      const auto group = static_cast<double>(j / kGroup);
-      product.x(t, j) *= static_cast<float>(std::exp2(-binades * group / kLastGroup));
+      product.x(t, j) =
+          std::ldexp(product.x(t, j), -binades * static_cast<int>(j / kGroup) / static_cast<int>(kLastGroup));
     }
   }
   return product;
@@ -171,7 +173,7 @@ double outer_error(const Product& product, const std::string& outer, const char*
   units::SmoothConfig smooth;
   smooth.order = order;
   const Int4Product int4 = multiply_int4(product, &smooth, outer);
-  double squared = 0;
+  double total = 0;
   for (std::size_t t = 0; t < kDeepSide; ++t) {
     for (std::size_t n = 0; n < kDeepSide; ++n) {
       double sum = 0;
@@ -180,10 +182,10 @@ double outer_error(const Product& product, const std::string& outer, const char*
         for (std::size_t k = g * kGroup; k < (g + 1) * kGroup; ++k) part += int4.x.codes(t, k) * int4.w.codes(n, k);
         sum += static_cast<double>(int4.group_scales[g]) * part;
       }
-      squared += std::pow(static_cast<double>(int4.accumulators(t, n)) - sum, 2);
+      total += squared(static_cast<double>(int4.accumulators(t, n)) - sum);
     }
   }
-  return std::sqrt(squared / (kDeepSide * kDeepSide));
+  return std::sqrt(total / (kDeepSide * kDeepSide));
 }
 
 }  // namespace
