@@ -202,15 +202,24 @@ transformer::Model<float> load_captured(const Trace& trace, const fs::path& mode
   }
 }
 
+std::uint64_t count_nonfinite(const transformer::Model<float>& model) {
+  std::uint64_t count = 0;
+  for (const auto& [name, values] : model.weights) {
+    count += static_cast<std::uint64_t>(
+        std::ranges::count_if(values.data(), [](float value) { return !std::isfinite(value); }));
+  }
+  return count;
+}
+
 }  // namespace
 
-void capture(const fs::path& model_path, const TokenInput& given, const fs::path& output,
-             const CaptureOptions& options) {
+std::uint64_t capture(const fs::path& model_path, const TokenInput& given, const fs::path& output,
+                      const CaptureOptions& options) {
   const ImportedModel imported = import_model(model_path);
   const TokenInput input = checked_input(given, imported);
   Trace trace;
   trace.shape = imported.shape;
-  trace.allow_nonfinite = options.allow_nonfinite;
+  trace.allow_nonfinite = options.on_nonfinite != OnNonfinite::kError;
   trace.name = checked_name(options.name.empty() ? imported.name : options.name);
   trace.origin = options.origin.empty() ? default_origin(imported, input) : options.origin;
   trace.windows = read_token_input(input, trace.shape);
@@ -227,10 +236,13 @@ void capture(const fs::path& model_path, const TokenInput& given, const fs::path
   for (const fs::path& source : sources) {
     trace.sources.push_back({source.filename().string(), sha256_of_file(source)});
   }
-  run_windows(trace, load_captured(trace, model_path), model_path, options);
+  const transformer::Model<float> loaded = load_captured(trace, model_path);
+  const std::uint64_t num_nonfinite = options.on_nonfinite == OnNonfinite::kCount ? count_nonfinite(loaded) : 0;
+  run_windows(trace, loaded, model_path, options);
   write_file(directory.path() / kTraceFile, trace_json(trace));
   (void)load_trace(directory.path());  // whatever is put into place can be read back
   directory.commit();
+  return num_nonfinite;
 }
 
 }  // namespace guardbit::sim
