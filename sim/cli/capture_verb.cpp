@@ -43,8 +43,8 @@ int run_capture(const CaptureArguments& arguments) {
   std::uint64_t num_nonfinite = 0;
   {
     ProgressLine line(arguments.quiet);
-    options.progress = [&line](std::size_t done, std::size_t total) {
-      line.update(done, total, "tokens", "fp32 reference");
+    options.progress = [&line](std::size_t done, std::size_t total, const std::string& unit, const std::string& phase) {
+      line.update(done, total, unit, phase);
     };
     num_nonfinite = capture(arguments.model, input, arguments.output, options);
   }

@@ -146,7 +146,9 @@ class WindowForwards {
           throw_if_interrupted();
           visit(op, output);
           ++num_ops;
-          if (options_.progress) options_.progress(done_ + inputs.size() * num_ops / model_.ops.size(), total_);
+          if (options_.progress) {
+            options_.progress(done_ + inputs.size() * num_ops / model_.ops.size(), total_, "tokens", "fp32 reference");
+          }
         },
         options_.parallel_for);
     done_ += inputs.size();
@@ -230,7 +232,10 @@ std::uint64_t capture(const fs::path& model_path, const TokenInput& given, const
   OutputDirectory directory(output, {kTraceFile, kWeightsFile, kActivationsFile});
   trace.directory = directory.path();
   trace.weights = directory.path() / kWeightsFile;
-  trace.weights_sha256 = imported.write_weights(trace.weights);
+  trace.weights_sha256 = imported.write_weights(trace.weights, [&](std::uint64_t done, std::uint64_t total) {
+    const auto megabytes = [](std::uint64_t bytes) { return static_cast<std::size_t>((bytes + 999'999) / 1'000'000); };
+    if (options.progress) options.progress(megabytes(done), megabytes(total), "MB", "import");
+  });
   std::vector<fs::path> sources = imported.sources;
   for (const fs::path& source : sources_of(input)) sources.push_back(source);
   for (const fs::path& source : sources) {

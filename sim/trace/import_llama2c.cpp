@@ -139,8 +139,8 @@ ImportedModel import_llama2c(const fs::path& file) {
   }
   imported.name = file.stem().string();
   imported.sources = {file};
-  imported.write_weights = [blocks = std::move(layout.blocks)](const fs::path& to) {
-    return write_stored_tensors(to, blocks);
+  imported.write_weights = [blocks = std::move(layout.blocks)](const fs::path& to, const ByteProgress& progress) {
+    return write_stored_tensors(to, blocks, progress);
   };
   return imported;
 }

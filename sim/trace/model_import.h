@@ -9,6 +9,7 @@
 
 #include "models/numerics/matrix.h"
 #include "models/transformer/model.h"
+#include "sim/trace/checkpoint_copy.h"
 #include "sim/trace/token_windows.h"
 #include "sim/trace/trace_bundle.h"
 
@@ -22,7 +23,7 @@ struct ImportedModel {
   std::vector<std::filesystem::path> sources;  ///< the files it consists of
   /// Writes the weights as safetensors under the family's names and returns the file's SHA-256. A Hugging Face
   /// checkpoint of one file is copied byte for byte.
-  std::function<std::string(const std::filesystem::path& file)> write_weights;
+  std::function<std::string(const std::filesystem::path& file, const ByteProgress& progress)> write_weights;
 };
 
 /// A Hugging Face directory (config.json and one or several safetensors files; docs/models.md lists the architectures),
@@ -53,8 +54,8 @@ struct CaptureOptions {
   std::string name;                ///< of the trace; "": the model's
   std::string origin;              ///< "": says that guardbit captured it from that model
   OnNonfinite on_nonfinite = OnNonfinite::kError;
-  /// Told how many of how many tokens have gone through the forward pass.
-  std::function<void(std::size_t done, std::size_t total)> progress;
+  /// Told how far a phase is: "import" (unit "MB"), "fp32 reference" ("tokens").
+  std::function<void(std::size_t done, std::size_t total, const std::string& unit, const std::string& phase)> progress;
   numerics::ParallelFor parallel_for;
 };
 
