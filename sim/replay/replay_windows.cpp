@@ -19,7 +19,7 @@ namespace {
 /// How far the windows of a variant are; a window's work is taken to be spread evenly over its tokens.
 class WindowProgress {
  public:
-  WindowProgress(const OpProgress& report, std::size_t num_windows, std::size_t num_ops)
+  WindowProgress(const PhaseProgress& report, std::size_t num_windows, std::size_t num_ops)
       : report_(report), num_windows_(num_windows), num_ops_(num_ops) {}
 
   /// So much of the present window is done, 0 to 1.
@@ -33,7 +33,7 @@ class WindowProgress {
   }
 
  private:
-  const OpProgress& report_;
+  const PhaseProgress& report_;
   std::size_t num_windows_;
   std::size_t num_ops_;
   std::size_t window_ = 0;
@@ -101,7 +101,7 @@ std::vector<Pass> passes_of(std::size_t num_tokens, std::size_t decode) {
 
 VariantResult replay_variant(const PreparedVariant& variant, std::span<const Trace::Window> windows,
                              const ReplayOptions& options, const numerics::ParallelFor& parallel_for,
-                             Accelerator& machine, PeRequestSlot* stepped, const OpProgress& op_progress) {
+                             Accelerator& machine, PeRequestSlot* stepped, const PhaseProgress& op_progress) {
   VariantStatistics statistics(variant.name, variant.model);
   WindowProgress progress(op_progress, windows.size(), variant.model.ops.size());
   for (std::size_t index = 0; index < windows.size(); ++index) {
@@ -130,7 +130,7 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
 
 VariantResult time_variant(const std::string& name, const transformer::Model<float>& model,
                            const units::AcceleratorConfig& config, std::span<const Trace::Window> windows,
-                           std::size_t decode, Accelerator& machine, const OpProgress& op_progress) {
+                           std::size_t decode, Accelerator& machine, const PhaseProgress& op_progress) {
   VariantStatistics statistics(name, model);
   WindowProgress progress(op_progress, windows.size(), model.ops.size());
   NoValues engine;
