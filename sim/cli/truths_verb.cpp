@@ -13,9 +13,11 @@ namespace {
 struct TruthsArguments {
   std::vector<std::string> names;
   std::string format = "table";
+  std::string vector_target;
 };
 
 int run_truths(const TruthsArguments& arguments) {
+  if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
   std::vector<TruthResult> results;
   for (const KnownTruth& truth : known_truths()) {
     const bool is_wanted =
@@ -40,6 +42,7 @@ void add_truths(CLI::App& app, Action& action) {
   verb->add_option("--format", arguments->format, "Report on standard output")
       ->check(CLI::IsMember({"table", "markdown", "json"}))
       ->capture_default_str();
+  add_vector_target(*verb, arguments->vector_target);
   verb->footer("Example: guardbit truths topology group_order");
   verb->final_callback([arguments, &action] { action = [arguments] { return run_truths(*arguments); }; });
 }

@@ -18,6 +18,10 @@ TEST(TruthsTest, AllHoldAndThePageIsWhatTheProgramPrints) {
       << "build/release/guardbit truths --format markdown > docs/known_truths.md";
 }
 
+TEST(TruthsTest, NoVectorTargetChangesADigit) {
+  EXPECT_EQ(run_guardbit("truths --format json --vector-target scalar").out, run_guardbit("truths --format json").out);
+}
+
 /// The issue's own numbers, once more and apart from the program's table of what it expects.
 TEST(TruthsTest, PublishedNumbersComeOut) {
   const CommandResult result = run_guardbit("truths --format json");

@@ -105,7 +105,7 @@ std::vector<TruthRow> measure_stochastic() {
 }
 
 std::vector<TruthRow> measure_tensor_core() {
-  constexpr std::size_t kSide = 64;
+  constexpr std::size_t kSide = 32;
   const auto held = [](std::uint32_t unit) {
     units::MatrixMode mode;
     mode.activation = mode.weight = numerics::kFp8E4M3;

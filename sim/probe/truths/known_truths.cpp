@@ -39,7 +39,7 @@ constexpr KnownTruth kTruths[] = {
      "Hopper's FP8 tensor cores have an rms error of 1.4e-3 at K = 4,096 for N(0, 1) operands; promotion to fp32 every "
      "128 products brings it to 1.2e-4.",
      "Products are aligned to the largest and cut off 13 bits below it (arXiv 2511.10909, 2412.19437). Errors are rms "
-     "of the difference over rms of the exact sums, of 64 x 64 outputs; a factor of 1.5 either way is allowed, "
+     "of the difference over rms of the exact sums, of 32 x 32 outputs; a factor of 1.5 either way is allowed, "
      "less than the 2 that one bit more or less would make. A fixed-point register is exact up to its one rounding to "
      "fp32.",
      measure_tensor_core},
