@@ -305,6 +305,30 @@ TEST_F(CaptureBadInputTest, ModelsThatAreOtherFiles) {
   refused("GEN-06", kMalformed, "/dev/null: got a device; expected a regular file", "/dev/null");
 }
 
+TEST_F(CaptureBadInputTest, Tokenizers) {
+  Llama2cSizes sizes;
+  sizes.vocab_size = 300;
+  directory_.write("m.bin", llama2c_checkpoint(sizes));
+  directory_.write("text.txt", "hello");
+  constexpr std::int32_t kLargest = std::numeric_limits<std::int32_t>::max();
+  const auto bin = [](std::int32_t length) {  // longest piece, and the score and length of the first
+    return raw_bytes<std::int32_t>({kLargest, 0, length}) + zeros(4096);
+  };
+  const std::vector<std::tuple<const char*, std::string, const char*>> rows = {
+      {"GEN-01", "", "tokenizer: got 0 bytes; expected a tokenizer.bin"},
+      {"claimed length", bin(kLargest), "token 0: got length 2147483647; expected at most the "},
+      {"negative length", bin(-1), "token 0: got length -1"},
+      {"truncated", bin(4000), "tokenizer: "}};
+  for (const auto& [id, bytes, message] : rows) {
+    directory_.write("tokenizer", bytes);
+    refused(id, kMalformed, message, "m.bin", "--text text.txt --tokenizer tokenizer");
+  }
+  directory_.write("t.json", R"({"model": {"type": "WordPiece", "vocab": {}}})");
+  refused("other model", kMalformed, "t.json:/model/type: got \"WordPiece\"; expected \"BPE\"", "m.bin",
+          "--text text.txt --tokenizer t.json");
+  refused("GEN-06", kMalformed, "/dev/zero: got a device", "m.bin", "--text text.txt --tokenizer /dev/zero");
+}
+
 TEST_F(CaptureBadInputTest, OutputsThatCannotBe) {
   const auto refused_output = [&](const char* output, const char* message) {
     const std::size_t num_entries = directory_.num_entries();
