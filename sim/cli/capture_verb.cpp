@@ -22,6 +22,7 @@ struct CaptureArguments {
   std::int64_t windows = 0;
   std::int64_t threads = 0;
   std::int64_t record_tokens = 64;
+  std::string on_nonfinite = "error";
   bool quiet = false;
 };
 
@@ -30,18 +31,25 @@ int run_capture(const CaptureArguments& arguments) {
   CaptureOptions options = arguments.options;
   options.parallel_for = pool.parallel_for();
   options.record_tokens = static_cast<std::size_t>(arguments.record_tokens);
+  options.on_nonfinite = arguments.on_nonfinite == "count"       ? OnNonfinite::kCount
+                         : arguments.on_nonfinite == "propagate" ? OnNonfinite::kPropagate
+                                                                 : OnNonfinite::kError;
   TokenInput input;
   input.tokens = arguments.tokens;
   input.text = arguments.text;
   input.tokenizer = arguments.tokenizer;
   input.cutting = {static_cast<std::size_t>(arguments.context), static_cast<std::size_t>(arguments.stride)};
   input.max_windows = static_cast<std::size_t>(arguments.windows);
+  std::uint64_t num_nonfinite = 0;
   {
     ProgressLine line(arguments.quiet);
-    options.progress = [&line](std::size_t done, std::size_t total) {
-      line.update(done, total, "tokens", "fp32 reference");
+    options.progress = [&line](std::size_t done, std::size_t total, const std::string& unit, const std::string& phase) {
+      line.update(done, total, unit, phase);
     };
-    capture(arguments.model, input, arguments.output, options);
+    num_nonfinite = capture(arguments.model, input, arguments.output, options);
+  }
+  if (options.on_nonfinite == OnNonfinite::kCount) {
+    say(fmt::format("{}: {} weights are not finite\n", arguments.model, num_nonfinite));
   }
   if (!arguments.quiet) say(fmt::format("trace written to {}\n", arguments.output));
   return 0;
@@ -76,8 +84,11 @@ void add_capture(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb->add_option("--name", arguments->options.name, "Name of the trace (default: the model's)");
   verb->add_option("--origin", arguments->options.origin, "One line on whose model and text this is, with the licence");
-  verb->add_flag("--allow-nonfinite", arguments->options.allow_nonfinite,
-                 "Accept weights that are infinite or NaN, as long as the likelihoods are finite");
+  verb->add_option("--on-nonfinite", arguments->on_nonfinite,
+                   "Weights that are infinite or NaN: refuse them, accept and count them, or accept them (the "
+                   "likelihoods must be finite)")
+      ->check(CLI::IsMember({"error", "count", "propagate"}))
+      ->capture_default_str();
   add_threads(*verb, arguments->threads);
   verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
   verb->footer("Example: guardbit capture my-gpt2 --text wiki.txt --context 256 -o out/my-trace");

@@ -13,14 +13,18 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  /// `unit`: what is counted, in the plural.
+  /// A bar, `done` of `total`, the rate and the remaining time, of the phase `what`: another phase starts its own
+  /// clock. total > 0. `unit`: what is counted, in the plural.
   void update(std::size_t done, std::size_t total, const std::string& unit, const std::string& what);
 
  private:
+  using Clock = std::chrono::steady_clock;
   bool enabled_;
   bool shown_ = false;
-  std::chrono::steady_clock::time_point last_update_;
-  std::chrono::steady_clock::time_point start_;
+  std::string phase_;
+  std::size_t first_done_ = 0;  ///< when the phase was first heard of
+  Clock::time_point phase_start_;
+  Clock::time_point last_update_;
 };
 
 }  // namespace guardbit::sim::cli

@@ -111,7 +111,7 @@ int run_replay(ReplayArguments& arguments) {
     ProgressLine progress(arguments.quiet);
     result = replay(trace, accelerator, arguments.options, pool.parallel_for(),
                     [&progress](std::size_t done, std::size_t total, const std::string& what) {
-                      progress.update(done, total, "windows", what);
+                      progress.update(done, total, "ops", what);
                     });
   }
   if (directory) write_results(*directory, result);

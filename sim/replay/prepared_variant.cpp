@@ -18,7 +18,8 @@ const numerics::FloatSpec& PreparedVariant::storage_of(const Op& op) const {
 
 PreparedVariant prepare_variant(std::string name, transformer::Model<float> model,
                                 const units::AcceleratorConfig& config, std::size_t num_positions,
-                                const numerics::ParallelFor& parallel_for) {
+                                const numerics::ParallelFor& parallel_for,
+                                const std::function<void(std::size_t done, std::size_t total)>& progress) {
   PreparedVariant variant;
   variant.name = std::move(name);
   variant.model = std::move(model);
@@ -35,6 +36,7 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
     const Op& op = variant.model.ops[index];
     if (variant.kv_quantized && is_cached(variant.model, op.output)) variant.quantized_tensors.insert(op.output);
     has_rope = has_rope || op.kind == OpKind::kRope;
+    if (progress) progress(index, variant.model.ops.size());
     if (op.kind != OpKind::kLinear) continue;
     const units::MatrixMode mode = linear_mode(config, op);
     variant.linears[index] = {mode, units::quantize_operand(variant.model.weights.at(op.weight).view(), mode,

@@ -1,5 +1,6 @@
 #pragma once
 /// What of a variant does not change from window to window: the rewritten model, its quantized weights, its units.
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,8 +46,10 @@ struct PreparedVariant {
 };
 
 /// @param num_positions  longest window, for the rotary table
+/// @param progress       told how many of how many ops have their weights quantized; may be empty
 PreparedVariant prepare_variant(std::string name, transformer::Model<float> model,
                                 const units::AcceleratorConfig& config, std::size_t num_positions,
-                                const numerics::ParallelFor& parallel_for);
+                                const numerics::ParallelFor& parallel_for,
+                                const std::function<void(std::size_t done, std::size_t total)>& progress = {});
 
 }  // namespace guardbit::sim

@@ -67,16 +67,19 @@ void check_variants(const std::vector<std::string>& variants) {
 /// the recorded one: gains leave the function alone, so another value means that tokens, weights or record were
 /// altered.
 double reference_perplexity(const Trace& trace, const transformer::Model<float>& model,
-                            std::span<const Trace::Window> windows, const numerics::ParallelFor& parallel_for) {
+                            std::span<const Trace::Window> windows, const numerics::ParallelFor& parallel_for,
+                            const Progress& progress) {
   constexpr double kTolerance = 1e-4;  // fp32 sums in another order differ by far less
   if (!transformer::is_causal(model.shape)) return std::numeric_limits<double>::quiet_NaN();
   double likelihood = 0;
   std::uint64_t num_tokens = 0;
+  std::size_t num_ops = 0;
   for (std::size_t index = 0; index < windows.size(); ++index) {
     double sum = 0;
     transformer::visit_reference<float>(
         model, inputs_of(windows[index], model.shape),
         [&](const transformer::Op& op, const numerics::Matrix<float>& output) {
+          if (progress) progress(++num_ops, windows.size() * model.ops.size(), "fp32 reference");
           if (&op == &model.ops.back()) sum = scored_nll(windows[index], model.shape, output);
         },
         parallel_for);
@@ -189,30 +192,33 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   transformer::Model<float> model;
   if (options.values) {
     model = load_scaled_model(trace, options, parallel_for);
-    result.reference_perplexity = reference_perplexity(trace, model, windows, parallel_for);
+    result.reference_perplexity = reference_perplexity(trace, model, windows, parallel_for, progress);
   }
   PeRequestSlot requests;
   PeRequestSlot* const stepped = options.stepped ? &requests : nullptr;
   Accelerator machine("accelerator", accelerator.config, {.stall_seed = options.stall_seed, .stepped = stepped});
   std::optional<WaveRecorder> recorder;
   if (options.wave) machine.record(recorder.emplace(*options.wave));
-  std::size_t done = 0;
   for (const std::string& name : options.variants) {
-    const auto window_done = [&] {
-      if (progress) progress(++done, options.variants.size() * num_windows, name);
+    const auto in_phase = [&](const char* phase) {
+      return [&progress, what = name + ": " + phase](std::size_t done, std::size_t total) {
+        if (progress) progress(done, total, what);
+      };
     };
     if (!options.values) {
       require_outlined_time(name, calibration);
       result.variants.push_back(time_variant(name, outline(trace, name, calibration), accelerator.config, windows,
-                                             options.decode, machine, window_done));
+                                             options.decode, machine, in_phase("simulate")));
       continue;
     }
     // The last variant needs the model for itself: a large one does not fit twice.
     transformer::Model<float> rewritten = &name == &options.variants.back() ? std::move(model) : model;
+    in_phase("calibrate")(0, rewritten.ops.size());
     apply_to_trace(trace, [&] { calibration::apply_variant(name, rewritten, calibration); });
     const PreparedVariant variant =
-        prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for);
-    result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, stepped, window_done));
+        prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for, in_phase("quantize"));
+    result.variants.push_back(
+        replay_variant(variant, windows, options, parallel_for, machine, stepped, in_phase("simulate")));
   }
   if (recorder) recorder->finish();
   return result;

@@ -32,7 +32,7 @@ struct ReplayOptions {
   calibration::CalibrationOptions calibration;
 };
 
-/// Work done so far, of all variants and windows; called after each window.
+/// Ops done so far in a phase of the work: the reference's, or a variant's calibration, quantization or simulation.
 using Progress = std::function<void(std::size_t done, std::size_t total, const std::string& what)>;
 
 /// Elaborates the machine, so once per process. Throws UserError (unknown variant, impossible configuration, trace

@@ -16,16 +16,44 @@
 namespace guardbit::sim {
 namespace {
 
+/// How far the windows of a variant are; a window's work is taken to be spread evenly over its tokens.
+class WindowProgress {
+ public:
+  WindowProgress(const PhaseProgress& report, std::size_t num_windows, std::size_t num_ops)
+      : report_(report), num_windows_(num_windows), num_ops_(num_ops) {}
+
+  /// So much of the present window is done, 0 to 1.
+  void at(double part) const {
+    const double windows = static_cast<double>(window_) + part;
+    report_(static_cast<std::size_t>(windows * static_cast<double>(num_ops_)), num_windows_ * num_ops_);
+  }
+  void finish_window() {
+    ++window_;
+    at(0);
+  }
+
+ private:
+  const PhaseProgress& report_;
+  std::size_t num_windows_;
+  std::size_t num_ops_;
+  std::size_t window_ = 0;
+};
+
 /// One run of the machine: some tokens of a window through the whole model.
 void run_pass(const transformer::Model<float>& model, const units::AcceleratorConfig& config, const Pass& pass,
-              std::size_t window_tokens, ValueEngine& engine, Accelerator& machine, VariantStatistics& statistics) {
+              std::size_t window_tokens, ValueEngine& engine, Accelerator& machine, VariantStatistics& statistics,
+              const WindowProgress& progress) {
   PassSchedule schedule;
   std::vector<Command> commands = schedule_tokens(model, config, pass.tokens, window_tokens, engine, &schedule.tiles);
+  double num_computed = 0;
+  const auto num_commands = static_cast<double>(commands.size());
   for (Command& command : commands) {
     if (!command.compute) continue;
-    command.compute = [compute = std::move(command.compute)] {
+    command.compute = [&, compute = std::move(command.compute)] {
       throw_if_interrupted();
       compute();
+      const double pass_tokens = ++num_computed / num_commands * static_cast<double>(pass.tokens.size());
+      progress.at((static_cast<double>(pass.tokens.begin) + pass_tokens) / static_cast<double>(window_tokens));
     };
   }
   const std::size_t num_ops = model.ops.size();
@@ -73,8 +101,9 @@ std::vector<Pass> passes_of(std::size_t num_tokens, std::size_t decode) {
 
 VariantResult replay_variant(const PreparedVariant& variant, std::span<const Trace::Window> windows,
                              const ReplayOptions& options, const numerics::ParallelFor& parallel_for,
-                             Accelerator& machine, PeRequestSlot* stepped, const std::function<void()>& window_done) {
+                             Accelerator& machine, PeRequestSlot* stepped, const PhaseProgress& op_progress) {
   VariantStatistics statistics(variant.name, variant.model);
+  WindowProgress progress(op_progress, windows.size(), variant.model.ops.size());
   for (std::size_t index = 0; index < windows.size(); ++index) {
     throw_if_interrupted();
     const std::span<const int> inputs = inputs_of(windows[index], variant.model.shape);
@@ -90,27 +119,28 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
     const std::size_t num_tokens = inputs.size();
     for (const Pass& pass : passes_of(num_tokens, options.decode)) {
       values.begin_pass(pass.tokens);
-      run_pass(variant.model, variant.config, pass, num_tokens, values, machine, statistics);
+      run_pass(variant.model, variant.config, pass, num_tokens, values, machine, statistics, progress);
     }
     compare_window(variant.model, windows[index], parallel_for, values.take_tensors(), std::move(reference),
                    statistics);
-    window_done();
+    progress.finish_window();
   }
   return statistics.finish(variant.config);
 }
 
 VariantResult time_variant(const std::string& name, const transformer::Model<float>& model,
                            const units::AcceleratorConfig& config, std::span<const Trace::Window> windows,
-                           std::size_t decode, Accelerator& machine, const std::function<void()>& window_done) {
+                           std::size_t decode, Accelerator& machine, const PhaseProgress& op_progress) {
   VariantStatistics statistics(name, model);
+  WindowProgress progress(op_progress, windows.size(), model.ops.size());
   NoValues engine;
   for (const Trace::Window& window : windows) {
     throw_if_interrupted();
     const std::size_t num_tokens = inputs_of(window, model.shape).size();
     for (const Pass& pass : passes_of(num_tokens, decode)) {
-      run_pass(model, config, pass, num_tokens, engine, machine, statistics);
+      run_pass(model, config, pass, num_tokens, engine, machine, statistics, progress);
     }
-    window_done();
+    progress.finish_window();
   }
   return statistics.finish(config);
 }

@@ -146,7 +146,9 @@ class WindowForwards {
           throw_if_interrupted();
           visit(op, output);
           ++num_ops;
-          if (options_.progress) options_.progress(done_ + inputs.size() * num_ops / model_.ops.size(), total_);
+          if (options_.progress) {
+            options_.progress(done_ + inputs.size() * num_ops / model_.ops.size(), total_, "tokens", "fp32 reference");
+          }
         },
         options_.parallel_for);
     done_ += inputs.size();
@@ -202,15 +204,24 @@ transformer::Model<float> load_captured(const Trace& trace, const fs::path& mode
   }
 }
 
+std::uint64_t count_nonfinite(const transformer::Model<float>& model) {
+  std::uint64_t count = 0;
+  for (const auto& [name, values] : model.weights) {
+    count += static_cast<std::uint64_t>(
+        std::ranges::count_if(values.data(), [](float value) { return !std::isfinite(value); }));
+  }
+  return count;
+}
+
 }  // namespace
 
-void capture(const fs::path& model_path, const TokenInput& given, const fs::path& output,
-             const CaptureOptions& options) {
+std::uint64_t capture(const fs::path& model_path, const TokenInput& given, const fs::path& output,
+                      const CaptureOptions& options) {
   const ImportedModel imported = import_model(model_path);
   const TokenInput input = checked_input(given, imported);
   Trace trace;
   trace.shape = imported.shape;
-  trace.allow_nonfinite = options.allow_nonfinite;
+  trace.allow_nonfinite = options.on_nonfinite != OnNonfinite::kError;
   trace.name = checked_name(options.name.empty() ? imported.name : options.name);
   trace.origin = options.origin.empty() ? default_origin(imported, input) : options.origin;
   trace.windows = read_token_input(input, trace.shape);
@@ -221,16 +232,22 @@ void capture(const fs::path& model_path, const TokenInput& given, const fs::path
   OutputDirectory directory(output, {kTraceFile, kWeightsFile, kActivationsFile});
   trace.directory = directory.path();
   trace.weights = directory.path() / kWeightsFile;
-  trace.weights_sha256 = imported.write_weights(trace.weights);
+  trace.weights_sha256 = imported.write_weights(trace.weights, [&](std::uint64_t done, std::uint64_t total) {
+    const auto megabytes = [](std::uint64_t bytes) { return static_cast<std::size_t>((bytes + 999'999) / 1'000'000); };
+    if (options.progress) options.progress(megabytes(done), megabytes(total), "MB", "import");
+  });
   std::vector<fs::path> sources = imported.sources;
   for (const fs::path& source : sources_of(input)) sources.push_back(source);
   for (const fs::path& source : sources) {
     trace.sources.push_back({source.filename().string(), sha256_of_file(source)});
   }
-  run_windows(trace, load_captured(trace, model_path), model_path, options);
+  const transformer::Model<float> loaded = load_captured(trace, model_path);
+  const std::uint64_t num_nonfinite = options.on_nonfinite == OnNonfinite::kCount ? count_nonfinite(loaded) : 0;
+  run_windows(trace, loaded, model_path, options);
   write_file(directory.path() / kTraceFile, trace_json(trace));
   (void)load_trace(directory.path());  // whatever is put into place can be read back
   directory.commit();
+  return num_nonfinite;
 }
 
 }  // namespace guardbit::sim

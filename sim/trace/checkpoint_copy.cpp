@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 /// A file in the making that hashes what it is given.
 class HashedOutput {
  public:
-  explicit HashedOutput(const fs::path& to) : file_(to) {}
+  /// `total_bytes`: what will be copied.
+  HashedOutput(const fs::path& to, std::uint64_t total_bytes, const ByteProgress& progress)
+      : file_(to), total_bytes_(total_bytes), progress_(progress) {}
 
   void write(const void* data, std::size_t num_bytes) {
     file_.write(data, num_bytes);
@@ -36,6 +38,8 @@ class HashedOutput {
       write(piece_.data(), count);
       offset += count;
       num_bytes -= count;
+      copied_bytes_ += count;
+      if (progress_) progress_(copied_bytes_, total_bytes_);
     }
   }
 
@@ -48,11 +52,15 @@ class HashedOutput {
   AtomicFile file_;
   Sha256 hash_;
   std::vector<char> piece_;
+  std::uint64_t total_bytes_;
+  std::uint64_t copied_bytes_ = 0;
+  const ByteProgress& progress_;
 };
 
 }  // namespace
 
-std::string write_stored_tensors(const fs::path& to, const std::vector<StoredTensor>& tensors) {
+std::string write_stored_tensors(const fs::path& to, const std::vector<StoredTensor>& tensors,
+                                 const ByteProgress& progress) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   std::uint64_t end = 0;
   for (const StoredTensor& tensor : tensors) {
@@ -65,7 +73,7 @@ std::string write_stored_tensors(const fs::path& to, const std::vector<StoredTen
   constexpr std::size_t kAlignment = 8;
   text.append((kAlignment - text.size() % kAlignment) % kAlignment, ' ');
   const std::uint64_t header_bytes = text.size();
-  HashedOutput output(to);
+  HashedOutput output(to, end, progress);
   output.write(&header_bytes, sizeof header_bytes);
   output.write(text.data(), text.size());
   std::unique_ptr<InputFile> input;
@@ -76,9 +84,9 @@ std::string write_stored_tensors(const fs::path& to, const std::vector<StoredTen
   return output.commit();
 }
 
-std::string copy_checkpoint(const fs::path& from, const fs::path& to) {
+std::string copy_checkpoint(const fs::path& from, const fs::path& to, const ByteProgress& progress) {
   const InputFile input(from);
-  HashedOutput output(to);
+  HashedOutput output(to, input.size(), progress);
   output.copy(input, 0, input.size());
   return output.commit();
 }

@@ -99,8 +99,8 @@ bool CheckpointFiles::contains(const std::string& name) const {
   return std::any_of(shards.begin(), shards.end(), [&](const SafetensorsFile& shard) { return shard.contains(name); });
 }
 
-std::string CheckpointFiles::write(const fs::path& to) const {
-  if (shards.size() == 1) return copy_checkpoint(shards.front().path(), to);
+std::string CheckpointFiles::write(const fs::path& to, const ByteProgress& progress) const {
+  if (shards.size() == 1) return copy_checkpoint(shards.front().path(), to, progress);
   std::vector<StoredTensor> tensors;
   for (const SafetensorsFile& shard : shards) {
     for (const auto& [name, info] : shard.tensors()) {
@@ -116,7 +116,7 @@ std::string CheckpointFiles::write(const fs::path& to) const {
   };
   std::stable_sort(tensors.begin(), tensors.end(),
                    [&](const StoredTensor& a, const StoredTensor& b) { return width(a) > width(b); });
-  return write_stored_tensors(to, tensors);
+  return write_stored_tensors(to, tensors, progress);
 }
 
 CheckpointFiles open_checkpoint(const fs::path& directory) {

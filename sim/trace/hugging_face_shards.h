@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/trace/checkpoint_copy.h"
 #include "sim/trace/safetensors.h"
 
 namespace guardbit::sim {
@@ -17,7 +18,7 @@ struct CheckpointFiles {
 
   bool contains(const std::string& name) const;
   /// Writes one safetensors file with all tensors and returns its SHA-256; a checkpoint of one file byte for byte.
-  std::string write(const std::filesystem::path& to) const;
+  std::string write(const std::filesystem::path& to, const ByteProgress& progress = {}) const;
 };
 
 /// UserError: kMissingInput if the directory has neither file, or a listed shard is missing; kMalformedInput for an

@@ -53,7 +53,9 @@ ImportedModel import_hugging_face(const fs::path& directory) {
   if (!transformer::is_causal(imported.shape)) {
     imported.shape.has_head = checkpoint->contains("cls.predictions.transform.dense.weight");
   }
-  imported.write_weights = [checkpoint](const fs::path& file) { return checkpoint->write(file); };
+  imported.write_weights = [checkpoint](const fs::path& file, const ByteProgress& progress) {
+    return checkpoint->write(file, progress);
+  };
   return imported;
 }
 

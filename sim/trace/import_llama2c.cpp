@@ -10,12 +10,14 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/base/error.h"
 #include "sim/base/input_file.h"
 #include "sim/trace/checkpoint_copy.h"
 #include "sim/trace/import_formats.h"
+#include "sim/trace/known_formats.h"
 
 namespace guardbit::sim {
 namespace {
@@ -32,19 +34,14 @@ constexpr std::uint64_t kHeaderBytes = kNumSizes * sizeof(std::int32_t);
 
 /// A file that is not of this layout but known: what it is.
 void check_not_another_format(const InputFile& input) {
-  std::string start(8, '\0');
+  std::string start(9, '\0');
   input.read_at(0, start.data(), start.size());
-  if (start.starts_with("GGUF")) fail(input.path(), "this is a GGUF file; expected a llama2.c checkpoint");
-  if (start.starts_with("24ka")) {
-    fail(input.path(), "this is a llama2.c export of version 1 or 2; expected version 0 (export.py --version 0)");
-  }
-  if (start.starts_with("PK\x03\x04")) fail(input.path(), "this is a ZIP archive; expected a llama2.c checkpoint");
-  std::array<char, 1> ninth{};
-  input.read_at(start.size(), ninth.data(), ninth.size());
-  if (ninth[0] == '{') {
-    fail(input.path(),
-         "this is perhaps a safetensors file; expected its directory (with config.json) or a llama2.c checkpoint");
-  }
+  std::string_view what = other_format(start);
+  if (start.starts_with("24ka")) what = " (this is a llama2.c export of version 1 or 2; export.py --version 0 is read)";
+  if (start.starts_with('{')) what = " (this is perhaps a JSON file)";
+  if (what.empty()) return;
+  fail(input.path(),
+       fmt::format("got another format{}; expected a llama2.c checkpoint, or a Hugging Face directory", what));
 }
 
 ModelShape read_shape(const InputFile& input) {
@@ -142,8 +139,8 @@ ImportedModel import_llama2c(const fs::path& file) {
   }
   imported.name = file.stem().string();
   imported.sources = {file};
-  imported.write_weights = [blocks = std::move(layout.blocks)](const fs::path& to) {
-    return write_stored_tensors(to, blocks);
+  imported.write_weights = [blocks = std::move(layout.blocks)](const fs::path& to, const ByteProgress& progress) {
+    return write_stored_tensors(to, blocks, progress);
   };
   return imported;
 }

@@ -1,6 +1,7 @@
 #pragma once
 /// From a model checkpoint and token ids to a trace bundle.
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "models/numerics/matrix.h"
 #include "models/transformer/model.h"
+#include "sim/trace/checkpoint_copy.h"
 #include "sim/trace/token_windows.h"
 #include "sim/trace/trace_bundle.h"
 
@@ -21,7 +23,7 @@ struct ImportedModel {
   std::vector<std::filesystem::path> sources;  ///< the files it consists of
   /// Writes the weights as safetensors under the family's names and returns the file's SHA-256. A Hugging Face
   /// checkpoint of one file is copied byte for byte.
-  std::function<std::string(const std::filesystem::path& file)> write_weights;
+  std::function<std::string(const std::filesystem::path& file, const ByteProgress& progress)> write_weights;
 };
 
 /// A Hugging Face directory (config.json and one or several safetensors files; docs/models.md lists the architectures),
@@ -40,13 +42,20 @@ struct TokenInput {
   std::size_t max_windows = 0;  ///< the first ones only; 0: all
 };
 
+/// What becomes of weights that are NaN or infinite. Accepted ones must leave the likelihoods finite.
+enum class OnNonfinite {
+  kError,      ///< "error": refused, with the place of the first
+  kCount,      ///< "count": accepted and counted
+  kPropagate,  ///< "propagate": accepted
+};
+
 struct CaptureOptions {
   std::size_t record_tokens = 64;  ///< positions of window 0 whose activations are recorded; 0: none
   std::string name;                ///< of the trace; "": the model's
   std::string origin;              ///< "": says that guardbit captured it from that model
-  bool allow_nonfinite = false;    ///< weights may hold NaNs and infinities, as long as the likelihoods are finite
-  /// Told how many of how many tokens have gone through the forward pass.
-  std::function<void(std::size_t done, std::size_t total)> progress;
+  OnNonfinite on_nonfinite = OnNonfinite::kError;
+  /// Told how far a phase is: "import" (unit "MB"), "fp32 reference" ("tokens").
+  std::function<void(std::size_t done, std::size_t total, const std::string& unit, const std::string& phase)> progress;
   numerics::ParallelFor parallel_for;
 };
 
@@ -55,13 +64,14 @@ struct CaptureOptions {
 /// and the last op's. UserError: as import_model, token_windows.h and tokenizer.h; kUsage for
 /// inputs that do not go together; kRefused if the forward pass needs more memory
 /// than there is.
-void capture(const std::filesystem::path& model, const TokenInput& input, const std::filesystem::path& output,
-             const CaptureOptions& options = {});
-inline void capture(const std::filesystem::path& model, const std::filesystem::path& tokens_file,
-                    const std::filesystem::path& output, const CaptureOptions& options = {}) {
+/// @return  weights that are not finite, under OnNonfinite::kCount (else 0)
+std::uint64_t capture(const std::filesystem::path& model, const TokenInput& input, const std::filesystem::path& output,
+                      const CaptureOptions& options = {});
+inline std::uint64_t capture(const std::filesystem::path& model, const std::filesystem::path& tokens_file,
+                             const std::filesystem::path& output, const CaptureOptions& options = {}) {
   TokenInput input;
   input.tokens = tokens_file;
-  capture(model, input, output, options);
+  return capture(model, input, output, options);
 }
 
 }  // namespace guardbit::sim

@@ -15,6 +15,7 @@
 #include "models/numerics/codec.h"
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
+#include "sim/trace/known_formats.h"
 
 namespace guardbit::sim {
 namespace {
@@ -42,14 +43,6 @@ constexpr std::array kTypes = {
 
 std::size_t bytes_of(NpyType type) {
   return std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeRow& row) { return row.type == type; })->num_bytes;
-}
-
-std::string_view other_format(std::string_view start) {
-  if (start.starts_with("PK\x03\x04")) return " (this is a ZIP archive, perhaps .npz)";
-  if (start.starts_with("\x80\x02") || start.starts_with("\x80\x04")) return " (this is a Python pickle)";
-  if (start.starts_with("GGUF")) return " (this is a GGUF file)";
-  if (start.starts_with("version ")) return " (this is perhaps a Git LFS pointer; fetch the file itself)";
-  return "";
 }
 
 /// The header's dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }

@@ -13,6 +13,7 @@
 #include "models/numerics/codec.h"
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
+#include "sim/trace/known_formats.h"
 #include "sim/trace/strict_json.h"
 #include "sim/trace/tensor_rows.h"
 
@@ -32,17 +33,6 @@ constexpr std::string_view kMetadataKey = "__metadata__";
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& text) {
   throw UserError(ExitCode::kMalformedInput, fmt::format("{}: {}", file.string(), text));
-}
-
-/// Says which known format a file that is not safetensors begins like (its first 8 bytes), if any.
-std::string_view other_format(std::string_view start) {
-  if (start.starts_with("GGUF")) return " (this is a GGUF file)";
-  if (start.starts_with("PK\x03\x04")) return " (this is a ZIP archive, perhaps a PyTorch checkpoint)";
-  if (start.starts_with("\x93NUMPY")) return " (this is a NumPy file)";
-  if (start.starts_with("\x80\x02")) return " (this is a Python pickle)";
-  if (start.starts_with("{")) return " (this is perhaps a JSON file)";
-  if (start.starts_with("version ")) return " (this is perhaps a Git LFS pointer; fetch the file itself)";
-  return "";
 }
 
 const TensorDtype* find_dtype(std::string_view name) {
@@ -144,9 +134,10 @@ void SafetensorsFile::read_header() {
   input_.read_at(0, &header_bytes, sizeof header_bytes);
   const std::uint64_t rest = input_.size() - kPrefixBytes;
   if (header_bytes < 2 || header_bytes > kMaxHeaderBytes || header_bytes > rest) {
-    const char* start = reinterpret_cast<const char*>(&header_bytes);
+    const std::string_view start(reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes);
     fail(file, fmt::format("got header length {}; expected 2..{} for this file of {} bytes{}", header_bytes,
-                           std::min(rest, kMaxHeaderBytes), input_.size(), other_format({start, sizeof header_bytes})));
+                           std::min(rest, kMaxHeaderBytes), input_.size(),
+                           start.starts_with('{') ? " (this is perhaps a JSON file)" : other_format(start)));
   }
   std::string header(static_cast<std::size_t>(header_bytes), '\0');
   input_.read_at(kPrefixBytes, header.data(), header.size());

@@ -9,6 +9,7 @@
 
 #include "models/numerics/check.h"
 #include "sim/base/error.h"
+#include "sim/trace/known_formats.h"
 
 namespace guardbit::sim {
 namespace {
@@ -176,6 +177,9 @@ JsonValue parse_json(std::string_view content, const std::filesystem::path& file
     throw UserError(ExitCode::kMalformedInput, fmt::format("{}{}", file.string(), problem));
   };
   if (content.starts_with("\xEF\xBB\xBF")) fail(": got a byte order mark; expected JSON to start at the first byte");
+  if (const std::string_view other = other_format(content); !other.empty()) {
+    fail(fmt::format(": got no JSON{}; expected JSON", other));
+  }
   // nlohmann's lexer takes a NUL for the end of the input and would not look behind it.
   if (content.find('\0') != std::string_view::npos) fail(": got a NUL byte; expected JSON");
   TreeBuilder builder(limits);

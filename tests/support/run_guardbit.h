@@ -22,11 +22,11 @@ struct CommandResult {
   std::string err;
 };
 
-/// `arguments` as typed in a shell.
-inline CommandResult run_guardbit(const std::string& arguments) {
+/// `arguments` as typed in a shell; `before` is what the shell does first, such as "ulimit -v 100000; ".
+inline CommandResult run_guardbit(const std::string& arguments, const std::string& before = "") {
   const TemporaryDirectory directory;
   const std::filesystem::path errors = directory.path() / "stderr";
-  const std::string command = std::string("exec ") + GUARDBIT_BINARY + " " + arguments + " 2>" + errors.string();
+  const std::string command = before + "exec " + GUARDBIT_BINARY + " " + arguments + " 2>" + errors.string();
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) throw std::runtime_error("cannot run " + command);
   CommandResult result;

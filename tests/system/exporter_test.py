@@ -100,6 +100,22 @@ def numpy_part(folder):
         pass
 
 
+def expect_captured_alike(exported, folder, config):
+    """`guardbit capture` of the same weights and windows finds the same likelihoods as PyTorch."""
+    trace = json.loads((exported / "trace.json").read_text())
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes((exported / "weights.safetensors").read_bytes())
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "windows.json").write_text(json.dumps({"windows": [window["tokens"] for window in trace["windows"]]}))
+    run = subprocess.run([GUARDBIT, "capture", folder, "--tokens", folder / "windows.json", "-o", folder / "trace", "-q"],
+                         capture_output=True, text=True)
+    expect(run.returncode == 0, run.stderr)
+    captured = json.loads((folder / "trace" / "trace.json").read_text())
+    for ours, theirs in zip(captured["windows"], trace["windows"], strict=True):
+        difference = abs(ours["reference_nll"] / theirs["reference_nll"] - 1)
+        expect(difference < 1e-5, f"{folder}: got {ours['reference_nll']}; expected {theirs['reference_nll']}")
+
+
 def torch_part(folder):
     import torch
     import example
@@ -111,6 +127,15 @@ def torch_part(folder):
         expect_replays(folder / "example" / name, "none,slanc,rrs")
         records = (folder / "example" / name / "activations.safetensors").read_bytes()
         expect(b'"0/layers.1.mlp.down"' in records, f"{name}: hooks recorded no mlp.down")
+
+    sizes = {"vocab_size": example.VOCABULARY, "tie_word_embeddings": False}
+    expect_captured_alike(folder / "example" / "gpt", folder / "hf-gpt", {
+        **sizes, "model_type": "gpt2", "n_embd": example.HIDDEN, "n_layer": example.LAYERS, "n_head": example.HEADS,
+        "n_inner": example.INNER, "n_positions": example.CONTEXT, "tie_word_embeddings": True})
+    expect_captured_alike(folder / "example" / "llama", folder / "hf-llama", {
+        **sizes, "model_type": "llama", "hidden_size": example.HIDDEN, "num_hidden_layers": example.LAYERS,
+        "num_attention_heads": example.HEADS, "num_key_value_heads": example.KV_HEADS, "hidden_act": "silu",
+        "intermediate_size": example.INNER, "max_position_embeddings": example.CONTEXT, "rms_norm_eps": 1e-6})
 
     swapped = dict(example.LLAMA_MODULES)
     swapped["layers.{i}.mlp.gate"], swapped["layers.{i}.mlp.up"] = "blocks.{i}.up", "blocks.{i}.gate"

@@ -86,6 +86,7 @@ TEST(ImportLlama2cTest, MalformedFilesAreRefused) {
       {with_header(5, 0), "header: got vocab_size (magnitude) 0; expected 1.."},
       {with_header(5, std::numeric_limits<std::int32_t>::min()),
        "header: got vocab_size (magnitude) 2147483648; expected 1.."},
+      {with_header(0, 640), "got " + size + " bytes; expected "},  // begins as a pickle does
       {with_header(6, 1 << 20), "got " + size + " bytes; expected "},
       {"GGUF" + valid, "this is a GGUF file"},
       {"24ka" + valid, "this is a llama2.c export of version 1 or 2"},

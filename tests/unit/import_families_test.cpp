@@ -154,8 +154,10 @@ TEST(ImportNonfiniteTest, IsRefusedUnlessAllowed) {
   EXPECT_TRUE(refuses([&] { capture(directory / "model", tokens, directory / "trace"); }, ExitCode::kMalformedInput,
                       "tensor 'model.embed_tokens.weight': got inf at (22, 3); expected finite values"));
   CaptureOptions options;
-  options.allow_nonfinite = true;
-  capture(directory / "model", tokens, directory / "trace", options);
+  options.on_nonfinite = OnNonfinite::kCount;
+  EXPECT_EQ(capture(directory / "model", tokens, directory / "trace", options), 1u);
+  options.on_nonfinite = OnNonfinite::kPropagate;
+  EXPECT_EQ(capture(directory / "model", tokens, directory / "trace", options), 0u) << "not asked for";
   const Trace trace = load_trace(directory / "trace");
   EXPECT_TRUE(trace.allow_nonfinite);
   EXPECT_EQ(load_model(trace).weights.at("embed.tokens")(22, 3), INFINITY);
