@@ -18,6 +18,7 @@
 #include "sim/replay/no_values.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/replay/replay_windows.h"
+#include "sim/replay/scaled_model.h"
 #include "sim/replay/variant_statistics.h"
 #include "sim/schedule/operation_counts.h"
 #include "sim/schedule/scheduler.h"
@@ -25,35 +26,6 @@
 
 namespace guardbit::sim {
 namespace {
-
-/// A rewrite that the model may not allow.
-template <class Rewrite>
-void apply_to_trace(const Trace& trace, const Rewrite& rewrite) {
-  try {
-    rewrite();
-  } catch (const std::invalid_argument& error) {
-    throw UserError(ExitCode::kUsage, fmt::format("{}: {}", trace.directory.string(), error.what()));
-  }
-}
-
-/// The model of the trace at the asked range.
-transformer::Model<float> load_scaled_model(const Trace& trace, const ReplayOptions& options,
-                                            const numerics::ParallelFor& parallel_for) {
-  transformer::Model<float> model = load_model(trace);
-  verify_trace(trace, model, parallel_for);
-  if (options.residual_gain != 1) {
-    apply_to_trace(trace, [&] { calibration::apply_residual_gain(model, options.residual_gain); });
-  }
-  if (options.channels > model.shape.hidden_size) {
-    throw UserError(ExitCode::kUsage, fmt::format("--channels: got {}; expected 0..{}, the model's hidden size",
-                                                  options.channels, model.shape.hidden_size));
-  }
-  if (options.channels > 0) {
-    apply_to_trace(
-        trace, [&] { calibration::apply_channel_gain(model, options.channel_gain, options.channels, options.seed); });
-  }
-  return model;
-}
 
 void check_variants(const std::vector<std::string>& variants) {
   try {
@@ -108,6 +80,21 @@ std::map<std::string, std::string> provenance(const Trace& trace, const LoadedAc
   return entries;
 }
 
+/// Windows, stride and targets of the perplexity.
+PerplexityBasis basis_of(const Trace& trace, std::span<const Trace::Window> windows) {
+  PerplexityBasis basis;
+  for (const Trace::Window& window : windows) {
+    basis.context = std::max<std::uint64_t>(basis.context, inputs_of(window, trace.shape).size());
+    basis.scored_tokens += scored_targets_of(window, trace.shape).size();
+  }
+  // The windows behind the first leave out what the one before has predicted.
+  const std::size_t overlap = windows.size() > 1 ? windows[1].num_unscored : 0;
+  const bool regular = std::all_of(windows.begin() + (windows.empty() ? 0 : 1), windows.end(),
+                                   [overlap](const Trace::Window& window) { return window.num_unscored == overlap; });
+  if (regular && basis.scored_tokens > 0 && overlap <= basis.context) basis.stride = basis.context - overlap;
+  return basis;
+}
+
 /// What the trace, the accelerator and the options say, before anything runs.
 ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
                       std::span<const Trace::Window> windows) {
@@ -116,6 +103,7 @@ ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, 
   result.provenance = provenance(trace, accelerator, options);
   result.trace_name = trace.name;
   result.num_windows = windows.size();
+  result.basis = basis_of(trace, windows);
   result.mode = options.open_loop ? "open_loop" : "closed_loop";
   if (!options.values) result.mode = "no_values";
   result.residual_gain = options.residual_gain;
