@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/numerics/matrix.h"
+#include "models/units/quantized_weight.h"
 #include "models/units/rope_scaling.h"
 
 namespace guardbit::transformer {
@@ -104,6 +105,9 @@ struct Model {
   ModelShape shape;
   std::vector<Op> ops;
   std::map<std::string, Matrix<T>> weights;  ///< by the names that ops use; vectors are (1, n)
+  /// Codes of linear layers' weights that were quantized offline, by the weight's name. The hardware multiplies these;
+  /// `weights` keeps what they stand for before quantization. Others are rounded to nearest when they are loaded.
+  std::map<std::string, units::QuantizedWeight> quantized_weights;
 };
 
 }  // namespace guardbit::transformer

@@ -55,9 +55,11 @@ transformer::Model<float> load_scaled_model(const Trace& trace, const ReplayOpti
   return model;
 }
 
-void check_variants(const std::vector<std::string>& variants) {
+std::vector<calibration::Variant> parse_variants(const std::vector<std::string>& texts) {
+  std::vector<calibration::Variant> variants;
   try {
-    for (const std::string& variant : variants) calibration::check_variant(variant);
+    for (const std::string& text : texts) variants.push_back(calibration::parse_variant(text));
+    return variants;
   } catch (const std::invalid_argument& error) {
     throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
   }
@@ -127,7 +129,7 @@ ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, 
 }
 
 /// Shapes and switches of a variant's model.
-transformer::Model<float> outline(const Trace& trace, const std::string& variant,
+transformer::Model<float> outline(const Trace& trace, const calibration::Variant& variant,
                                   const calibration::CalibrationOptions& calibration) {
   transformer::Model<float> model = load_outline(trace);
   apply_to_trace(trace, [&] { calibration::outline_variant(variant, model, calibration); });
@@ -136,8 +138,9 @@ transformer::Model<float> outline(const Trace& trace, const std::string& variant
 
 /// Whether every op of every variant can be cut to fit the hardware: known from shapes, before anything long begins.
 void check_schedules(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
+                     const std::vector<calibration::Variant>& variants,
                      const calibration::CalibrationOptions& calibration, std::size_t longest_window) {
-  for (const std::string& variant : options.variants) {
+  for (const calibration::Variant& variant : variants) {
     const transformer::Model<float> model = outline(trace, variant, calibration);
     NoValues engine;
     for (const Pass& pass : passes_of(longest_window, options.decode)) {
@@ -155,12 +158,12 @@ void require_stepped_modes(const units::AcceleratorConfig& config) {
 }
 
 /// An outline has all that the variant's time depends on.
-void require_outlined_time(const std::string& variant, const calibration::CalibrationOptions& calibration) {
+void require_outlined_time(const calibration::Variant& variant, const calibration::CalibrationOptions& calibration) {
   if (!calibration::time_needs_weights(variant, calibration)) return;
   throw UserError(ExitCode::kUsage,
                   fmt::format("--no-values: got variant {} with norm.scale = \"exact\"; expected \"pow2\", or a replay "
                               "with values: whether such a scale costs a multiplication is in the weights",
-                              variant));
+                              variant.canonical_text()));
 }
 
 }  // namespace
@@ -173,7 +176,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   std::size_t longest = 0;
   for (const Trace::Window& window : windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
 
-  check_variants(options.variants);
+  const std::vector<calibration::Variant> variants = parse_variants(options.variants);
   if (options.decode > 0 && !transformer::is_causal(trace.shape)) {
     throw UserError(ExitCode::kUsage,
                     fmt::format("--decode: got {}; expected 0: {} is an encoder, whose tokens see later ones",
@@ -184,7 +187,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
 
   if (options.stepped) require_stepped_modes(accelerator.config);
-  check_schedules(trace, accelerator, options, calibration, longest);
+  check_schedules(trace, accelerator, options, variants, calibration, longest);
   ReplayResult result = describe(trace, accelerator, options, windows);
   transformer::Model<float> model;
   if (options.values) {
@@ -197,19 +200,20 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   std::optional<WaveRecorder> recorder;
   if (options.wave) machine.record(recorder.emplace(*options.wave));
   std::size_t done = 0;
-  for (const std::string& name : options.variants) {
+  for (const calibration::Variant& parsed : variants) {
+    const std::string name = parsed.canonical_text();
     const auto window_done = [&] {
-      if (progress) progress(++done, options.variants.size() * num_windows, name);
+      if (progress) progress(++done, variants.size() * num_windows, name);
     };
     if (!options.values) {
-      require_outlined_time(name, calibration);
-      result.variants.push_back(time_variant(name, outline(trace, name, calibration), accelerator.config, windows,
+      require_outlined_time(parsed, calibration);
+      result.variants.push_back(time_variant(name, outline(trace, parsed, calibration), accelerator.config, windows,
                                              options.decode, machine, window_done));
       continue;
     }
     // The last variant needs the model for itself: a large one does not fit twice.
-    transformer::Model<float> rewritten = &name == &options.variants.back() ? std::move(model) : model;
-    apply_to_trace(trace, [&] { calibration::apply_variant(name, rewritten, calibration); });
+    transformer::Model<float> rewritten = &parsed == &variants.back() ? std::move(model) : model;
+    apply_to_trace(trace, [&] { calibration::apply_variant(parsed, rewritten, calibration); });
     const PreparedVariant variant =
         prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for);
     result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, stepped, window_done));

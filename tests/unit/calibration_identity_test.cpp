@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "models/calibration/method.h"
+#include "models/calibration/variant.h"
 #include "models/transformer/family.h"
 #include "models/transformer/reference.h"
 #include "models/units/hadamard_matrix.h"
