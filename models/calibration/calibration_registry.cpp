@@ -11,12 +11,15 @@ void apply_dynamic_norm(Model<double>& model, const MethodArguments& arguments, 
 void apply_rotate(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void apply_rrs(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void apply_rs(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_rtn(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void apply_slanc(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void apply_slanc_residual(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_dynamic_norm(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rotate(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rrs(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rs(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_rtn(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_slanc_residual(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 
 namespace {
@@ -58,6 +61,15 @@ constexpr std::array kSlancParameters = {
 constexpr std::array kSmoothParameters = {
     Parameter{"qkv", ParameterKind::kFlag, 0, 0, 1, "smooth the inputs of q, k and v as well"},
 };
+/// What quantizer_of() reads.
+constexpr Parameter kGroupParameter{
+    "group", ParameterKind::kInteger, 0, 0, 65536, "input channels that share a scale; 0: all of an output channel's"};
+constexpr Parameter kAsymParameter{"asym", ParameterKind::kFlag, 0, 0, 1, "asymmetric, with zero points"};
+constexpr Parameter kClipParameter{
+    "clip", ParameterKind::kFlag, 0, 0, 1, "search the clip ratio (1, 0.975, ..., 0.4) with the least squared error"};
+constexpr std::array kRtnParameters = {
+    kGroupParameter, kAsymParameter, kClipParameter,
+    Parameter{"tensor", ParameterKind::kFlag, 0, 0, 1, "one scale for the whole matrix"}};
 
 constexpr std::array kMethods = {
     with_scales_at_run_time(make_method<apply_dynamic_norm, outline_dynamic_norm>(
@@ -75,6 +87,13 @@ constexpr std::array kMethods = {
                                         "rotated runtime smooth: rotate, then rs"),
     make_method<apply_rs, outline_rs>("rs", kSmooths, kSmoothParameters,
                                       "runtime smooth: channel scales found while running"),
+    Method{.name = "rtn",
+           .summary = "weights rounded to nearest, per tensor, output channel or group",
+           .effects = kQuantizesWeights,
+           .parameters = kRtnParameters,
+           .apply_float = apply_rtn<float>,
+           .apply_double = apply_rtn<double>,
+           .outline = outline_rtn},
     make_method<apply_slanc>("slanc", kScalesNorms, kSlancParameters, "static norm scales from weights, as published"),
     make_method<apply_slanc_residual, outline_slanc_residual>(
         "slanc_residual", kScalesNorms, kSlancParameters,
