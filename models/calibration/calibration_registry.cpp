@@ -1,9 +1,4 @@
-#include <algorithm>
 #include <array>
-#include <numeric>
-#include <stdexcept>
-#include <string>
-#include <vector>
 
 #include "models/calibration/method.h"
 #include "models/transformer/family.h"
@@ -12,109 +7,98 @@ namespace guardbit::calibration {
 
 using transformer::Model;
 
-void apply_dynamic_norm(Model<double>& model, const CalibrationOptions& options);
-void apply_rotate(Model<double>& model, const CalibrationOptions& options);
-void apply_rrs(Model<double>& model, const CalibrationOptions& options);
-void apply_rs(Model<double>& model, const CalibrationOptions& options);
-void apply_slanc(Model<double>& model, const CalibrationOptions& options);
-void apply_slanc_residual(Model<double>& model, const CalibrationOptions& options);
-void outline_dynamic_norm(Model<float>& model, const CalibrationOptions& options);
-void outline_rotate(Model<float>& model, const CalibrationOptions& options);
-void outline_rrs(Model<float>& model, const CalibrationOptions& options);
-void outline_rs(Model<float>& model, const CalibrationOptions& options);
-void outline_slanc_residual(Model<float>& model, const CalibrationOptions& options);
+void apply_dynamic_norm(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void apply_rotate(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void apply_rrs(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void apply_rs(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_rtn(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void apply_slanc(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void apply_slanc_residual(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_dynamic_norm(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_rotate(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_rrs(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_rs(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_rtn(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_slanc_residual(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 
 namespace {
 
 template <class T>
-void apply_none(Model<T>&, const CalibrationOptions&) {}
-void outline_as_it_is(Model<float>&, const CalibrationOptions&) {}
+void apply_none(Model<T>&, const MethodArguments&, const CalibrationOptions&) {}
+void outline_as_it_is(Model<float>&, const MethodArguments&, const CalibrationOptions&) {}
 
 /// A float model is rewritten in binary64 and rounded once.
-template <void (*kApply)(Model<double>&, const CalibrationOptions&)>
-void apply_widened(Model<float>& model, const CalibrationOptions& options) {
+template <Rewrite<double> kApply>
+void apply_widened(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
   Model<double> wide = transformer::convert<double>(model);
-  kApply(wide, options);
+  kApply(wide, arguments, options);
   model = transformer::convert<float>(wide);
 }
 
-template <void (*kApply)(Model<double>&, const CalibrationOptions&),
-          void (*kOutline)(Model<float>&, const CalibrationOptions&) = outline_as_it_is>
-constexpr Method make_method(std::string_view name, unsigned effects, std::string_view summary) {
-  return {name, summary, effects, apply_widened<kApply>, kApply, kOutline};
+template <Rewrite<double> kApply, Rewrite<float> kOutline = outline_as_it_is>
+constexpr Method make_method(std::string_view name, unsigned effects, std::span<const Parameter> parameters,
+                             std::string_view summary) {
+  return {.name = name,
+          .summary = summary,
+          .effects = effects,
+          .parameters = parameters,
+          .apply_float = apply_widened<kApply>,
+          .apply_double = kApply,
+          .outline = kOutline};
 }
+
+constexpr Method with_scales_at_run_time(Method method) {
+  method.finds_scales_at_run_time = true;
+  return method;
+}
+
+constexpr std::span<const Parameter> kNoParameters;
+constexpr std::array kSlancParameters = {
+    Parameter{"target", ParameterKind::kNumber, kNotGiven, 1e-6, 1e6,
+              "norm that rows are scaled to; without it --slanc-target's"},
+};
+constexpr std::array kSmoothParameters = {
+    Parameter{"qkv", ParameterKind::kFlag, 0, 0, 1, "smooth the inputs of q, k and v as well"},
+};
+/// What quantizer_of() reads.
+constexpr Parameter kGroupParameter{
+    "group", ParameterKind::kInteger, 0, 0, 65536, "input channels that share a scale; 0: all of an output channel's"};
+constexpr Parameter kAsymParameter{"asym", ParameterKind::kFlag, 0, 0, 1, "asymmetric, with zero points"};
+constexpr Parameter kClipParameter{
+    "clip", ParameterKind::kFlag, 0, 0, 1, "search the clip ratio (1, 0.975, ..., 0.4) with the least squared error"};
+constexpr std::array kRtnParameters = {
+    kGroupParameter, kAsymParameter, kClipParameter,
+    Parameter{"tensor", ParameterKind::kFlag, 0, 0, 1, "one scale for the whole matrix"}};
 
 constexpr std::array kMethods = {
-    make_method<apply_dynamic_norm, outline_dynamic_norm>(
-        "dynamic_norm", kScalesNorms, "norms divide each row by its largest magnitude, found in an extra pass"),
-    Method{"none", "the model as it is; quantization rounds to nearest", 0, apply_none<float>, apply_none<double>,
-           outline_as_it_is},
-    make_method<apply_rotate, outline_rotate>("rotate", kRotates,
+    with_scales_at_run_time(make_method<apply_dynamic_norm, outline_dynamic_norm>(
+        "dynamic_norm", kScalesNorms, kNoParameters,
+        "norms divide each row by its largest magnitude, found in an extra pass")),
+    Method{.name = "none",
+           .summary = "the model as it is; quantization rounds to nearest",
+           .parameters = {},
+           .apply_float = apply_none<float>,
+           .apply_double = apply_none<double>,
+           .outline = outline_as_it_is},
+    make_method<apply_rotate, outline_rotate>("rotate", kRotates, kNoParameters,
                                               "QuaRot: Hadamard rotations of weights and activations"),
-    make_method<apply_rrs, outline_rrs>("rrs", kRotates | kSmooths, "rotated runtime smooth: rotate, then rs"),
-    make_method<apply_rs, outline_rs>("rs", kSmooths, "runtime smooth: channel scales found while running"),
-    make_method<apply_slanc>("slanc", kScalesNorms, "static norm scales from weights, as published"),
+    make_method<apply_rrs, outline_rrs>("rrs", kRotates | kSmooths, kSmoothParameters,
+                                        "rotated runtime smooth: rotate, then rs"),
+    make_method<apply_rs, outline_rs>("rs", kSmooths, kSmoothParameters,
+                                      "runtime smooth: channel scales found while running"),
+    Method{.name = "rtn",
+           .summary = "weights rounded to nearest, per tensor, output channel or group",
+           .effects = kQuantizesWeights,
+           .parameters = kRtnParameters,
+           .apply_float = apply_rtn<float>,
+           .apply_double = apply_rtn<double>,
+           .outline = outline_rtn},
+    make_method<apply_slanc>("slanc", kScalesNorms, kSlancParameters, "static norm scales from weights, as published"),
     make_method<apply_slanc_residual, outline_slanc_residual>(
-        "slanc_residual", kScalesNorms, "static norm scales from the residual stream's accumulated power"),
+        "slanc_residual", kScalesNorms, kSlancParameters,
+        "static norm scales from the residual stream's accumulated power"),
 };
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({substituted, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
-[[noreturn]] void fail(std::string_view variant, const std::string& problem) {
-  throw std::invalid_argument("variant \"" + std::string(variant) + "\": " + problem);
-}
-
-[[noreturn]] void fail_unknown(std::string_view variant, std::string_view part) {
-  std::string known;
-  const Method* nearest = nullptr;
-  std::size_t nearest_distance = 3;  // further away is no typing error
-  for (const Method& method : kMethods) {
-    known += (known.empty() ? "" : ", ") + std::string(method.name);
-    const std::size_t distance = edit_distance(part, method.name);
-    if (distance >= nearest_distance) continue;
-    nearest = &method;
-    nearest_distance = distance;
-  }
-  fail(variant, "no method \"" + std::string(part) + "\"; known: " + known +
-                    (nearest == nullptr ? "" : "; did you mean \"" + std::string(nearest->name) + "\"?"));
-}
-
-std::vector<const Method*> parse_variant(std::string_view variant) {
-  std::vector<const Method*> parts;
-  for (std::size_t begin = 0; begin <= variant.size();) {
-    const std::size_t end = std::min(variant.find('+', begin), variant.size());
-    const std::string_view part = variant.substr(begin, end - begin);
-    const Method* const method = find_method(part);
-    if (method == nullptr) fail_unknown(variant, part);
-    for (const Method* const other : parts)
-      if (other == method || other->effects == 0 || method->effects == 0 || (other->effects & method->effects) != 0)
-        fail(variant,
-             "\"" + std::string(other->name) + "\" and \"" + std::string(method->name) + "\" exclude one another");
-    parts.push_back(method);
-    begin = end + 1;
-  }
-  std::sort(parts.begin(), parts.end(), [](const Method* a, const Method* b) { return a->effects < b->effects; });
-  return parts;
-}
-
-void apply(const Method& method, Model<float>& model, const CalibrationOptions& options) {
-  method.apply_float(model, options);
-}
-void apply(const Method& method, Model<double>& model, const CalibrationOptions& options) {
-  method.apply_double(model, options);
-}
 
 }  // namespace
 
@@ -125,27 +109,5 @@ const Method* find_method(std::string_view name) {
     if (method.name == name) return &method;
   return nullptr;
 }
-
-void check_variant(std::string_view variant) { (void)parse_variant(variant); }
-
-template <class T>
-void apply_variant(std::string_view variant, Model<T>& model, const CalibrationOptions& options) {
-  for (const Method* const method : parse_variant(variant)) apply(*method, model, options);
-}
-
-void outline_variant(std::string_view variant, Model<float>& model, const CalibrationOptions& options) {
-  for (const Method* const method : parse_variant(variant)) method->outline(model, options);
-}
-
-bool time_needs_weights(std::string_view variant, const CalibrationOptions& options) {
-  const std::vector<const Method*> parts = parse_variant(variant);
-  // Static scales come from weights; dynamic ones are of every row.
-  return !options.pow2_scales && std::any_of(parts.begin(), parts.end(), [](const Method* method) {
-    return (method->effects & kScalesNorms) != 0 && method->outline != outline_dynamic_norm;
-  });
-}
-
-template void apply_variant(std::string_view, Model<float>&, const CalibrationOptions&);
-template void apply_variant(std::string_view, Model<double>&, const CalibrationOptions&);
 
 }  // namespace guardbit::calibration

@@ -17,7 +17,7 @@ void scale_rows(Model<T>& model) {
 
 }  // namespace
 
-void apply_dynamic_norm(Model<double>& model, const CalibrationOptions&) { scale_rows(model); }
-void outline_dynamic_norm(Model<float>& model, const CalibrationOptions&) { scale_rows(model); }
+void apply_dynamic_norm(Model<double>& model, const MethodArguments&, const CalibrationOptions&) { scale_rows(model); }
+void outline_dynamic_norm(Model<float>& model, const MethodArguments&, const CalibrationOptions&) { scale_rows(model); }
 
 }  // namespace guardbit::calibration

@@ -158,7 +158,7 @@ void rotate_block_outputs(Model<double>& model, int layer) {
 
 }  // namespace
 
-void apply_rotate(Model<double>& model, const CalibrationOptions& options) {
+void apply_rotate(Model<double>& model, const MethodArguments&, const CalibrationOptions& options) {
   require_rotatable(model);
   convert_to_rms_norm(model);
   fuse_norms(model);
@@ -166,7 +166,7 @@ void apply_rotate(Model<double>& model, const CalibrationOptions& options) {
   for (int layer = 0; layer < model.shape.num_layers; ++layer) rotate_block_outputs(model, layer);
 }
 
-void outline_rotate(Model<float>& model, const CalibrationOptions&) {
+void outline_rotate(Model<float>& model, const MethodArguments&, const CalibrationOptions&) {
   require_rotatable(model);
   for (Op& norm : model.ops) {
     if (!is_stream_norm(norm)) continue;

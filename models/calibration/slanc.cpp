@@ -39,7 +39,8 @@ double mlp_norm(const MlpWeights& weights) {
 
 }  // namespace
 
-void apply_slanc(Model<double>& model, const CalibrationOptions& options) {
+void apply_slanc(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& given) {
+  const CalibrationOptions options = with_target(arguments, given);
   norm_behind_embedding(model).input_scale = 1;
   for (int layer = 0; layer < model.shape.num_layers; ++layer) {
     set_input_scale(norm_behind_attention(model, layer), attention_norm(attention_weights(model, layer)), options);

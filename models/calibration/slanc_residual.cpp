@@ -102,9 +102,12 @@ void require_stream(const Model<T>& model) {
 
 }  // namespace
 
-void outline_slanc_residual(Model<float>& model, const CalibrationOptions&) { require_stream(model); }
+void outline_slanc_residual(Model<float>& model, const MethodArguments&, const CalibrationOptions&) {
+  require_stream(model);
+}
 
-void apply_slanc_residual(Model<double>& model, const CalibrationOptions& options) {
+void apply_slanc_residual(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& given) {
+  const CalibrationOptions options = with_target(arguments, given);
   require_stream(model);
   double stream_power = embedding_power(model);
   set_input_scale(op_named(model, layer_op(0, "attn_norm")), std::sqrt(stream_power), options);

@@ -10,6 +10,12 @@ double power_of_two_at_least(double value) {
   return std::ldexp(1.0, fraction == 0.5 ? exponent - 1 : exponent);
 }
 
+CalibrationOptions with_target(const MethodArguments& arguments, const CalibrationOptions& options) {
+  CalibrationOptions result = options;
+  if (arguments.given("target")) result.target_norm = arguments.number("target");
+  return result;
+}
+
 void set_input_scale(transformer::Op& norm, double predicted_norm, const CalibrationOptions& options) {
   const double scale = predicted_norm / options.target_norm;
   if (!(scale > 0) || !std::isfinite(scale)) {

@@ -7,6 +7,9 @@ namespace guardbit::calibration {
 /// The smallest power of two >= value; value > 0 and finite.
 double power_of_two_at_least(double value);
 
+/// The options with the method's argument `target` in place of target_norm, if it is given.
+CalibrationOptions with_target(const MethodArguments& arguments, const CalibrationOptions& options);
+
 /// Sets norm.input_scale so that a row of length `predicted_norm` is scaled to options.target_norm, rounded up to a
 /// power of two if options say so, and keeps the prediction in norm.predicted_norm. A prediction that is 0 or not
 /// finite says nothing; the scale stays 1 then. Test: tests/unit/slanc_test.cpp.

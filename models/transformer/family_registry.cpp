@@ -51,7 +51,7 @@ bool is_causal(const ModelShape& shape) {
 
 template <class To, class From>
 Model<To> convert(const Model<From>& model) {
-  Model<To> result{model.shape, model.ops, {}};
+  Model<To> result{model.shape, model.ops, {}, model.quantized_weights};
   for (const auto& [name, matrix] : model.weights) {
     std::vector<To> data(matrix.data().begin(), matrix.data().end());
     result.weights.emplace(name, Matrix<To>(matrix.rows(), matrix.cols(), std::move(data)));

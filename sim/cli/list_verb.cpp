@@ -95,6 +95,21 @@ std::string list_entries(const Entries& entries) {
   return text;
 }
 
+std::string list_methods() {
+  std::string text;
+  for (const calibration::Method& method : calibration::methods()) {
+    text += fmt::format("{:<16}{}\n", method.name, method.summary);
+    for (const calibration::Parameter& parameter : method.parameters) {
+      text += fmt::format("  {:<14}{}, default {}: {}\n", parameter.name, calibration::range_text(parameter),
+                          calibration::value_text(parameter, parameter.default_value), parameter.help);
+    }
+  }
+  return text +
+         "\nA variant joins parts by +: methods, as name or name(argument,name=value), and widths of linear layers "
+         "and\n"
+         "KV cache: wN (2..8, 16), aN (3..8, 16), kvN (4, 8, 16), as in rrs(qkv)+w4a4kv4.\n";
+}
+
 }  // namespace
 
 void add_list(CLI::App& app, Action& action) {
@@ -110,7 +125,7 @@ void add_list(CLI::App& app, Action& action) {
   };
   add("formats", "Number formats with their ranges and sources", list_formats);
   add("accumulators", "Accumulators of a matrix unit, and published ones by name", list_accumulators);
-  add("methods", "Calibration methods, the parts of a variant", [] { return list_entries(calibration::methods()); });
+  add("methods", "Calibration methods, the parts of a variant", list_methods);
   add("families", "Model families", [] { return list_entries(transformer::families()); });
   add("reports", "Reports for --format", [] { return list_entries(reports()); });
   list->footer("Example: guardbit list formats");

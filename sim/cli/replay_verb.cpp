@@ -24,6 +24,7 @@ std::string check_not_empty(const std::string& text) { return text.empty() ? "ex
 struct ReplayArguments {
   std::string trace;
   std::string accelerator;
+  std::vector<std::string> variants = {"none", "slanc", "rrs", "slanc+rrs"};
   std::vector<std::string> overrides;
   std::string format = "table";
   std::string output;
@@ -87,6 +88,11 @@ int run_replay(ReplayArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
   const LoadedAccelerator accelerator = load_accelerator(arguments.accelerator, arguments.overrides);
   check_combinations(arguments);
+  for (const std::string& list : arguments.variants) {
+    for (std::string& variant : calibration::split_variants(list)) {
+      arguments.options.variants.push_back(std::move(variant));
+    }
+  }
   arguments.options.values = !arguments.no_values;
   arguments.options.stall_seed = arguments.stall_seed;
   arguments.options.wave = wave_options(arguments);
@@ -123,14 +129,12 @@ std::vector<std::string> report_names() {
 
 void add_replay(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<ReplayArguments>();
-  arguments->options.variants = {"none", "slanc", "rrs", "slanc+rrs"};
   CLI::App* verb = app.add_subcommand("replay", "Replay a trace on a described accelerator, bit for bit");
   ReplayOptions& options = arguments->options;
   verb->add_option("trace", arguments->trace, "Trace directory (made by guardbit capture)")->required();
   verb->add_option("--accelerator,-a", arguments->accelerator, "Accelerator file (configs/README.md)")->required();
-  verb->add_option("--variants", options.variants,
-                   "Comma-separated variants, each methods joined by + (guardbit list methods)")
-      ->delimiter(',')
+  verb->add_option("--variants", arguments->variants,
+                   "Comma-separated variants, each methods and widths joined by + (guardbit list methods)")
       ->capture_default_str();
   verb->add_option("--set", arguments->overrides, "Override one key of the accelerator: section.key=value")
       ->allow_extra_args(false);

@@ -48,6 +48,7 @@ bool became_zero(const units::Operand& operand, std::size_t row, std::size_t col
 }  // namespace
 
 std::optional<QuantizedRows> quantized_rows(const units::Operand& operand, const units::MatrixMode& mode) {
+  if (mode.activation_group > 0 || mode.activation_zero_point || mode.activation_tensor) return std::nullopt;
   if (mode.integer) {
     return QuantizedRows{
         .operand = operand, .largest = static_cast<float>((1 << (mode.activation_bits - 1)) - 1), .zero_below = 0.5};

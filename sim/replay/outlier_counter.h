@@ -26,7 +26,7 @@ struct QuantizedRows {
   /// The tokens before smoothing, channels in their own order; no rows: not smoothed.
   numerics::MatrixView<const float> unsmoothed{};
 };
-/// Nothing if operands of this mode have no scales that the values of a token share.
+/// Nothing if operands of this mode have no symmetric scale that the values of a token, and of no other, share.
 [[nodiscard]] std::optional<QuantizedRows> quantized_rows(const units::Operand& operand, const units::MatrixMode& mode);
 
 /// Test: tests/unit/value_observer_test.cpp.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "models/numerics/check.h"
+#include "models/units/affine_product.h"
 #include "sim/schedule/window_scheduler.h"
 
 namespace guardbit::sim {
@@ -44,7 +45,9 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
     PreparedLinear& linear = variant.linears[index];
     linear.mode = mode;
     const Matrix<float>& weights = variant.model.weights.at(op.weight);
-    linear.weights = units::quantize_operand(weights.view(), mode, /*is_weight=*/true, events, parallel_for);
+    linear.weights = op.codes.bits != 0
+                         ? units::weight_operand(variant.model.quantized_weights.at(op.weight), mode, events)
+                         : units::quantize_operand(weights.view(), mode, /*is_weight=*/true, events, parallel_for);
     variant.weight_events += events;
     if (!mode.integer && !mode.dynamic_scale) continue;
     const numerics::EventCounts& counts = events[numerics::Stage::kQuantizer];
@@ -52,6 +55,7 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
                                                .clipped = counts[numerics::Event::kClipped],
                                                .zeroed = counts[numerics::Event::kZeroed]};
   }
+  variant.model.quantized_weights.clear();  // the array has its own copy
   if (has_rope) {
     variant.rope = units::make_rope_table(variant.model.shape.head_size, static_cast<int>(num_positions),
                                           variant.model.shape.rope_theta, variant.model.shape.rope_pairs,

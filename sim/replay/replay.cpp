@@ -18,6 +18,7 @@
 #include "sim/replay/no_values.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/replay/replay_windows.h"
+#include "sim/replay/runnable_variant.h"
 #include "sim/replay/scaled_model.h"
 #include "sim/replay/variant_statistics.h"
 #include "sim/schedule/operation_counts.h"
@@ -27,9 +28,16 @@
 namespace guardbit::sim {
 namespace {
 
-void check_variants(const std::vector<std::string>& variants) {
+std::vector<RunnableVariant> parse_variants(const std::vector<std::string>& texts,
+                                            const units::AcceleratorConfig& config,
+                                            const calibration::CalibrationOptions& calibration) {
+  std::vector<RunnableVariant> variants;
   try {
-    for (const std::string& variant : variants) calibration::check_variant(variant);
+    for (const std::string& text : texts) {
+      const calibration::Variant variant = calibration::parse_variant(text);
+      variants.emplace_back(variant, variant_hardware(variant, config), calibration);
+    }
+    return variants;
   } catch (const std::invalid_argument& error) {
     throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
   }
@@ -118,22 +126,27 @@ ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, 
 }
 
 /// Shapes and switches of a variant's model.
-transformer::Model<float> outline(const Trace& trace, const std::string& variant,
-                                  const calibration::CalibrationOptions& calibration) {
+transformer::Model<float> outline(const Trace& trace, const RunnableVariant& variant) {
   transformer::Model<float> model = load_outline(trace);
-  apply_to_trace(trace, [&] { calibration::outline_variant(variant, model, calibration); });
+  apply_to_trace(trace, [&] { variant.outline(model); });
   return model;
 }
 
-/// Whether every op of every variant can be cut to fit the hardware: known from shapes, before anything long begins.
-void check_schedules(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
-                     const calibration::CalibrationOptions& calibration, std::size_t longest_window) {
-  for (const std::string& variant : options.variants) {
-    const transformer::Model<float> model = outline(trace, variant, calibration);
+/// What is known from shapes, before anything long begins: whether every op of every variant can be cut to fit the
+/// hardware, whether its groups can be summed, and stepped.
+void check_schedules(const Trace& trace, const std::vector<RunnableVariant>& variants, const ReplayOptions& options,
+                     std::size_t longest_window) {
+  for (const RunnableVariant& variant : variants) {
+    const transformer::Model<float> model = outline(trace, variant);
+    try {
+      variant.check(model, options.stepped);
+    } catch (const std::invalid_argument& error) {
+      throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
+    }
     NoValues engine;
     for (const Pass& pass : passes_of(longest_window, options.decode)) {
       const bool needs_most = pass.phase != "decode" || pass.tokens.end == longest_window;
-      if (needs_most) (void)schedule_tokens(model, accelerator.config, pass.tokens, longest_window, engine);
+      if (needs_most) (void)schedule_tokens(model, variant.config(), pass.tokens, longest_window, engine);
     }
   }
 }
@@ -146,12 +159,12 @@ void require_stepped_modes(const units::AcceleratorConfig& config) {
 }
 
 /// An outline has all that the variant's time depends on.
-void require_outlined_time(const std::string& variant, const calibration::CalibrationOptions& calibration) {
-  if (!calibration::time_needs_weights(variant, calibration)) return;
+void require_outlined_time(const RunnableVariant& variant) {
+  if (!variant.time_needs_weights()) return;
   throw UserError(ExitCode::kUsage,
                   fmt::format("--no-values: got variant {} with norm.scale = \"exact\"; expected \"pow2\", or a replay "
                               "with values: whether such a scale costs a multiplication is in the weights",
-                              variant));
+                              variant.name()));
 }
 
 }  // namespace
@@ -164,18 +177,17 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   std::size_t longest = 0;
   for (const Trace::Window& window : windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
 
-  check_variants(options.variants);
+  calibration::CalibrationOptions calibration = options.calibration;
+  calibration.seed = options.seed;
+  calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
+  const std::vector<RunnableVariant> variants = parse_variants(options.variants, accelerator.config, calibration);
   if (options.decode > 0 && !transformer::is_causal(trace.shape)) {
     throw UserError(ExitCode::kUsage,
                     fmt::format("--decode: got {}; expected 0: {} is an encoder, whose tokens see later ones",
                                 options.decode, trace.name));
   }
-  calibration::CalibrationOptions calibration = options.calibration;
-  calibration.seed = options.seed;
-  calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
-
   if (options.stepped) require_stepped_modes(accelerator.config);
-  check_schedules(trace, accelerator, options, calibration, longest);
+  check_schedules(trace, variants, options, longest);
   ReplayResult result = describe(trace, accelerator, options, windows);
   transformer::Model<float> model;
   if (options.values) {
@@ -187,26 +199,30 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   Accelerator machine("accelerator", accelerator.config, {.stall_seed = options.stall_seed, .stepped = stepped});
   std::optional<WaveRecorder> recorder;
   if (options.wave) machine.record(recorder.emplace(*options.wave));
-  for (const std::string& name : options.variants) {
+  for (const RunnableVariant& variant : variants) {
+    const std::string name = variant.name();
     const auto in_phase = [&](const char* phase) {
       return [&progress, what = name + ": " + phase](std::size_t done, std::size_t total) {
         if (progress) progress(done, total, what);
       };
     };
     if (!options.values) {
-      require_outlined_time(name, calibration);
-      result.variants.push_back(time_variant(name, outline(trace, name, calibration), accelerator.config, windows,
-                                             options.decode, machine, in_phase("simulate")));
+      require_outlined_time(variant);
+      const transformer::Model<float> outlined = outline(trace, variant);
+      result.variants.push_back(
+          time_variant(name, outlined, variant.config(), windows, options.decode, machine, in_phase("simulate")));
+      result.variants.back().ran_with = describe_hardware(outlined, variant.config(), accelerator.config);
       continue;
     }
     // The last variant needs the model for itself: a large one does not fit twice.
-    transformer::Model<float> rewritten = &name == &options.variants.back() ? std::move(model) : model;
+    transformer::Model<float> rewritten = &variant == &variants.back() ? std::move(model) : model;
     in_phase("calibrate")(0, rewritten.ops.size());
-    apply_to_trace(trace, [&] { calibration::apply_variant(name, rewritten, calibration); });
-    const PreparedVariant variant =
-        prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for, in_phase("quantize"));
+    apply_to_trace(trace, [&] { variant.apply(rewritten); });
+    const PreparedVariant prepared =
+        prepare_variant(name, std::move(rewritten), variant.config(), longest, parallel_for, in_phase("quantize"));
     result.variants.push_back(
-        replay_variant(variant, windows, options, parallel_for, machine, stepped, in_phase("simulate")));
+        replay_variant(prepared, windows, options, parallel_for, machine, stepped, in_phase("simulate")));
+    result.variants.back().ran_with = describe_hardware(prepared.model, variant.config(), accelerator.config);
   }
   if (recorder) recorder->finish();
   return result;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/calibration/method.h"
+#include "models/calibration/variant.h"
 #include "models/numerics/matrix.h"
 #include "sim/config/accelerator.h"
 #include "sim/modules/wave_options.h"
@@ -17,7 +17,7 @@
 namespace guardbit::sim {
 
 struct ReplayOptions {
-  std::vector<std::string> variants;  ///< "none", "slanc", "rrs", "slanc+rrs", ...; each replayed on its own
+  std::vector<std::string> variants;  ///< texts of calibration::parse_variant; each replayed on its own
   bool values = true;                 ///< false: cycles, bytes and energy alone, from the trace's description
   bool open_loop = false;             ///< every op reads the fp32 reference's tensors instead of simulated ones
   double residual_gain = 1;           ///< calibration::apply_residual_gain

@@ -2,6 +2,7 @@
 /// The values of one window of tokens: every tensor between ops, and the operands in flight. Calls the units of
 /// models/ and nothing else; the scheduler's commands decide the order.
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "models/transformer/reference.h"
+#include "models/units/affine_product.h"
 #include "sim/modules/pe_machine.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/replay/value_observer.h"
@@ -78,7 +80,8 @@ class WindowValues final : public ValueEngine {
   numerics::MatrixView<const float> head_view(const std::string& tensor, std::size_t head);
   units::MatrixProductOptions product_options(std::size_t op, std::size_t head, std::size_t num_heads) const;
   units::Operand quantize_operand(std::size_t op, std::string_view quantizer, numerics::MatrixView<const float> x,
-                                  const units::MatrixMode& mode, std::size_t num_values);
+                                  const units::MatrixMode& mode, std::size_t num_values,
+                                  const std::optional<units::ValueRange>& whole = {});
   void embed(std::size_t op, Range rows);
   bool is_quantized(const std::string& tensor) const { return variant_.quantized_tensors.contains(tensor); }
   units::KvCache& cache_in(std::map<std::string, units::KvCache>& caches, const std::string& tensor) const;

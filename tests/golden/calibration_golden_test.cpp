@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/calibration/method.h"
+#include "models/calibration/variant.h"
 #include "models/transformer/family.h"
 #include "models/transformer/reference.h"
 #include "tests/support/checkpoints.h"

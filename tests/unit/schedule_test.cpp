@@ -4,7 +4,7 @@
 #include <map>
 #include <random>
 
-#include "models/calibration/method.h"
+#include "models/calibration/variant.h"
 #include "sim/base/error.h"
 #include "sim/schedule/scheduler.h"
 #include "sim/schedule/tiling.h"

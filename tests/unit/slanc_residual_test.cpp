@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "models/calibration/gaussian_moments.h"
-#include "models/calibration/method.h"
+#include "models/calibration/variant.h"
 #include "models/transformer/family.h"
 #include "tests/support/random_models.h"
 

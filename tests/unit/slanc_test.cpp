@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "models/calibration/method.h"
 #include "models/calibration/static_scale.h"
+#include "models/calibration/variant.h"
 #include "models/transformer/family.h"
 #include "tests/support/jacobi_svd.h"
 #include "tests/support/random_models.h"

@@ -1,8 +1,11 @@
 // Names of calibration methods and variants: what is accepted, in which order it is applied, what is refused how.
+#include "models/calibration/variant.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "models/calibration/method.h"
+#include <algorithm>
+
 #include "models/transformer/family.h"
 #include "tests/support/random_models.h"
 
@@ -28,8 +31,9 @@ TEST(VariantTest, RegistryIsSortedAndFinds) {
     EXPECT_EQ(find_method(method.name), &method);
     EXPECT_FALSE(method.summary.empty());
   }
-  EXPECT_THAT(names, testing::ElementsAre("dynamic_norm", "none", "rotate", "rrs", "rs", "slanc", "slanc_residual"));
-  EXPECT_EQ(find_method("gptq"), nullptr);
+  EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+  EXPECT_THAT(names, testing::IsSupersetOf({"dynamic_norm", "none", "rotate", "rrs", "rs", "slanc", "slanc_residual"}));
+  EXPECT_EQ(find_method("gguf"), nullptr);
 }
 
 TEST(VariantTest, OrderOfWritingDoesNotMatter) {
@@ -44,6 +48,12 @@ TEST(VariantTest, OrderOfWritingDoesNotMatter) {
     EXPECT_EQ(first.ops, second.ops) << one << " and " << other;
     EXPECT_EQ(first.weights, second.weights) << one << " and " << other;
   }
+}
+
+std::string known_methods() {
+  std::string names;
+  for (const Method& method : methods()) names += (names.empty() ? "" : ", ") + std::string(method.name);
+  return names;
 }
 
 /// What the method refuses a model with; "" if it takes it.
@@ -103,10 +113,8 @@ TEST(VariantTest, SlancReadsTheWeightsBeforeRotation) {
 
 TEST(VariantTest, UnknownPartsAreNamedWithTheKnownOnes) {
   EXPECT_EQ(message_of("slanc+rss"),
-            "variant \"slanc+rss\": no method \"rss\"; known: dynamic_norm, none, rotate, rrs, rs, slanc, "
-            "slanc_residual; did you mean "
-            "\"rrs\"?");
-  EXPECT_THAT(message_of("quarot_gptq"), testing::Not(testing::HasSubstr("did you mean")));
+            "variant \"slanc+rss\": no method \"rss\"; known: " + known_methods() + "; did you mean \"rrs\"?");
+  EXPECT_THAT(message_of("quarot_gguf"), testing::Not(testing::HasSubstr("did you mean")));
   EXPECT_THAT(message_of("rotat"), testing::HasSubstr("did you mean \"rotate\"?"));
   EXPECT_THAT(message_of(""), testing::HasSubstr("no method \"\""));
   EXPECT_THAT(message_of("rrs+"), testing::HasSubstr("no method \"\""));
@@ -116,6 +124,99 @@ TEST(VariantTest, PartsThatExcludeOneAnotherAreRefused) {
   for (const std::string variant : {"slanc+slanc_residual", "rotate+rrs", "rs+rrs", "slanc+slanc", "none+rrs",
                                     "slanc+none", "none+none", "slanc+dynamic_norm", "slanc+rotate+rrs"})
     EXPECT_THAT(message_of(variant), testing::HasSubstr("exclude one another")) << variant;
+}
+
+TEST(VariantTest, CanonicalTextKeepsWhatWasWrittenAndDropsDefaults) {
+  for (const auto& [text, canonical] :
+       std::vector<std::pair<std::string, std::string>>{{"none", "none"},
+                                                        {"slanc+rrs", "slanc+rrs"},
+                                                        {"rrs+slanc", "rrs+slanc"},
+                                                        {"rrs(qkv)", "rrs(qkv)"},
+                                                        {"rrs(qkv=true)", "rrs(qkv)"},
+                                                        {"rrs(qkv=false)", "rrs"},
+                                                        {"rrs()", "rrs"},
+                                                        {"slanc(target=8.0)", "slanc(target=8)"},
+                                                        {"slanc(target=1)", "slanc(target=1)"},
+                                                        {"w4a4kv4", "w4a4kv4"},
+                                                        {"kv8+rrs+a8", "rrs+a8kv8"},
+                                                        {"none+kv16a16w16", "none+w16a16kv16"},
+                                                        {"w4a16_fp16", "w4a16_fp16"},
+                                                        {"rrs(qkv)+a4+w4", "rrs(qkv)+w4a4"}}) {
+    const Variant variant = parse_variant(text);
+    EXPECT_EQ(variant.canonical_text(), canonical) << text;
+    EXPECT_EQ(parse_variant(canonical).canonical_text(), canonical) << "canonical text is a fixed point";
+    EXPECT_EQ(parse_variant(canonical).widths, variant.widths) << text;
+  }
+}
+
+TEST(VariantTest, WidthsAreTheOnesWritten) {
+  const Variant variant = parse_variant("rrs+w4a8kv16");
+  EXPECT_EQ(variant.widths, (VariantWidths{.weight = 4, .activation = 8, .kv_cache = 16}));
+  EXPECT_EQ(parse_variant("none").widths, VariantWidths{});
+  EXPECT_EQ(parse_variant("w3").widths, VariantWidths{.weight = 3});
+  EXPECT_TRUE(parse_variant("w4a16_fp16").widths.fp16_codes);
+}
+
+TEST(VariantTest, ArgumentsReachTheMethod) {
+  const auto smooths_queries = [](const std::string& variant) {
+    transformer::Model<double> model = any_model();
+    apply_variant(variant, model, {});
+    return std::any_of(model.ops.begin(), model.ops.end(),
+                       [](const transformer::Op& op) { return op.name.ends_with(".attn.q") && op.smooth; });
+  };
+  EXPECT_FALSE(smooths_queries("rs"));
+  EXPECT_TRUE(smooths_queries("rs(qkv)"));
+  EXPECT_FALSE(smooths_queries("rrs(qkv=false)"));
+
+  const auto last_scale = [](const std::string& variant, double target) {
+    transformer::Model<double> model = any_model();
+    apply_variant(variant, model, {.target_norm = target});
+    double scale = 0;
+    for (const transformer::Op& op : model.ops)
+      if (op.kind == transformer::OpKind::kNorm && op.norm_size == 0) scale = op.input_scale;
+    return scale;
+  };
+  EXPECT_EQ(last_scale("slanc(target=8)", 1), last_scale("slanc", 8));
+  EXPECT_EQ(last_scale("slanc(target=8)", 4), last_scale("slanc", 8));
+  EXPECT_NE(last_scale("slanc(target=8)", 1), last_scale("slanc", 1));
+}
+
+TEST(VariantTest, WrongArgumentsAndWidthsAreRefusedWithTheVariantNamed) {
+  for (const auto& [variant, problem] : std::vector<std::pair<std::string, std::string>>{
+           {"rrs(qk)", "rrs: no argument \"qk\"; known: qkv; did you mean \"qkv\"?"},
+           {"none(x=1)", "none: no argument \"x\"; known: none"},
+           {"rrs(qkv,qkv)", "rrs: argument \"qkv\" is given twice"},
+           {"rrs(qkv=yes)", "rrs: argument \"qkv\": got \"yes\"; expected true or false"},
+           {"slanc(target)", "slanc: argument \"target\": got no value; expected a number 1e-06..1e+06"},
+           {"slanc(target=)", "slanc: argument \"target\": got \"\"; expected a number 1e-06..1e+06"},
+           {"slanc(target=0)", "slanc: argument \"target\": got \"0\"; expected a number 1e-06..1e+06"},
+           {"slanc(target=nan)", "slanc: argument \"target\": got \"nan\"; expected a number 1e-06..1e+06"},
+           {"slanc(target=1x)", "slanc: argument \"target\": got \"1x\"; expected a number 1e-06..1e+06"},
+           {"slanc(,)", "slanc: no argument \"\"; known: target"},
+           {"rrs(qkv", "got \"rrs(qkv\"; expected name or name(argument,...)"},
+           {"rrs(qkv)x", "got \"rrs(qkv)x\"; expected name or name(argument,...)"},
+           {"rrs((qkv))", "got \"rrs((qkv))\"; expected name or name(argument,...)"},
+           {"rrs)", "no method \"rrs)\""},
+           {"w1", "got width w1; expected w2 to w8, or w16"},
+           {"w9a8", "got width w9; expected w2 to w8, or w16"},
+           {"a2", "got width a2; expected a3 to a8, or a16"},
+           {"kv5", "got width kv5; expected kv4, kv8 or kv16"},
+           {"w4w4", "width \"w\" is given twice"},
+           {"w4+rrs+w4", "width \"w\" is given twice"},
+           {"w4a4_fp16", "\"_fp16\" is for integer weights and 16-bit activations, as in w4a16_fp16"},
+           {"w16a16_fp16", "\"_fp16\" is for integer weights and 16-bit activations, as in w4a16_fp16"},
+           {"w", "no method \"w\""},
+           {"w4x", "no method \"w4x\""},
+           {"w-4", "no method \"w-4\""},
+           {"w99999999999", "no method \"w99999999999\""}}) {
+    EXPECT_THAT(message_of(variant), testing::StartsWith("variant \"" + variant + "\": " + problem));
+  }
+}
+
+TEST(VariantTest, ListsAreCutAtCommasOutsideParentheses) {
+  EXPECT_THAT(split_variants("none,rrs(qkv,x=1)+w4,slanc"), testing::ElementsAre("none", "rrs(qkv,x=1)+w4", "slanc"));
+  EXPECT_THAT(split_variants("none"), testing::ElementsAre("none"));
+  EXPECT_THAT(split_variants("a,"), testing::ElementsAre("a", ""));
 }
 
 TEST(VariantTest, ARefusedVariantLeavesTheModelAlone) {

@@ -1,0 +1,13 @@
+#pragma once
+/// Suggestions for mistyped names.
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace guardbit::calibration {
+
+/// "; known: a, b, c" and, if one of them is at most two edits (insertions, deletions, replacements) away from `text`,
+/// "; did you mean \"b\"?". Without names "; known: none".
+std::string known_names(std::string_view text, std::span<const std::string_view> names);
+
+}  // namespace guardbit::calibration
