@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "sim/base/error.h"
 #include "sim/modules/accelerator.h"
 #include "sim/replay/build_info.h"
+#include "sim/replay/calibration_text.h"
 #include "sim/replay/no_values.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/replay/replay_windows.h"
@@ -157,6 +159,14 @@ void require_stepped_modes(const units::AcceleratorConfig& config) {
   require_stepped_array(config.array, modes);
 }
 
+/// The calibration text, if it is given or a variant needs one.
+std::optional<CalibrationText> calibration_text_of(const Trace& trace, const ReplayOptions& options,
+                                                   const std::vector<calibration::Variant>& variants) {
+  const bool needed = std::any_of(variants.begin(), variants.end(), needs_calibration_text);
+  if (options.calibration_text.empty() && !(options.values && needed)) return std::nullopt;
+  return load_calibration_text(trace, options.calibration_text);
+}
+
 /// An outline has all that the variant's time depends on.
 void require_outlined_time(const calibration::Variant& variant, const calibration::CalibrationOptions& calibration) {
   if (!calibration::time_needs_weights(variant, calibration)) return;
@@ -189,6 +199,12 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   if (options.stepped) require_stepped_modes(accelerator.config);
   check_schedules(trace, accelerator, options, variants, calibration, longest);
   ReplayResult result = describe(trace, accelerator, options, windows);
+  std::optional<CalibrationText> text = calibration_text_of(trace, options, variants);
+  if (text) {
+    text->data.parallel_for = parallel_for;
+    calibration.data = &text->data;
+    add_provenance(*text, result.provenance);
+  }
   transformer::Model<float> model;
   if (options.values) {
     model = load_scaled_model(trace, options, parallel_for);

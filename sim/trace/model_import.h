@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,10 +42,11 @@ struct TokenInput {
 };
 
 struct CaptureOptions {
-  std::size_t record_tokens = 64;  ///< positions of window 0 whose activations are recorded; 0: none
-  std::string name;                ///< of the trace; "": the model's
-  std::string origin;              ///< "": says that guardbit captured it from that model
-  bool allow_nonfinite = false;    ///< weights may hold NaNs and infinities, as long as the likelihoods are finite
+  std::size_t record_tokens = 64;         ///< positions of window 0 whose activations are recorded; 0: none
+  std::string name;                       ///< of the trace; "": the model's
+  std::string origin;                     ///< "": says that guardbit captured it from that model
+  std::optional<TokenInput> calibration;  ///< windows that the bundle holds for methods that look at activations
+  bool allow_nonfinite = false;  ///< weights may hold NaNs and infinities, as long as the likelihoods are finite
   /// Told how many of how many tokens have gone through the forward pass.
   std::function<void(std::size_t done, std::size_t total)> progress;
   numerics::ParallelFor parallel_for;
@@ -52,9 +54,8 @@ struct CaptureOptions {
 
 /// Makes the bundle `output` (OutputDirectory's rules): weights, every window's fp32 negative log likelihood, and for
 /// the first `record_tokens` positions of window 0 (an encoder: all of them) the residual stream, the norms' outputs
-/// and the last op's. UserError: as import_model, token_windows.h and tokenizer.h; kUsage for
-/// inputs that do not go together; kRefused if the forward pass needs more memory
-/// than there is.
+/// and the last op's; calibration windows as they are. UserError: as import_model, token_windows.h and tokenizer.h;
+/// kUsage for inputs that do not go together; kRefused if the forward pass needs more memory than there is.
 void capture(const std::filesystem::path& model, const TokenInput& input, const std::filesystem::path& output,
              const CaptureOptions& options = {});
 inline void capture(const std::filesystem::path& model, const std::filesystem::path& tokens_file,
