@@ -65,6 +65,13 @@ void require_norms_of_their_own(const Model<T>& model) {
   require_pre_norm(model, "awq", "their norms feed the residual stream as well, which a scale would change");
 }
 
+/// Its `clip` is the search on outputs, not the quantizer's on weights.
+WeightQuantizer grid_of(const MethodArguments& arguments, const CalibrationOptions& options) {
+  WeightQuantizer quantizer = quantizer_of(arguments, options);
+  quantizer.clip = false;
+  return quantizer;
+}
+
 }  // namespace
 
 template <class T>
@@ -83,7 +90,7 @@ void scale_by_activations(Model<T>& model, const AwqOptions& options, const Cali
       // Factors are relative to the largest weight of a group, so that a row which another fold divided keeps them.
       if (options.clip && finding.clip_factors[i].rows() > 0)
         clip_groups(weights, options.quantizer.group, finding.clip_factors[i]);
-      model.quantized_weights[name] = round_to_nearest(weights, options.quantizer);
+      store_codes(model, model.ops[finding.group.readers[i]], round_to_nearest(weights, options.quantizer));
     }
 }
 
@@ -91,16 +98,15 @@ template <class T>
 void apply_awq(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
   require_norms_of_their_own(model);
   if (options.weight_bits == 0) return;
-  scale_by_activations(model,
-                       {.quantizer = {.bits = options.weight_bits,
-                                      .group = static_cast<std::size_t>(arguments.integer("group")),
-                                      .asymmetric = arguments.flag("asymmetric")},
-                        .steps = arguments.integer("grid"),
-                        .clip = arguments.flag("clip")},
-                       *options.data);
+  scale_by_activations(
+      model,
+      {.quantizer = grid_of(arguments, options), .steps = arguments.integer("grid"), .clip = arguments.flag("clip")},
+      *options.data);
 }
-void outline_awq(Model<float>& model, const MethodArguments&, const CalibrationOptions&) {
+void outline_awq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
   require_norms_of_their_own(model);
+  if (options.weight_bits == 0) return;
+  for (Op* const op : quantized_layers(model)) outline_codes(*op, grid_of(arguments, options));
 }
 
 template void apply_awq(Model<float>&, const MethodArguments&, const CalibrationOptions&);

@@ -11,12 +11,15 @@ void apply_dynamic_norm(Model<double>& model, const MethodArguments& arguments, 
 void apply_rotate(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void apply_rrs(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void apply_rs(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_rtn(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void apply_slanc(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void apply_slanc_residual(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_dynamic_norm(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rotate(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rrs(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rs(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_rtn(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_slanc_residual(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 template <class T>
 void apply_awq(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
@@ -24,6 +27,7 @@ template <class T>
 void apply_gptq(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 template <class T>
 void apply_smoothquant(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_gptq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_awq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_smoothquant(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 
@@ -73,21 +77,6 @@ constexpr Method with_scales_at_run_time(Method method) {
 }
 
 constexpr std::span<const Parameter> kNoParameters;
-constexpr Parameter kGroup{"group", ParameterKind::kInteger,
-                           0,       0,
-                           65536,   "input channels that share a scale of the weights; 0: all of an output channel"};
-constexpr Parameter kAsymmetric{"asymmetric", ParameterKind::kFlag, 0, 0, 1, "weights with zero points"};
-constexpr std::array kAwqParameters = {
-    Parameter{"grid", ParameterKind::kInteger, 20, 1, 1000, "exponents tried: 0, 1/grid, ... below 1"},
-    Parameter{"clip", ParameterKind::kFlag, 0, 0, 1, "clip the largest weights where that lowers the output error"},
-    kGroup, kAsymmetric};
-constexpr std::array kGptqParameters = {
-    kGroup,
-    Parameter{"act_order", ParameterKind::kFlag, 0, 0, 1, "channels by falling input power; groups stay as they lie"},
-    Parameter{"damp", ParameterKind::kNumber, 0.01, 0, 1, "added to the second moment's diagonal, times its mean"},
-    Parameter{"block", ParameterKind::kInteger, 128, 1, 65536, "channels corrected together; changes no result"},
-    kAsymmetric,
-    Parameter{"clip", ParameterKind::kFlag, 0, 0, 1, "clip ratio with the least squared error of the weights"}};
 constexpr std::array kSmoothQuantParameters = {
     Parameter{"alpha", ParameterKind::kNumber, 0.5, 0, 1, "how much of the outliers moves into the weights"},
 };
@@ -98,6 +87,26 @@ constexpr std::array kSlancParameters = {
 constexpr std::array kSmoothParameters = {
     Parameter{"qkv", ParameterKind::kFlag, 0, 0, 1, "smooth the inputs of q, k and v as well"},
 };
+/// What quantizer_of() reads.
+constexpr Parameter kGroupParameter{
+    "group", ParameterKind::kInteger, 0, 0, 65536, "input channels that share a scale; 0: all of an output channel's"};
+constexpr Parameter kAsymParameter{"asym", ParameterKind::kFlag, 0, 0, 1, "asymmetric, with zero points"};
+constexpr Parameter kClipParameter{
+    "clip", ParameterKind::kFlag, 0, 0, 1, "search the clip ratio (1, 0.975, ..., 0.4) with the least squared error"};
+constexpr std::array kAwqParameters = {
+    Parameter{"grid", ParameterKind::kInteger, 20, 1, 1000, "exponents tried: 0, 1/grid, ... below 1"},
+    Parameter{"clip", ParameterKind::kFlag, 0, 0, 1, "clip the largest weights where that lowers the output error"},
+    kGroupParameter, kAsymParameter};
+constexpr std::array kGptqParameters = {
+    kGroupParameter,
+    Parameter{"act_order", ParameterKind::kFlag, 0, 0, 1, "channels by falling input power; groups stay as they lie"},
+    Parameter{"damp", ParameterKind::kNumber, 0.01, 0, 1, "added to the second moment's diagonal, times its mean"},
+    Parameter{"block", ParameterKind::kInteger, 128, 1, 65536, "channels corrected together; changes no result"},
+    kAsymParameter,
+    kClipParameter};
+constexpr std::array kRtnParameters = {
+    kGroupParameter, kAsymParameter, kClipParameter,
+    Parameter{"tensor", ParameterKind::kFlag, 0, 0, 1, "one scale for the whole matrix"}};
 
 constexpr std::array kMethods = {
     make_calibrated<apply_awq<float>, apply_awq<double>, outline_awq>(
@@ -106,7 +115,7 @@ constexpr std::array kMethods = {
     with_scales_at_run_time(make_method<apply_dynamic_norm, outline_dynamic_norm>(
         "dynamic_norm", kScalesNorms, kNoParameters,
         "norms divide each row by its largest magnitude, found in an extra pass")),
-    make_calibrated<apply_gptq<float>, apply_gptq<double>>(
+    make_calibrated<apply_gptq<float>, apply_gptq<double>, outline_gptq>(
         "gptq", kQuantizesWeights, kGptqParameters,
         "weights rounded one after the other, the rest taking up each error"),
     Method{.name = "none",
@@ -121,6 +130,13 @@ constexpr std::array kMethods = {
                                         "rotated runtime smooth: rotate, then rs"),
     make_method<apply_rs, outline_rs>("rs", kSmooths, kSmoothParameters,
                                       "runtime smooth: channel scales found while running"),
+    Method{.name = "rtn",
+           .summary = "weights rounded to nearest, per tensor, output channel or group",
+           .effects = kQuantizesWeights,
+           .parameters = kRtnParameters,
+           .apply_float = apply_rtn<float>,
+           .apply_double = apply_rtn<double>,
+           .outline = outline_rtn},
     make_method<apply_slanc>("slanc", kScalesNorms, kSlancParameters, "static norm scales from weights, as published"),
     make_method<apply_slanc_residual, outline_slanc_residual>(
         "slanc_residual", kScalesNorms, kSlancParameters,

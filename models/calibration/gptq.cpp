@@ -26,7 +26,7 @@ void quantize_by_gptq(Model<T>& model, const GptqOptions& options, const Calibra
       Matrix<T>& weight = matrix_named(model, name);
       units::QuantizedWeight quantized = round_by_gptq(converted<double>(weight), factor, options, data.parallel_for);
       originals[name] = std::exchange(weight, converted<T>(dequantize(quantized)));
-      model.quantized_weights[name] = std::move(quantized);
+      store_codes(model, model.ops[index], std::move(quantized));
     }
   });
   for (auto& [name, weight] : originals) model.weights[name] = std::move(weight);
@@ -36,14 +36,16 @@ template <class T>
 void apply_gptq(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
   if (options.weight_bits == 0) return;
   quantize_by_gptq(model,
-                   {.quantizer = {.bits = options.weight_bits,
-                                  .group = static_cast<std::size_t>(arguments.integer("group")),
-                                  .asymmetric = arguments.flag("asymmetric"),
-                                  .clip = arguments.flag("clip")},
+                   {.quantizer = quantizer_of(arguments, options),
                     .act_order = arguments.flag("act_order"),
                     .damp = arguments.number("damp"),
                     .block = arguments.integer("block")},
                    *options.data);
+}
+
+void outline_gptq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
+  if (options.weight_bits == 0) return;
+  for (Op* const op : quantized_layers(model)) outline_codes(*op, quantizer_of(arguments, options));
 }
 
 template void apply_gptq(Model<float>&, const MethodArguments&, const CalibrationOptions&);

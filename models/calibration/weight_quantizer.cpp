@@ -3,15 +3,19 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "models/numerics/check.h"
 
 namespace guardbit::calibration {
-namespace {
 
 using numerics::Matrix;
+using transformer::Model;
+using transformer::Op;
 using units::QuantizedWeight;
+
+namespace {
 
 /// fp32, kept positive and finite.
 float positive_scale(double value) {
@@ -125,5 +129,54 @@ Matrix<double> dequantize(const QuantizedWeight& weight) {
   }
   return result;
 }
+
+WeightQuantizer quantizer_of(const MethodArguments& arguments, const CalibrationOptions& options) {
+  return {.bits = options.weight_bits,
+          .group = static_cast<std::size_t>(arguments.integer("group")),
+          .asymmetric = arguments.flag("asym"),
+          .clip = arguments.flag("clip")};
+}
+
+void outline_codes(transformer::Op& op, const WeightQuantizer& quantizer) {
+  op.codes = {.bits = quantizer.bits,
+              .group = static_cast<int>(quantizer.group),
+              .zero_points = quantizer.asymmetric,
+              .scaled_sums = op.codes.scaled_sums};
+}
+
+template <class T>
+void store_codes(Model<T>& model, Op& op, QuantizedWeight codes) {
+  op.codes = {.bits = codes.bits,
+              .group = static_cast<int>(codes.group),
+              .zero_points = !codes.is_symmetric(),
+              .scaled_sums = op.codes.scaled_sums};
+  model.quantized_weights[op.weight] = std::move(codes);
+}
+
+template <class T>
+std::vector<Op*> quantized_layers(Model<T>& model) {
+  std::vector<Op*> layers;
+  for (Op& op : model.ops) {
+    const bool is_layer = op.kind == transformer::OpKind::kLinear;
+    if (is_layer && op.operand_class == transformer::OperandClass::kLinear) layers.push_back(&op);
+  }
+  return layers;
+}
+
+template <class T>
+void round_layers_to_nearest(Model<T>& model, const WeightQuantizer& quantizer) {
+  for (Op* const op : quantized_layers(model)) {
+    const Matrix<T>& weight = model.weights.at(op->weight);
+    const std::vector<double> values(weight.data().begin(), weight.data().end());
+    store_codes(model, *op, round_to_nearest(Matrix<double>(weight.rows(), weight.cols(), values), quantizer));
+  }
+}
+
+template void store_codes(Model<float>&, Op&, QuantizedWeight);
+template void store_codes(Model<double>&, Op&, QuantizedWeight);
+template std::vector<Op*> quantized_layers(Model<float>&);
+template std::vector<Op*> quantized_layers(Model<double>&);
+template void round_layers_to_nearest(Model<float>&, const WeightQuantizer&);
+template void round_layers_to_nearest(Model<double>&, const WeightQuantizer&);
 
 }  // namespace guardbit::calibration

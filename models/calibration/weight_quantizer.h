@@ -2,9 +2,10 @@
 /// Integer grids for weights: rounding to nearest (RTN), symmetric or asymmetric, per tensor, output channel or group
 /// of input channels, with a search for the clip ratio. The grids are also what GPTQ and AWQ round to.
 #include <span>
+#include <vector>
 
-#include "models/numerics/matrix.h"
-#include "models/units/quantized_weight.h"
+#include "models/calibration/method.h"
+#include "models/transformer/model.h"
 
 namespace guardbit::calibration {
 
@@ -42,5 +43,22 @@ units::QuantizedWeight round_to_nearest(const numerics::Matrix<double>& w, const
 
 /// What the codes stand for, in binary64.
 numerics::Matrix<double> dequantize(const units::QuantizedWeight& weight);
+
+/// The grid that a quantizing method's arguments `group`, `asym` and `clip` ask for, in options.weight_bits bits.
+WeightQuantizer quantizer_of(const MethodArguments& arguments, const CalibrationOptions& options);
+
+/// Says how the weights of a linear layer lie in memory: what store_codes says, for outlines.
+void outline_codes(transformer::Op& op, const WeightQuantizer& quantizer);
+/// Gives a linear layer the codes that the hardware multiplies; its weight stays what they stand for.
+template <class T>
+void store_codes(transformer::Model<T>& model, transformer::Op& op, units::QuantizedWeight codes);
+
+/// Every linear layer but the head, which no method quantizes.
+template <class T>
+std::vector<transformer::Op*> quantized_layers(transformer::Model<T>& model);
+
+/// RTN of all of them; what `rtn` does.
+template <class T>
+void round_layers_to_nearest(transformer::Model<T>& model, const WeightQuantizer& quantizer);
 
 }  // namespace guardbit::calibration

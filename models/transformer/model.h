@@ -70,6 +70,17 @@ struct RuntimeRotation {
   friend bool operator==(const RuntimeRotation&, const RuntimeRotation&) = default;
 };
 
+/// How a linear layer's weights lie in memory where they were quantized offline (Model::quantized_weights).
+struct WeightCodes {
+  int bits = 0;              ///< 0: they were not; the hardware rounds them to nearest when it loads them
+  int group = 0;             ///< input channels that share a scale; 0: all
+  bool zero_points = false;  ///< asymmetric
+  /// Of a float array: whether its operands are code - zero point, and scales meet the sums; else operands are scale *
+  /// (code - zero point), rounded to the operand format.
+  bool scaled_sums = false;
+  friend bool operator==(const WeightCodes&, const WeightCodes&) = default;
+};
+
 /// One operation. Fields that a kind does not use keep their defaults.
 struct Op {
   std::string name;  ///< unique, e.g. "layers.2.mlp.down"; the report's "op"
@@ -85,6 +96,7 @@ struct Op {
   OperandClass operand_class = OperandClass::kLinear;  ///< kLinear; kScores and kValues are always kAttention
   RuntimeRotation rotation;                            ///< kLinear: of the input, before smoothing
   bool smooth = false;  ///< kLinear: runtime smoothing of the input (group etc. from [smooth])
+  WeightCodes codes;    ///< kLinear
 
   NormKind norm = NormKind::kLayerNorm;
   double epsilon = 0;                ///< kNorm, unscaled

@@ -36,6 +36,17 @@ struct MatrixMode {
   arith::IntAccumulationSpec int_spec;  ///< integer operands
   int chunk = 0;  ///< products per outer update; 0: no outer accumulator; kWholeReduction: one update per output
   int group = 0;  ///< channels per smoothing scale, a multiple of chunk; 0: not smoothed
+  /// Scales and zero points of groups of channels, whose multiples of chunk the outer accumulator takes in (affine
+  /// product). Groups of 0: a scale per token or output channel, which the epilogue applies.
+  int weight_group = 0;                ///< integer operands, or float ones with scaled_sums
+  int activation_group = 0;            ///< integer operands
+  bool weight_zero_points = false;     ///< integer operands
+  bool activation_zero_point = false;  ///< integer operands
+  bool scaled_sums = false;            ///< float operands that are integers, code - zero point: scales meet the sums
+
+  bool is_affine() const {
+    return weight_group > 0 || activation_group > 0 || weight_zero_points || activation_zero_point;
+  }
 };
 
 /// The arithmetic of a product on the described array (docs/timing.md, "Numerics follow from the hardware"):

@@ -7,6 +7,7 @@
 #include "models/kernels/gemm.h"
 #include "models/kernels/int_quantize.h"
 #include "models/kernels/scalar_rounder.h"
+#include "models/units/affine_product.h"
 
 namespace guardbit::units {
 namespace {
@@ -65,6 +66,9 @@ std::vector<float> chunk_scales(std::span<const float> group_scales, const Matri
 
 Operand quantize_operand(MatrixView<const float> x, const MatrixMode& mode, bool is_weight, EventLedger& ledger,
                          const ParallelFor& parallel_for) {
+  if (!is_weight && (mode.activation_group > 0 || mode.activation_zero_point)) {
+    return quantize_affine_operand(x, mode, ledger, parallel_for);
+  }
   Operand operand;
   operand.integer = mode.integer;
   if (mode.integer) {
@@ -104,6 +108,7 @@ void matrix_product(const Operand& a, const Operand& b, IndexRange rows, IndexRa
                  "operands agree in K and in kind");
   GUARDBIT_CHECK(acc.rows == rows.size() && acc.cols == cols.size(), "acc has the block's shape");
   const std::vector<float> scales = chunk_scales(group_scales, mode, a.cols());
+  if (mode.is_affine()) return affine_product(a, b, rows, cols, mode, scales, options, acc, ledger);
   const kernels::GemmOptions gemm_options{.wanted = options.wanted,
                                           .stream = options.stream,
                                           .first = {options.origin.row + static_cast<std::uint32_t>(rows.begin),

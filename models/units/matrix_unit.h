@@ -16,7 +16,11 @@ struct Operand {
   bool integer = false;
   Matrix<std::int8_t> codes;  ///< (rows, K), integer
   Matrix<float> values;       ///< (rows, K), float: carriers of the operand format
-  std::vector<float> scales;  ///< (rows), fp32: true value = code * scale; empty: all 1
+  std::vector<float> scales;  ///< (rows), fp32: true value = (code - zero point) * scale; empty: all 1
+  /// Affine products (affine_product.h): what groups of channels share, (rows, ceil(K / group)).
+  std::size_t group = 0;            ///< channels; 0: all K
+  Matrix<float> group_scales;       ///< fp32, in place of scales; no elements: none
+  Matrix<std::int8_t> zero_points;  ///< no elements: all 0
 
   std::size_t rows() const { return integer ? codes.rows() : values.rows(); }
   std::size_t cols() const { return integer ? codes.cols() : values.cols(); }
@@ -29,6 +33,7 @@ struct Operand {
 ///   none           value = round(x) (conversion_spec)                                            stage operand
 /// A row of zeros has scale 1, a quotient that is zero or infinite in fp32 becomes the smallest or largest positive
 /// fp32 instead; NaNs are ignored by the maximum, their integer code is 0 (event invalid).
+/// Activations of a mode with activation_group or activation_zero_point: quantize_affine_operand() (affine_product.h).
 /// Test: tests/unit/matrix_unit_test.cpp.
 Operand quantize_operand(MatrixView<const float> x, const MatrixMode& mode, bool is_weight, EventLedger& ledger,
                          const ParallelFor& parallel_for = {});
@@ -51,9 +56,9 @@ struct MatrixProductOptions {
 
 /// Accumulators of rows x cols of a (M, K) times the transpose of b (N, K): acc(i, j) belongs to output
 /// (rows.begin + i, cols.begin + j), whose random bits it draws, so that tiles of a product equal the whole.
-/// The operands' scales are not applied (epilogue); group_scales has one fp32 carrier per mode.group channels
-/// (ceil(K / group)), or is empty. Stages product, inner accumulator, outer accumulator.
-/// Test: tests/unit/matrix_unit_test.cpp.
+/// The operands' scales are not applied (epilogue), those of groups are (affine_product.h); group_scales has one fp32
+/// carrier per mode.group channels (ceil(K / group)), or is empty. Stages product, inner accumulator, outer
+/// accumulator. Test: tests/unit/matrix_unit_test.cpp.
 void matrix_product(const Operand& a, const Operand& b, IndexRange rows, IndexRange cols, const MatrixMode& mode,
                     std::span<const float> group_scales, const MatrixProductOptions& options, MatrixView<float> acc,
                     EventLedger& ledger);

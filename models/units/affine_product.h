@@ -1,0 +1,42 @@
+#pragma once
+/// Products of operands with zero points and with scales per group of channels. The array multiplies codes as always;
+/// what zero points add is a correction of every chunk's integer sum, and group scales meet the sums in the outer
+/// accumulator.
+#include <span>
+
+#include "models/units/matrix_unit.h"
+#include "models/units/quantized_weight.h"
+
+namespace guardbit::units {
+
+/// Codes of activations x (tokens, K) by token, or by group of mode.activation_group channels of a token:
+///   symmetric    scale = fp32(max|x| / (2^(b-1) - 1)), code = clamp(rne(x / scale))
+///   zero point   low = min(0, min x), high = max(0, max x), scale = fp32(fp32(high - low) / (2^b - 1)),
+///                z = clamp(rne(-low / scale), 0, 2^b - 1) - 2^(b-1), code = clamp(rne(x / scale) + z)
+/// Codes are clamped to -2^(b-1) .. 2^(b-1) - 1; zeros, NaNs, infinities and the events (stage quantizer) are those of
+/// quantize_operand(); a NaN's code is z. Test: tests/unit/affine_product_test.cpp.
+Operand quantize_affine_operand(MatrixView<const float> x, const MatrixMode& mode, EventLedger& ledger,
+                                const ParallelFor& parallel_for = {});
+
+/// Weights that were quantized offline, as the array is given them:
+///   integer mode            codes, scales and zero points
+///   float, scaled_sums      code - zero point, exact in every operand format of at least 8 significant bits
+///   float                   round(scale * (code - zero point)) in the weight's operand format, one rounding
+///                           (conversion_spec), events at stage operand
+Operand weight_operand(const QuantizedWeight& weight, const MatrixMode& mode, EventLedger& ledger);
+
+/// matrix_product() of an affine mode. For every chunk c of channels, with z and s of the group that the chunk lies in:
+///   I     = sum of code_x code_w, in the array's accumulator (integer: IntAccumulationSpec's inner; events inner)
+///   I'    = I - z_w R - z_x C + n z_x z_w, exact: R = sum of the token's codes over the chunk, C = sum of the output
+///           channel's codes over the chunk, n = its channels. I' is the sum of (code_x - z_x)(code_w - z_w) if I did
+///           not leave its accumulator
+///   outer = round(outer + s I'), s = fp32(s_x s_w) where both are by group, 1 where neither is (chunk_scales: of
+///   runtime
+///           smoothing, which goes with no group scales)
+/// Float modes with scaled_sums: I is the float accumulation of the chunk, and there are no zero points left.
+/// Test: tests/unit/affine_product_test.cpp.
+void affine_product(const Operand& a, const Operand& b, IndexRange rows, IndexRange cols, const MatrixMode& mode,
+                    std::span<const float> chunk_scales, const MatrixProductOptions& options, MatrixView<float> acc,
+                    EventLedger& ledger);
+
+}  // namespace guardbit::units
