@@ -1,9 +1,10 @@
 # Tests of replay and of the command line; included by tests/CMakeLists.txt.
-foreach(test capture_verb_test cli_test decode_test replay_fidelity_test replay_machine_test)
+foreach(test capture_verb_test cli_test decode_test quantizer_replay_test replay_fidelity_test replay_machine_test)
   guardbit_test(system/${test}.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS system)
   add_dependencies(${test} guardbit)
   target_compile_definitions(${test} PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
 endforeach()
+guardbit_test(unit/variant_hardware_test.cpp LINK guardbit_replay SYSTEMC LABELS unit)
 
 # The PyTorch exporter (traces/capture). Exit code 77: not run, the reason is printed.
 find_program(GUARDBIT_SYSTEM_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)

@@ -197,6 +197,25 @@ void check_array(const AcceleratorConfig& config, Problems& problems) {
   }
 }
 
+void check_activations(const AcceleratorConfig& config, Problems& problems) {
+  const bool by_tensor = config.activations.scale == "tensor";
+  if (by_tensor && config.activations.group != 0) {
+    problems.add("array.activation_group",
+                 std::to_string(config.activations.group) + " with array.activation_scale = \"tensor\"",
+                 "0, or \"token\"");
+  }
+  if (parse_int_format(config.linear.activation)) return;
+  const std::string with = " with array.activation = " + quoted(config.linear.activation);
+  if (by_tensor) problems.add("array.activation_scale", "\"tensor\"" + with, "\"token\", or integer activations");
+  if (config.activations.group != 0) {
+    problems.add("array.activation_group", std::to_string(config.activations.group) + with,
+                 "0, or integer activations");
+  }
+  if (config.activations.zero_point) {
+    problems.add("array.activation_zero_point", "true" + with, "false, or integer activations");
+  }
+}
+
 void check_norm(const NormConfig& norm, Problems& problems) {
   if (!is_power_of_two(norm.lanes)) problems.add("norm.lanes", std::to_string(norm.lanes), "a power of two");
   check_overflow("norm.accumulator.overflow", norm.accumulator.overflow, norm.accumulator.format, problems);
@@ -233,6 +252,7 @@ std::vector<ConfigProblem> AcceleratorConfig::cross_field_problems() const {
     check_reduction_keys(sections, problems);
     check_buffer(sections, problems);
   }
+  check_activations(*this, problems);
   check_norm(norm, problems);
   check_storage(storage, problems);
   return problems.take();

@@ -139,6 +139,29 @@ struct OperandConfig {
   }
 };
 
+inline constexpr std::array<std::string_view, 2> kActivationScaleValues = {"token", "tensor"};
+
+/// [array]: how integer activations of linear layers are quantized beyond their format.
+struct ActivationQuantizerConfig {
+  std::string scale = "token";
+  std::int64_t group = 0;
+  bool zero_point = false;
+
+  static void visit_fields(auto& self, auto&& visit) {
+    visit(FieldInfo{"activation_scale", "",
+                    "Integer activations: a scale for each token, or one for the whole tensor, which takes a pass over "
+                    "all tokens before the first is quantized."},
+          self.scale, OneOf{kActivationScaleValues});
+    visit(FieldInfo{"activation_group", "elements",
+                    "Integer activations: channels of a token that share a scale, which the outer accumulator applies "
+                    "(0: one scale per token)."},
+          self.group, IntRange{0, 65536});
+    visit(FieldInfo{"activation_zero_point", "",
+                    "Integer activations have a zero point beside each scale (asymmetric); else codes are symmetric."},
+          self.zero_point, AnyBool{});
+  }
+};
+
 /// [array]: R x C processing elements.
 struct ArrayConfig {
   std::int64_t rows = 32;
@@ -403,6 +426,7 @@ struct ClockConfig {
 struct AcceleratorConfig {
   ArrayConfig array;
   OperandConfig linear;
+  ActivationQuantizerConfig activations;
   AccumulatorConfig accumulator;
   OperandConfig attention;
   AccumulatorConfig attention_accumulator;
@@ -427,6 +451,7 @@ struct AcceleratorConfig {
   static void visit_sections(auto& self, auto&& visit) {
     visit("array", self.array);
     visit("array", self.linear);  // activation, weight, scale, operand_max, cycles_per_mac of linear layers
+    visit("array", self.activations);
     visit("accumulator", self.accumulator);
     visit("accumulator.buffer", self.accumulator.buffer);
     visit("attention", self.attention);

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "models/kernels/affine_quantize.h"
-#include "models/kernels/int_quantize.h"
 #include "models/kernels/scalar_rounder.h"
 #include "models/units/affine_product.h"
 
@@ -20,28 +19,38 @@ float scale_of(float range, int steps) {
 }
 
 /// Scale and zero point of values that share them.
-kernels::AffineCode affine_code(std::span<const float> x, int bits, bool has_zero_point) {
+kernels::AffineCode affine_code(const ValueRange& range, int bits, bool has_zero_point) {
   const int half = 1 << (bits - 1);
   kernels::AffineCode code{.scale = 1, .zero_point = 0, .min = -half, .max = half - 1};
   if (!has_zero_point) {
-    code.scale = scale_of(kernels::max_abs(x), half - 1);
+    code.scale = scale_of(std::max(range.high, -range.low), half - 1);
     return code;
   }
-  float low = 0;
-  float high = 0;
-  for (const float value : x) {  // every comparison with a NaN is false
-    low = value < low ? value : low;
-    high = value > high ? value : high;
-  }
-  code.scale = scale_of(high - low, 2 * half - 1);
-  code.zero_point = kernels::zero_point_of(-low, code.scale, 2 * half - 1) - half;
+  code.scale = scale_of(range.high - range.low, 2 * half - 1);
+  code.zero_point = kernels::zero_point_of(-range.low, code.scale, 2 * half - 1) - half;
   return code;
+}
+
+ValueRange range_of(std::span<const float> x) {
+  return units::range_of(MatrixView<const float>{x.data(), 1, x.size(), x.size(), 1});
 }
 
 }  // namespace
 
+ValueRange range_of(MatrixView<const float> x) {
+  ValueRange range;
+  for (std::size_t row = 0; row < x.rows; ++row) {
+    for (std::size_t col = 0; col < x.cols; ++col) {  // every comparison with a NaN is false
+      const float value = x(row, col);
+      range.low = value < range.low ? value : range.low;
+      range.high = value > range.high ? value : range.high;
+    }
+  }
+  return range;
+}
+
 Operand quantize_affine_operand(MatrixView<const float> x, const MatrixMode& mode, EventLedger& ledger,
-                                const ParallelFor& parallel_for) {
+                                const ParallelFor& parallel_for, const ValueRange* whole) {
   GUARDBIT_CHECK(mode.integer, "float activations have no zero points and no groups");
   const auto group = static_cast<std::size_t>(mode.activation_group);
   const std::size_t groups = num_groups(x.cols, group);
@@ -65,7 +74,8 @@ Operand quantize_affine_operand(MatrixView<const float> x, const MatrixMode& mod
         const std::size_t first = g * width;
         const std::size_t count = std::min(width, x.cols - first);
         const std::span<const float> part = std::span(values).subspan(first, count);
-        const kernels::AffineCode code = affine_code(part, mode.activation_bits, mode.activation_zero_point);
+        const kernels::AffineCode code =
+            affine_code(whole != nullptr ? *whole : range_of(part), mode.activation_bits, mode.activation_zero_point);
         kernels::quantize_affine_row(part, code, std::span(codes).subspan(first, count), events[Stage::kQuantizer]);
         (group == 0 ? operand.scales[row] : operand.group_scales(row, g)) = code.scale;
         if (mode.activation_zero_point) operand.zero_points(row, g) = static_cast<std::int8_t>(code.zero_point);

@@ -9,14 +9,22 @@
 
 namespace guardbit::units {
 
+/// Of the values and 0; NaNs are ignored.
+struct ValueRange {
+  float low = 0;
+  float high = 0;
+};
+ValueRange range_of(MatrixView<const float> x);
+
 /// Codes of activations x (tokens, K) by token, or by group of mode.activation_group channels of a token:
 ///   symmetric    scale = fp32(max|x| / (2^(b-1) - 1)), code = clamp(rne(x / scale))
 ///   zero point   low = min(0, min x), high = max(0, max x), scale = fp32(fp32(high - low) / (2^b - 1)),
 ///                z = clamp(rne(-low / scale), 0, 2^b - 1) - 2^(b-1), code = clamp(rne(x / scale) + z)
 /// Codes are clamped to -2^(b-1) .. 2^(b-1) - 1; zeros, NaNs, infinities and the events (stage quantizer) are those of
-/// quantize_operand(); a NaN's code is z. Test: tests/unit/affine_product_test.cpp.
+/// quantize_operand(); a NaN's code is z. `whole` takes the place of every token's own range: that of a tensor of which
+/// x is a part (mode.activation_tensor). Test: tests/unit/affine_product_test.cpp.
 Operand quantize_affine_operand(MatrixView<const float> x, const MatrixMode& mode, EventLedger& ledger,
-                                const ParallelFor& parallel_for = {});
+                                const ParallelFor& parallel_for = {}, const ValueRange* whole = nullptr);
 
 /// Weights that were quantized offline, as the array is given them:
 ///   integer mode            codes, scales and zero points

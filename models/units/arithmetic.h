@@ -42,6 +42,7 @@ struct MatrixMode {
   int activation_group = 0;            ///< integer operands
   bool weight_zero_points = false;     ///< integer operands
   bool activation_zero_point = false;  ///< integer operands
+  bool activation_tensor = false;      ///< integer operands: one scale for all tokens instead of one for each
   bool scaled_sums = false;            ///< float operands that are integers, code - zero point: scales meet the sums
 
   bool is_affine() const {

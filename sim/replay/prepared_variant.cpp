@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "models/numerics/check.h"
+#include "models/units/affine_product.h"
 #include "sim/schedule/window_scheduler.h"
 
 namespace guardbit::sim {
@@ -37,9 +38,13 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
     has_rope = has_rope || op.kind == OpKind::kRope;
     if (op.kind != OpKind::kLinear) continue;
     const units::MatrixMode mode = linear_mode(config, op);
-    variant.linears[index] = {mode, units::quantize_operand(variant.model.weights.at(op.weight).view(), mode,
-                                                            /*is_weight=*/true, variant.weight_events, parallel_for)};
+    variant.linears[index] = {
+        mode, op.codes.bits != 0
+                  ? units::weight_operand(variant.model.quantized_weights.at(op.weight), mode, variant.weight_events)
+                  : units::quantize_operand(variant.model.weights.at(op.weight).view(), mode, /*is_weight=*/true,
+                                            variant.weight_events, parallel_for)};
   }
+  variant.model.quantized_weights.clear();  // the array has its own copy
   if (has_rope) {
     variant.rope = units::make_rope_table(variant.model.shape.head_size, static_cast<int>(num_positions),
                                           variant.model.shape.rope_theta, variant.model.shape.rope_pairs,

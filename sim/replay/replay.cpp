@@ -20,6 +20,7 @@
 #include "sim/replay/no_values.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/replay/replay_windows.h"
+#include "sim/replay/runnable_variant.h"
 #include "sim/replay/variant_statistics.h"
 #include "sim/schedule/operation_counts.h"
 #include "sim/schedule/scheduler.h"
@@ -57,10 +58,15 @@ transformer::Model<float> load_scaled_model(const Trace& trace, const ReplayOpti
   return model;
 }
 
-std::vector<calibration::Variant> parse_variants(const std::vector<std::string>& texts) {
-  std::vector<calibration::Variant> variants;
+std::vector<RunnableVariant> parse_variants(const std::vector<std::string>& texts,
+                                            const units::AcceleratorConfig& config,
+                                            const calibration::CalibrationOptions& calibration) {
+  std::vector<RunnableVariant> variants;
   try {
-    for (const std::string& text : texts) variants.push_back(calibration::parse_variant(text));
+    for (const std::string& text : texts) {
+      const calibration::Variant variant = calibration::parse_variant(text);
+      variants.emplace_back(variant, variant_hardware(variant, config), calibration);
+    }
     return variants;
   } catch (const std::invalid_argument& error) {
     throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
@@ -131,23 +137,27 @@ ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, 
 }
 
 /// Shapes and switches of a variant's model.
-transformer::Model<float> outline(const Trace& trace, const calibration::Variant& variant,
-                                  const calibration::CalibrationOptions& calibration) {
+transformer::Model<float> outline(const Trace& trace, const RunnableVariant& variant) {
   transformer::Model<float> model = load_outline(trace);
-  apply_to_trace(trace, [&] { calibration::outline_variant(variant, model, calibration); });
+  apply_to_trace(trace, [&] { variant.outline(model); });
   return model;
 }
 
-/// Whether every op of every variant can be cut to fit the hardware: known from shapes, before anything long begins.
-void check_schedules(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
-                     const std::vector<calibration::Variant>& variants,
-                     const calibration::CalibrationOptions& calibration, std::size_t longest_window) {
-  for (const calibration::Variant& variant : variants) {
-    const transformer::Model<float> model = outline(trace, variant, calibration);
+/// What is known from shapes, before anything long begins: whether every op of every variant can be cut to fit the
+/// hardware, whether its groups can be summed, and stepped.
+void check_schedules(const Trace& trace, const std::vector<RunnableVariant>& variants, const ReplayOptions& options,
+                     std::size_t longest_window) {
+  for (const RunnableVariant& variant : variants) {
+    const transformer::Model<float> model = outline(trace, variant);
+    try {
+      variant.check(model, options.stepped);
+    } catch (const std::invalid_argument& error) {
+      throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
+    }
     NoValues engine;
     for (const Pass& pass : passes_of(longest_window, options.decode)) {
       const bool needs_most = pass.phase != "decode" || pass.tokens.end == longest_window;
-      if (needs_most) (void)schedule_tokens(model, accelerator.config, pass.tokens, longest_window, engine);
+      if (needs_most) (void)schedule_tokens(model, variant.config(), pass.tokens, longest_window, engine);
     }
   }
 }
@@ -168,12 +178,12 @@ std::optional<CalibrationText> calibration_text_of(const Trace& trace, const Rep
 }
 
 /// An outline has all that the variant's time depends on.
-void require_outlined_time(const calibration::Variant& variant, const calibration::CalibrationOptions& calibration) {
-  if (!calibration::time_needs_weights(variant, calibration)) return;
+void require_outlined_time(const RunnableVariant& variant) {
+  if (!variant.time_needs_weights()) return;
   throw UserError(ExitCode::kUsage,
                   fmt::format("--no-values: got variant {} with norm.scale = \"exact\"; expected \"pow2\", or a replay "
                               "with values: whether such a scale costs a multiplication is in the weights",
-                              variant.canonical_text()));
+                              variant.name()));
 }
 
 }  // namespace
@@ -186,18 +196,17 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   std::size_t longest = 0;
   for (const Trace::Window& window : windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
 
-  const std::vector<calibration::Variant> variants = parse_variants(options.variants);
+  calibration::CalibrationOptions calibration = options.calibration;
+  calibration.seed = options.seed;
+  calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
+  const std::vector<RunnableVariant> variants = parse_variants(options.variants, accelerator.config, calibration);
   if (options.decode > 0 && !transformer::is_causal(trace.shape)) {
     throw UserError(ExitCode::kUsage,
                     fmt::format("--decode: got {}; expected 0: {} is an encoder, whose tokens see later ones",
                                 options.decode, trace.name));
   }
-  calibration::CalibrationOptions calibration = options.calibration;
-  calibration.seed = options.seed;
-  calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
-
   if (options.stepped) require_stepped_modes(accelerator.config);
-  check_schedules(trace, accelerator, options, variants, calibration, longest);
+  check_schedules(trace, variants, options, longest);
   ReplayResult result = describe(trace, accelerator, options, windows);
   std::optional<CalibrationText> text = calibration_text_of(trace, options, variants);
   if (text) {
@@ -216,23 +225,26 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   std::optional<WaveRecorder> recorder;
   if (options.wave) machine.record(recorder.emplace(*options.wave));
   std::size_t done = 0;
-  for (const calibration::Variant& parsed : variants) {
-    const std::string name = parsed.canonical_text();
+  for (const RunnableVariant& variant : variants) {
+    const std::string name = variant.name();
     const auto window_done = [&] {
       if (progress) progress(++done, variants.size() * num_windows, name);
     };
     if (!options.values) {
-      require_outlined_time(parsed, calibration);
-      result.variants.push_back(time_variant(name, outline(trace, parsed, calibration), accelerator.config, windows,
-                                             options.decode, machine, window_done));
+      require_outlined_time(variant);
+      const transformer::Model<float> outlined = outline(trace, variant);
+      result.variants.push_back(
+          time_variant(name, outlined, variant.config(), windows, options.decode, machine, window_done));
+      result.variants.back().ran_with = describe_hardware(outlined, variant.config(), accelerator.config);
       continue;
     }
     // The last variant needs the model for itself: a large one does not fit twice.
-    transformer::Model<float> rewritten = &parsed == &variants.back() ? std::move(model) : model;
-    apply_to_trace(trace, [&] { calibration::apply_variant(parsed, rewritten, calibration); });
-    const PreparedVariant variant =
-        prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for);
-    result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, stepped, window_done));
+    transformer::Model<float> rewritten = &variant == &variants.back() ? std::move(model) : model;
+    apply_to_trace(trace, [&] { variant.apply(rewritten); });
+    const PreparedVariant prepared =
+        prepare_variant(name, std::move(rewritten), variant.config(), longest, parallel_for);
+    result.variants.push_back(replay_variant(prepared, windows, options, parallel_for, machine, stepped, window_done));
+    result.variants.back().ran_with = describe_hardware(prepared.model, variant.config(), accelerator.config);
   }
   if (recorder) recorder->finish();
   return result;

@@ -4,6 +4,7 @@
 
 #include "models/numerics/check.h"
 #include "models/units/activation_unit.h"
+#include "models/units/affine_product.h"
 #include "models/units/rotate_unit.h"
 #include "models/units/smooth_unit.h"
 
@@ -50,6 +51,8 @@ void copy_rows(const units::Operand& part, std::size_t first_row, units::Operand
   } else {
     copy(part.values, whole.values);
   }
+  if (part.group_scales.rows() != 0) copy(part.group_scales, whole.group_scales);
+  if (part.zero_points.rows() != 0) copy(part.zero_points, whole.zero_points);
   std::copy(part.scales.begin(), part.scales.end(),
             whole.scales.begin() + static_cast<std::ptrdiff_t>(part.scales.empty() ? 0 : first_row));
 }
@@ -62,7 +65,14 @@ units::Operand empty_operand(const units::MatrixMode& mode, std::size_t num_rows
   } else {
     operand.values = Matrix<float>(num_rows, num_cols);
   }
-  if (mode.integer || mode.dynamic_scale) operand.scales.assign(num_rows, 1.0F);
+  operand.group = static_cast<std::size_t>(mode.activation_group);
+  const std::size_t groups = units::num_groups(num_cols, operand.group);
+  if (mode.activation_group > 0) {
+    operand.group_scales = Matrix<float>(num_rows, groups, 1.0F);
+  } else if (mode.integer || mode.dynamic_scale) {
+    operand.scales.assign(num_rows, 1.0F);
+  }
+  if (mode.activation_zero_point) operand.zero_points = Matrix<std::int8_t>(num_rows, groups);
   return operand;
 }
 
@@ -178,6 +188,7 @@ void WindowValues::smooth_statistics(std::size_t index) {
   const units::Operand& weights = variant_.linears.at(index).weights;
   state.gathered.integer = weights.integer;
   state.gathered.scales = weights.scales;
+  state.gathered.zero_points = weights.zero_points;
   const auto gather = [&state](const auto& from, auto& to) {
     to = std::remove_cvref_t<decltype(to)>(from.rows(), from.cols());
     for (std::size_t row = 0; row < from.rows(); ++row) {
@@ -204,6 +215,12 @@ void WindowValues::quantize(std::size_t index, Range range) {
     x = smoothed.view();
   }
   if (state.x.rows() == 0) state.x = empty_operand(mode, all.rows, all.cols);
+  if (mode.activation_tensor) {
+    const units::ValueRange whole = units::range_of(all);
+    copy_rows(units::quantize_affine_operand(x, mode, ledgers_[index], options_.parallel_for, &whole),
+              in_pass(range).begin, state.x);
+    return;
+  }
   copy_rows(units::quantize_operand(x, mode, /*is_weight=*/false, ledgers_[index], options_.parallel_for),
             in_pass(range).begin, state.x);
 }

@@ -170,6 +170,7 @@ Json to_json(const VariantResult& variant, const VariantResult* plain) {
   Json phases = Json::array();
   for (const PhaseResult& phase : variant.phases) phases.push_back(to_json(phase));
   Json json{{"name", variant.name},
+            {"ran_with", variant.ran_with},
             {"perplexity", json_real(variant.perplexity)},
             {"sqnr_db", json_real(variant.sqnr_db)},
             {"top1_agreement", json_real(variant.top1_agreement)},

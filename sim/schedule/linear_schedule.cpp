@@ -6,12 +6,14 @@
 /// Linear layers. A block of tokens is loaded, rotated, smoothed and quantized once and stays in the scratchpad while
 /// blocks of weights stream past it:
 ///
-///   load x -> [rotate] -> [channel maxima, sort] -> quantize -> for each weight block: load w -> matrix -> epilogue
+///   load x -> [rotate] -> [channel maxima, sort] -> quantize -> [row sums] -> for each weight block: load w -> matrix
+///   -> epilogue
 ///   -> store y
 ///
-/// Runtime smoothing needs maxima over all tokens. If all tokens fit at once this is one more pass over the block;
-/// otherwise a pass of its own rotates the input, stores the rotated copy and collects the maxima first. The gather of
-/// channels that the smoothing order asks for is the read order of the operand feeders and costs no cycle.
+/// Runtime smoothing, and one scale for a whole tensor, need maxima over all tokens. If all tokens fit at once this is
+/// one more pass over the block; otherwise a pass of its own rotates the input, stores the rotated copy and collects
+/// the maxima first. The gather of channels that the smoothing order asks for is the read order of the operand feeders
+/// and costs no cycle.
 namespace guardbit::sim {
 
 MatrixWork WindowScheduler::matrix_work(const units::MatrixMode& mode, const units::OperandConfig& operands,
@@ -30,7 +32,7 @@ MatrixWork WindowScheduler::matrix_work(const units::MatrixMode& mode, const uni
           .last_of_op = true};
 }
 
-/// Of a smoothed product: its chunk if it were not smoothed; none if it has no more chunks than that.
+/// Of a product with group scales: its chunk without them; none if it has no more chunks than that.
 std::optional<std::uint64_t> WindowScheduler::chunk_without_groups(const MatrixWork& work,
                                                                    transformer::OperandClass kind) const {
   MatrixWork plain = work;
@@ -51,7 +53,7 @@ WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
   linear.bytes = {
       .input_row = row_bytes(linear.input),
       .operand_row = packed_bytes(linear.depth, activation_bits(linear.mode)),
-      .weight_col = packed_bytes(linear.depth, weight_bits(linear.mode)),
+      .weight_col = weight_column_bytes(linear.mode, *linear.op, linear.depth),
       .output_element = packed_bytes(1, storage_bits(linear.op->output)),
       .accumulator_element = accumulator_bytes(linear.mode),
       .depth = linear.depth,
@@ -63,7 +65,7 @@ WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
   return linear;
 }
 
-/// The pass of its own: rotation and channel maxima of all tokens before the first block.
+/// The pass of its own: rotation and maxima of all tokens before the first block.
 void WindowScheduler::prepare_linear(Linear& linear) {
   const transformer::Op& op = *linear.op;
   const std::uint64_t row = linear.bytes.input_row;
@@ -92,10 +94,14 @@ void WindowScheduler::prepare_linear(Linear& linear) {
           VectorWork{.elements = rows.size() * linear.depth, .lanes = static_cast<std::uint32_t>(config_.smooth.lanes)},
           {ready}, {}, rotates ? 0 : reserved));
       builder_.tag(maxima.back(), Purpose::kChannelMaxima);
+    } else if (linear.mode.activation_tensor) {
+      maxima.push_back(builder_.compute(UnitKind::kVector, VectorWork{.elements = rows.size() * linear.depth}, {ready},
+                                        {}, rotates ? 0 : reserved));
+      builder_.tag(maxima.back(), Purpose::kTensorMaxima);
     }
     if (rotates) {
       Tokens waits = {ready};
-      if (op.smooth) waits.push_back(maxima.back());
+      if (!maxima.empty()) waits.push_back(maxima.back());
       builder_.rows_ready(linear.input, rows,
                           builder_.store(linear.input, rows.begin * row, rows.size() * row, waits, reserved));
     }
@@ -108,6 +114,9 @@ void WindowScheduler::prepare_linear(Linear& linear) {
                                     .sort_elements = config_.smooth.sort ? linear.depth : 0},
                          maxima, [engine = &engine_, index = linear.index] { engine->smooth_statistics(index); }));
     builder_.tag(linear.input_ready.back(), Purpose::kChannelMaxima);
+  } else if (linear.mode.activation_tensor) {
+    linear.input_ready = maxima;
+    --linear.quantize_passes;  // the maximum is known
   }
   linear.prepared = true;
 }
@@ -137,10 +146,13 @@ TokenId WindowScheduler::linear_operands(const Linear& linear, Range rows, Token
     builder_.tag(ready, Purpose::kSmoothDivide);
   }
   const auto quantize = [engine = &engine_, index = linear.index, rows] { engine->quantize(index, rows); };
-  return builder_.tag(
+  ready = builder_.tag(
       builder_.compute(UnitKind::kVector, VectorWork{.elements = elements, .passes = linear.quantize_passes}, {ready},
                        quantize),
       Purpose::kQuantization);
+  if (!linear.mode.weight_zero_points) return ready;
+  return builder_.tag(builder_.compute(UnitKind::kVector, VectorWork{.elements = elements}, {ready}, {}),
+                      Purpose::kRowSums);
 }
 
 /// One block of tokens against all output channels.
@@ -164,7 +176,9 @@ void WindowScheduler::linear_rows(const Linear& linear, Range rows) {
         matrix_work(linear.mode, operand_config(config_, op.operand_class),
                     accumulator_config(config_, op.operand_class), rows.size(), cols.size(), linear.depth);
     const bool last_columns = cols.end == linear.columns;
-    if (op.smooth) work.chunk_without_groups = chunk_without_groups(work, op.operand_class);
+    if (op.smooth || linear.mode.weight_group > 0 || linear.mode.activation_group > 0) {
+      work.chunk_without_groups = chunk_without_groups(work, op.operand_class);
+    }
     work.first_of_op = rows.begin == tokens_.begin && cols.begin == 0;
     work.last_of_op = rows.end == tokens_.end && last_columns;
     const TokenId product = builder_.compute(
@@ -202,7 +216,7 @@ TileChoice WindowScheduler::tile_choice(const Linear& linear) const {
 void WindowScheduler::schedule_linear(std::size_t index) {
   Linear linear = make_linear(index);
   tiles_[index] = tile_choice(linear);
-  const bool needs_whole_input = linear.op->smooth;
+  const bool needs_whole_input = linear.op->smooth || linear.mode.activation_tensor;
   if (needs_whole_input && linear.tile.rows < tokens_.size()) prepare_linear(linear);
   for_token_blocks(linear.tile.rows, [&](Range rows) { linear_rows(linear, rows); });
 }

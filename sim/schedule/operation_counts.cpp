@@ -16,6 +16,7 @@ using units::Operation;
 using units::OperationKey;
 
 constexpr const char* kExponentFormat = "int8";
+constexpr const char* kSumFormat = "int32";    ///< sums of codes and their corrections
 constexpr const char* kVectorFormat = "fp32";  ///< the vector unit computes in binary32 and rounds into storage
 
 /// Operations per element of a function of the vector unit (models/units/function_unit.cpp, activation_unit.cpp).
@@ -95,6 +96,9 @@ class OperationCounter {
 
   void count_matrix(const MatrixWork& work, const Op& op);
   void count_sums(const MatrixWork& work, const units::AccumulatorConfig& accumulator, const units::MatrixMode& mode);
+  void count_corrections(std::uint64_t sums, const units::MatrixMode& mode);
+  void count_dequantization(std::uint64_t weights, const std::string& format, const units::MatrixMode& mode,
+                            const Op& op);
   void count_norm(const NormWork& work, const Op& op);
   void count_rotate(const RotateWork& work, const Op& op);
   void count_vector(const VectorWork& work, Purpose purpose, const Op& op);
@@ -123,7 +127,11 @@ void OperationCounter::count_matrix(const MatrixWork& work, const Op& op) {
   if (outer_updates != 0) {
     const std::string& outer = accumulator.buffer.format.empty() ? kVectorFormat : accumulator.buffer.format;
     sum(outer, results * outer_updates);
-    if (op.smooth) multiply(outer, results * outer_updates);  // each chunk times its group's scale
+    if (op.smooth || mode.weight_group > 0 || mode.activation_group > 0) {
+      multiply(outer, results * outer_updates);  // each chunk times its group's scale
+    }
+    if (mode.weight_group > 0 && mode.activation_group > 0) multiply(kVectorFormat, results * outer_updates);
+    count_corrections(results * outer_updates, mode);
   }
   // Output stationary: both operands pass the array once per fold of the other side. Else one of them stays, read once,
   // and the other passes once per fold of the columns.
@@ -133,10 +141,26 @@ void OperationCounter::count_matrix(const MatrixWork& work, const Op& op) {
   const std::uint64_t activation_reads = dataflow == "is" ? 1 : divide_up(work.n, cols);
   const std::uint64_t weight_reads = dataflow == "ws" ? 1 : divide_up(work.m, dataflow == "is" ? cols : rows);
   scratchpad(packed_bytes(work.m * work.k, activation_bits(mode)) * activation_reads +
-             packed_bytes(work.n * work.k, weight_bits(mode)) * weight_reads);
+             packed_bytes(work.n * work.k, stored_weight_bits(mode, op)) * weight_reads);
+  count_dequantization(work.n * work.k * weight_reads, operands.weight, mode, op);
   // Every update but the first reads what is there; each writes.
   const std::uint64_t updates = std::max<std::uint64_t>(outer_updates, 1);
   add({Operation::kAccumulatorByte, "", ""}, results * accumulator_bytes(mode) * (2 * updates - 1));
+}
+
+/// A zero point times a sum of codes, taken from each chunk's sum.
+void OperationCounter::count_corrections(std::uint64_t sums, const units::MatrixMode& mode) {
+  const std::uint64_t terms = (mode.weight_zero_points ? 1U : 0U) + (mode.activation_zero_point ? 1U : 0U);
+  multiply(kSumFormat, terms * sums);
+  sum(kSumFormat, terms * sums);
+}
+
+/// Codes become floats at the array's port: code - zero point, and where sums are not scaled a product with the scale.
+void OperationCounter::count_dequantization(std::uint64_t weights, const std::string& format,
+                                            const units::MatrixMode& mode, const Op& op) {
+  if (op.codes.bits == 0 || mode.integer) return;
+  if (op.codes.zero_points) sum(kExponentFormat, weights);
+  if (!mode.scaled_sums) multiply(format, weights);
 }
 
 /// The additions inside the PEs and columns.
@@ -201,8 +225,10 @@ void OperationCounter::count_rotate(const RotateWork& work, const Op& op) {
 void OperationCounter::count_epilogue(std::uint64_t elements, const Op& op) {
   const units::MatrixMode mode = mode_of(op);
   PerElement operations;
-  if (mode.integer || mode.dynamic_scale) operations.multiplies += 2;  // row scale * column scale, times the result
-  if (op.kind == OpKind::kScores) ++operations.multiplies;             // 1 / sqrt(head size)
+  const bool by_row = (mode.integer || mode.dynamic_scale) && mode.activation_group == 0;
+  const bool by_column = (mode.integer || mode.dynamic_scale || mode.scaled_sums) && mode.weight_group == 0;
+  operations.multiplies += (by_row ? 1U : 0U) + (by_column ? 1U : 0U);  // row scale * column scale, times the result
+  if (op.kind == OpKind::kScores) ++operations.multiplies;              // 1 / sqrt(head size)
   if (!op.bias.empty()) ++operations.adds;
   per_element(operations, elements);
   add({Operation::kAccumulatorByte, "", ""}, elements * accumulator_bytes(mode));
@@ -258,8 +284,20 @@ void OperationCounter::count_vector(const VectorWork& work, Purpose purpose, con
       per_element({.multiplies = 1, .adds = has_zero_point ? 1U : 0U}, work.elements);
     }
     const std::uint32_t operand_passes = work.passes - work.cache_passes;
-    if (operand_passes == 2) per_element({.adds = 1, .divides = 1}, work.elements);  // maximum, x / scale
+    const bool has_minimum = op.kind == OpKind::kLinear && mode_of(op).activation_zero_point;
+    const bool range_is_known = op.kind == OpKind::kLinear && mode_of(op).activation_tensor && operand_passes == 1;
+    if (operand_passes == 2) {  // maximum (and minimum, zero point), x / scale
+      per_element({.adds = has_minimum ? 3U : 1U, .divides = 1}, work.elements);
+    } else if (range_is_known) {
+      per_element({.adds = has_minimum ? 1U : 0U, .divides = 1}, work.elements);
+    }
     scratchpad(read * work.passes + packed_bytes(work.elements, activation_bits(mode_of(op))));
+  } else if (purpose == Purpose::kTensorMaxima) {
+    sum(kVectorFormat, work.elements * (mode_of(op).activation_zero_point ? 2 : 1));
+    scratchpad(read);
+  } else if (purpose == Purpose::kRowSums) {
+    sum(kSumFormat, work.elements);
+    scratchpad(packed_bytes(work.elements, activation_bits(mode_of(op))));
   } else if (purpose == Purpose::kChannelMaxima) {
     sum(kVectorFormat, work.elements);
     const std::uint64_t levels = work.sort_elements <= 1 ? 0 : std::uint64_t(std::bit_width(work.sort_elements - 1));

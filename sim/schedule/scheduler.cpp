@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "models/numerics/check.h"
+#include "models/units/quantized_weight.h"
 #include "sim/schedule/window_scheduler.h"
 
 namespace guardbit::sim {
@@ -45,10 +46,52 @@ const units::AccumulatorConfig& accumulator_config(const units::AcceleratorConfi
   fail_check(__FILE__, __LINE__, "operand class", "unknown enumerator");
 }
 
+units::MatrixMode linear_groups(const units::AcceleratorConfig& config, const Op& op) {
+  units::MatrixMode mode;
+  const bool is_layer = op.operand_class == OperandClass::kLinear;
+  mode.integer = numerics::parse_int_format(operand_config(config, op.operand_class).activation).has_value();
+  mode.scaled_sums = op.codes.scaled_sums;
+  if (mode.integer || mode.scaled_sums) mode.weight_group = op.codes.group;
+  mode.weight_zero_points = mode.integer && op.codes.zero_points;
+  if (mode.integer && is_layer) {
+    mode.activation_group = static_cast<int>(config.activations.group);
+    mode.activation_zero_point = config.activations.zero_point;
+    mode.activation_tensor = config.activations.scale == "tensor";
+  }
+  return mode;
+}
+
 units::MatrixMode linear_mode(const units::AcceleratorConfig& config, const Op& op) {
-  return units::make_matrix_mode(config.array, operand_config(config, op.operand_class),
-                                 accumulator_config(config, op.operand_class),
-                                 op.smooth ? static_cast<int>(config.smooth.group) : 0);
+  const units::MatrixMode groups = linear_groups(config, op);
+  int group = std::min(groups.weight_group, groups.activation_group);
+  if (group == 0) group = std::max(groups.weight_group, groups.activation_group);
+  if (op.smooth) group = static_cast<int>(config.smooth.group);
+  units::MatrixMode mode = units::make_matrix_mode(config.array, operand_config(config, op.operand_class),
+                                                   accumulator_config(config, op.operand_class), group);
+  if (!op.smooth) mode.group = 0;
+  mode.weight_group = groups.weight_group;
+  mode.activation_group = groups.activation_group;
+  mode.weight_zero_points = groups.weight_zero_points;
+  mode.activation_zero_point = groups.activation_zero_point;
+  mode.activation_tensor = groups.activation_tensor;
+  mode.scaled_sums = groups.scaled_sums;
+  return mode;
+}
+
+int stored_weight_bits(const units::MatrixMode& mode, const Op& op) {
+  return op.codes.bits != 0 ? op.codes.bits : weight_bits(mode);
+}
+
+std::uint64_t weight_column_bytes(const units::MatrixMode& mode, const Op& op, std::uint64_t depth) {
+  constexpr std::uint64_t kScaleBits = 32;
+  constexpr std::uint64_t kSumBits = 32;
+  const auto chunk = static_cast<std::uint64_t>(mode.chunk);
+  const std::uint64_t groups = units::num_groups(depth, static_cast<std::size_t>(op.codes.group));
+  std::uint64_t bits = depth * static_cast<std::uint64_t>(stored_weight_bits(mode, op));
+  if (op.codes.group > 0) bits += groups * kScaleBits;
+  if (op.codes.zero_points) bits += groups * static_cast<std::uint64_t>(op.codes.bits);
+  if (mode.activation_zero_point) bits += (depth + chunk - 1) / chunk * kSumBits;
+  return (bits + 7) / 8;
 }
 
 std::uint64_t accumulator_bytes(const units::MatrixMode& mode) {
@@ -107,7 +150,7 @@ void WindowScheduler::place_tensors() {
     builder_.place(op.output, window_tokens_ * row_bytes(op.output));
     if (op.kind == OpKind::kLinear) {
       const units::MatrixMode mode = linear_mode(config_, op);
-      const std::uint64_t column_bytes = packed_bytes(model_.weights.at(op.weight).cols(), weight_bits(mode));
+      const std::uint64_t column_bytes = weight_column_bytes(mode, op, model_.weights.at(op.weight).cols());
       builder_.place(op.weight, width * column_bytes);
     } else if (op.kind == OpKind::kEmbed) {
       const auto table = model_.weights.at(op.weight).rows();

@@ -139,6 +139,16 @@ const units::AccumulatorConfig& accumulator_config(const units::AcceleratorConfi
 /// Arithmetic of a linear op: the smoothing group applies where the op smooths its input.
 units::MatrixMode linear_mode(const units::AcceleratorConfig& config, const transformer::Op& op);
 
+/// Of that arithmetic, groups and zero points alone: what check_groups() looks at before there is a mode.
+units::MatrixMode linear_groups(const units::AcceleratorConfig& config, const transformer::Op& op);
+
+/// Bits of one weight of a linear layer in DRAM and scratchpad: of codes, or of the array's operand.
+int stored_weight_bits(const units::MatrixMode& mode, const transformer::Op& op);
+/// Bytes of one output channel there: `depth` weights, for groups their fp32 scales, zero points in as many bits as a
+/// code, and for activations with a zero point the codes' sum over every chunk in 32 bits. A single scale per output
+/// channel is not counted.
+std::uint64_t weight_column_bytes(const units::MatrixMode& mode, const transformer::Op& op, std::uint64_t depth);
+
 /// True if some attention op reads the tensor as keys or values.
 bool is_cached(const transformer::Model<float>& model, const std::string& tensor);
 

@@ -42,19 +42,22 @@ enum class Purpose : std::uint8_t {
   kSort,           ///< runtime smoothing: order of the channels
   kSmoothDivide,   ///< runtime smoothing: division by the group scales
   kQuantization,   ///< conversion into operand formats, with its scale
+  kTensorMaxima,   ///< the range of all tokens, for one scale of a tensor
+  kRowSums,        ///< sums of activations' codes, for weights with zero points
   kEpilogue,       ///< scales, bias and storage format of a product's results
   kSoftmax,
   kElementwise,  ///< embedding, rotary positions, activation, gate, residual
 };
-inline constexpr std::size_t kNumPurposes = 19;
+inline constexpr std::size_t kNumPurposes = 21;
 inline constexpr std::array<std::string_view, kNumPurposes> kPurposeNames = {
-    "other",         "weights",      "activations", "keys_values",   "results",    "product",        "promotion",
-    "group_scaling", "norm",         "slanc_scale", "dynamic_scale", "rotation",   "channel_maxima", "sort",
-    "smooth_divide", "quantization", "epilogue",    "softmax",       "elementwise"};
+    "other",         "weights",      "activations",   "keys_values",   "results",  "product",        "promotion",
+    "group_scaling", "norm",         "slanc_scale",   "dynamic_scale", "rotation", "channel_maxima", "sort",
+    "smooth_divide", "quantization", "tensor_maxima", "row_sums",      "epilogue", "softmax",        "elementwise"};
 /// What number formats and outlier methods cost beyond the products themselves, in report order.
 inline constexpr std::array kOverheads = {Purpose::kSlancScale,    Purpose::kDynamicScale, Purpose::kRotation,
                                           Purpose::kChannelMaxima, Purpose::kSort,         Purpose::kSmoothDivide,
-                                          Purpose::kGroupScaling,  Purpose::kPromotion,    Purpose::kQuantization};
+                                          Purpose::kGroupScaling,  Purpose::kPromotion,    Purpose::kQuantization,
+                                          Purpose::kTensorMaxima,  Purpose::kRowSums};
 
 /// Why a unit stalled.
 struct StallReason {
@@ -164,10 +167,11 @@ struct PhaseResult {
 };
 
 struct VariantResult {
-  std::string name;
-  double perplexity = 0;      ///< NaN if logits are not finite
-  double sqnr_db = 0;         ///< of the logits
-  double top1_agreement = 0;  ///< fraction of positions whose largest logit is the reference's
+  std::string name;                             ///< calibration::Variant::canonical_text
+  std::map<std::string, std::string> ran_with;  ///< describe_hardware
+  double perplexity = 0;                        ///< NaN if logits are not finite
+  double sqnr_db = 0;                           ///< of the logits
+  double top1_agreement = 0;                    ///< fraction of positions whose largest logit is the reference's
   numerics::EventCounts events;
   std::uint64_t macs = 0;
   double utilization = 0;  ///< MACs / (matrix PEs * dot_width * total cycles)

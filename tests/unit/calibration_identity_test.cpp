@@ -5,6 +5,7 @@
 #include <set>
 
 #include "models/calibration/variant.h"
+#include "models/calibration/weight_quantizer.h"
 #include "models/transformer/family.h"
 #include "models/transformer/reference.h"
 #include "models/units/hadamard_matrix.h"
@@ -27,9 +28,22 @@ constexpr double kDoubleTolerance = 1e-9;
 /// Weights rounded to binary32 after a rotation, and a binary32 forward.
 constexpr double kFloatTolerance = 1e-4;
 
-const std::vector<std::string> kVariants = {
-    "none",         "rotate",   "rs",        "rrs",       "dynamic_norm",       "slanc",          "slanc_residual",
-    "slanc+rotate", "slanc+rs", "slanc+rrs", "rs+rotate", "rrs+slanc_residual", "rs+rotate+slanc"};
+const std::vector<std::string> kVariants = {"none",
+                                            "rotate",
+                                            "rs",
+                                            "rrs",
+                                            "dynamic_norm",
+                                            "slanc",
+                                            "slanc_residual",
+                                            "slanc+rotate",
+                                            "slanc+rs",
+                                            "slanc+rrs",
+                                            "rs+rotate",
+                                            "rrs+slanc_residual",
+                                            "rs+rotate+slanc",
+                                            "rtn",
+                                            "rtn(group=16,asym,clip)+slanc+rrs",
+                                            "rtn(tensor)+w16a16kv16"};
 
 struct Subject {
   tests::RandomModel random;
@@ -71,6 +85,26 @@ TEST(CalibrationIdentityTest, EveryVariantKeepsTheLogits) {
                   kFloatTolerance)
             << subject.random.label << " " << variant << " in float, seed " << options.seed;
       }
+}
+
+TEST(CalibrationIdentityTest, QuantizersLeaveTheModelAndTheirCodesStandForItsWeights) {
+  for (const Subject& subject : subjects())
+    for (const std::string variant : {"rtn", "rtn(group=16,asym)", "rtn(clip)", "rtn(tensor,asym)"}) {
+      Model<double> model = subject.wide;
+      apply_variant(variant, model, {.weight_bits = 8});
+      EXPECT_EQ(model.weights, subject.wide.weights) << variant;
+      EXPECT_LT(
+          tests::relative_difference(run_reference(model, subject.tokens).at("head"), subject.activations.at("head")),
+          kDoubleTolerance);
+      for (const Op& op : model.ops) {
+        const bool quantized = op.kind == OpKind::kLinear && op.operand_class == transformer::OperandClass::kLinear;
+        EXPECT_EQ(model.quantized_weights.contains(op.weight), quantized) << op.name;
+        EXPECT_EQ(op.codes.bits, quantized ? 8 : 0) << op.name;
+        if (!quantized) continue;
+        const Matrix<double> values = dequantize(model.quantized_weights.at(op.weight));
+        EXPECT_LT(tests::relative_difference(values, model.weights.at(op.weight)), 0.02) << op.name << " " << variant;
+      }
+    }
 }
 
 TEST(CalibrationIdentityTest, FloatModelsAreTheDoubleOnesRoundedOnce) {

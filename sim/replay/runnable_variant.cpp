@@ -1,0 +1,58 @@
+#include "sim/replay/runnable_variant.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <utility>
+
+#include "models/calibration/weight_quantizer.h"
+#include "sim/schedule/window_scheduler.h"
+
+namespace guardbit::sim {
+
+using transformer::Model;
+using transformer::Op;
+
+RunnableVariant::RunnableVariant(calibration::Variant variant, VariantHardware hardware,
+                                 calibration::CalibrationOptions options)
+    : variant_(std::move(variant)), hardware_(std::move(hardware)), options_(options) {
+  options_.weight_bits = hardware_.weight_bits;
+}
+
+bool RunnableVariant::rounds_weights() const {
+  return hardware_.stores_codes && variant_.part_with(calibration::kQuantizesWeights) == nullptr;
+}
+
+void RunnableVariant::set_scaled_sums(Model<float>& model) const {
+  if (!hardware_.scaled_sums) return;
+  for (Op* const op : calibration::quantized_layers(model)) op->codes.scaled_sums = true;
+}
+
+void RunnableVariant::apply(Model<float>& model) const {
+  calibration::apply_variant(variant_, model, options_);
+  if (rounds_weights()) calibration::round_layers_to_nearest(model, {.bits = hardware_.weight_bits});
+  set_scaled_sums(model);
+}
+
+void RunnableVariant::outline(Model<float>& model) const {
+  calibration::outline_variant(variant_, model, options_);
+  if (rounds_weights()) {
+    for (Op* const op : calibration::quantized_layers(model)) {
+      calibration::outline_codes(*op, {.bits = hardware_.weight_bits});
+    }
+  }
+  set_scaled_sums(model);
+}
+
+void RunnableVariant::check(const Model<float>& outlined, bool stepped) const {
+  check_groups(variant_, outlined, config());
+  if (!stepped) return;
+  for (const Op& op : outlined.ops) {
+    if (op.kind != transformer::OpKind::kLinear || !linear_mode(config(), op).is_affine()) continue;
+    throw std::invalid_argument(fmt::format(
+        "variant \"{}\": {}: --fidelity pe steps no products with zero points or scales of groups; expected tile",
+        name(), op.name));
+  }
+}
+
+}  // namespace guardbit::sim

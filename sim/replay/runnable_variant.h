@@ -1,0 +1,34 @@
+#pragma once
+/// A variant with the hardware and the options that it runs with: what its widths ask of model and accelerator.
+#include <string>
+
+#include "sim/replay/variant_hardware.h"
+
+namespace guardbit::sim {
+
+class RunnableVariant {
+ public:
+  RunnableVariant(calibration::Variant variant, VariantHardware hardware, calibration::CalibrationOptions options);
+
+  std::string name() const { return variant_.canonical_text(); }
+  const units::AcceleratorConfig& config() const { return hardware_.config; }
+  bool time_needs_weights() const { return calibration::time_needs_weights(variant_, options_); }
+
+  /// The variant's methods, then codes for weights that no method quantized where the array multiplies floats.
+  void apply(transformer::Model<float>& model) const;
+  /// Ops and shapes of apply()'s result.
+  void outline(transformer::Model<float>& model) const;
+  /// Throws std::invalid_argument, naming the variant, for groups that cannot be summed (check_groups) or, if
+  /// `stepped`, that PE fidelity does not step.
+  void check(const transformer::Model<float>& outlined, bool stepped) const;
+
+ private:
+  bool rounds_weights() const;
+  void set_scaled_sums(transformer::Model<float>& model) const;
+
+  calibration::Variant variant_;
+  VariantHardware hardware_;
+  calibration::CalibrationOptions options_;
+};
+
+}  // namespace guardbit::sim
