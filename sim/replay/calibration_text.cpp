@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -64,11 +63,6 @@ CalibrationText load_calibration_text(const Trace& trace, const fs::path& given)
     text.data.windows.emplace_back(inputs.begin(), inputs.end());
   }
   return text;
-}
-
-bool needs_calibration_text(const calibration::Variant& variant) {
-  return std::any_of(variant.parts.begin(), variant.parts.end(),
-                     [](const calibration::VariantPart& part) { return part.method->needs_activations; });
 }
 
 void add_provenance(const CalibrationText& text, std::map<std::string, std::string>& entries) {

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "models/calibration/calibration_data.h"
-#include "models/calibration/variant.h"
 #include "sim/trace/trace_bundle.h"
 
 namespace guardbit::sim {
@@ -23,9 +22,6 @@ struct CalibrationText {
 /// UserError kUsage if there are none or the other trace is of another model; kMalformedInput, kMissingInput as the
 /// readers; kMalformedInput if a window is one of the trace's own.
 [[nodiscard]] CalibrationText load_calibration_text(const Trace& trace, const std::filesystem::path& given);
-
-/// Whether one of a variant's methods looks at activations.
-[[nodiscard]] bool needs_calibration_text(const calibration::Variant& variant);
 
 /// Entries "calibration", "calibration_sha256", "calibration_windows" and "calibration_tokens".
 void add_provenance(const CalibrationText& text, std::map<std::string, std::string>& entries);

@@ -171,8 +171,9 @@ void require_stepped_modes(const units::AcceleratorConfig& config) {
 
 /// The calibration text, if it is given or a variant needs one.
 std::optional<CalibrationText> calibration_text_of(const Trace& trace, const ReplayOptions& options,
-                                                   const std::vector<calibration::Variant>& variants) {
-  const bool needed = std::any_of(variants.begin(), variants.end(), needs_calibration_text);
+                                                   const std::vector<RunnableVariant>& variants) {
+  const bool needed = std::any_of(variants.begin(), variants.end(),
+                                  [](const RunnableVariant& variant) { return variant.needs_calibration_text(); });
   if (options.calibration_text.empty() && !(options.values && needed)) return std::nullopt;
   return load_calibration_text(trace, options.calibration_text);
 }
@@ -211,7 +212,6 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   std::optional<CalibrationText> text = calibration_text_of(trace, options, variants);
   if (text) {
     text->data.parallel_for = parallel_for;
-    calibration.data = &text->data;
     add_provenance(*text, result.provenance);
   }
   transformer::Model<float> model;
@@ -240,7 +240,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
     }
     // The last variant needs the model for itself: a large one does not fit twice.
     transformer::Model<float> rewritten = &variant == &variants.back() ? std::move(model) : model;
-    apply_to_trace(trace, [&] { variant.apply(rewritten); });
+    apply_to_trace(trace, [&] { variant.apply(rewritten, text ? &text->data : nullptr); });
     const PreparedVariant prepared =
         prepare_variant(name, std::move(rewritten), variant.config(), longest, parallel_for);
     result.variants.push_back(replay_variant(prepared, windows, options, parallel_for, machine, stepped, window_done));
