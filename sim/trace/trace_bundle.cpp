@@ -113,9 +113,9 @@ Trace read_trace(const fs::path& directory, Files files) {
   if (is_known && windows.exists() && trace.windows.empty()) windows.expected("at least one window");
   problems.throw_if_any();
 
+  trace.weights_sha256 = weights.sha256;
   if (files == Files::kNotOpened) return trace;
   trace.weights = checked_file(directory, weights);
-  trace.weights_sha256 = weights.sha256;
   if (!activations.file.empty()) {
     trace.activations = checked_file(directory, activations);
     trace.activations_sha256 = activations.sha256;
