@@ -59,10 +59,23 @@ void apply_preset(const LoadedAccelerator& accelerator, const arith::Preset& pre
   config.accumulator = units::describe_accumulator(preset.spec);
 }
 
+/// A single product has a scale per token; what else quantizes activations belongs to a model's layers.
+void check_activation_quantizer(const LoadedAccelerator& accelerator) {
+  const LoadedAccelerator defaults = default_accelerator();
+  for (const char* const key : {"array.activation_scale", "array.activation_group", "array.activation_zero_point"}) {
+    const std::string& expected = defaults.keys.at(key);
+    if (accelerator.keys.at(key) == expected) continue;
+    throw UserError(ExitCode::kConfiguration,
+                    fmt::format("{}: {}: got {}; expected {}: a single product has a scale per token",
+                                accelerator.origins.at(key), key, accelerator.keys.at(key), expected));
+  }
+}
+
 }  // namespace
 
 ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string& preset) {
   units::AcceleratorConfig config = accelerator.config;
+  check_activation_quantizer(accelerator);
   if (!preset.empty()) apply_preset(accelerator, preset_of(preset), config);
   ProductMode product;
   product.array = config.array;

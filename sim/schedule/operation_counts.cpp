@@ -5,6 +5,7 @@
 
 #include "models/numerics/check.h"
 #include "sim/modules/timing.h"
+#include "sim/schedule/element_operations.h"
 #include "sim/schedule/window_scheduler.h"
 
 namespace guardbit::sim {
@@ -18,32 +19,6 @@ using units::OperationKey;
 constexpr const char* kExponentFormat = "int8";
 constexpr const char* kSumFormat = "int32";    ///< sums of codes and their corrections
 constexpr const char* kVectorFormat = "fp32";  ///< the vector unit computes in binary32 and rounds into storage
-
-/// Operations per element of a function of the vector unit (models/units/function_unit.cpp, activation_unit.cpp).
-struct PerElement {
-  std::uint64_t multiplies = 0;
-  std::uint64_t adds = 0;
-  std::uint64_t divides = 0;
-  PerElement operator+(const PerElement& other) const {
-    return {multiplies + other.multiplies, adds + other.adds, divides + other.divides};
-  }
-};
-constexpr PerElement kExponential{.multiplies = 9, .adds = 10};      // nine fused steps and the shift's subtraction
-constexpr PerElement kTableExponential{.multiplies = 2, .adds = 1};  // x log2 e, interpolation
-constexpr PerElement kTimesSigmoid{.multiplies = 1, .adds = 1, .divides = 1};
-constexpr PerElement kGeluArgument{.multiplies = 3, .adds = 1};
-constexpr PerElement kNormalTail{.multiplies = 16, .adds = 12, .divides = 1};  // beside its two exponentials
-
-PerElement activation_operations(transformer::ActivationKind kind) {
-  switch (kind) {
-    case transformer::ActivationKind::kGeluTanh: return kGeluArgument + kTimesSigmoid + kExponential;
-    case transformer::ActivationKind::kGelu:
-      return kNormalTail + kExponential + kExponential + PerElement{.multiplies = 1, .adds = 1};
-    case transformer::ActivationKind::kSilu: return kTimesSigmoid + kExponential;
-    case transformer::ActivationKind::kRelu: return {.adds = 1};
-  }
-  fail_check(__FILE__, __LINE__, "activation kind", "unknown enumerator");
-}
 
 constexpr std::uint64_t divide_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit; }
 

@@ -107,9 +107,9 @@ TEST(JsonReportTest, KeysAndTheirOrderAreFixed) {
   EXPECT_THAT(keys(parsed.at("accelerator")), testing::ElementsAre("name", "clock_mhz", "area_um2", "keys"));
   EXPECT_THAT(keys(parsed.at("reference")), testing::ElementsAre("perplexity"));
   const auto& variant = parsed.at("variants").at(0);
-  EXPECT_THAT(keys(variant), testing::ElementsAre("name", "perplexity", "sqnr_db", "top1_agreement", "events", "cycles",
-                                                  "macs", "utilization", "digest", "units", "overheads", "purposes",
-                                                  "stalls", "memory", "energy", "ops"));
+  EXPECT_THAT(keys(variant), testing::ElementsAre("name", "ran_with", "perplexity", "sqnr_db", "top1_agreement",
+                                                  "events", "cycles", "macs", "utilization", "digest", "units",
+                                                  "overheads", "purposes", "stalls", "memory", "energy", "ops"));
   EXPECT_THAT(keys(variant.at("events")),
               testing::ElementsAre("overflow", "underflow", "saturated", "invalid", "flushed", "swamped", "inexact",
                                    "clipped", "zeroed", "wrapped"));
