@@ -1,5 +1,8 @@
 # Tests of calibration; included by tests/CMakeLists.txt.
 guardbit_test(unit/calibration_identity_test.cpp LINK guardbit_calibration LABELS unit)
+guardbit_test(unit/calibration_data_test.cpp LINK guardbit_calibration LABELS unit)
+guardbit_test(unit/data_methods_test.cpp LINK guardbit_calibration LABELS unit)
+guardbit_test(unit/gptq_rounding_test.cpp LINK guardbit_calibration LABELS unit)
 guardbit_test(unit/linear_algebra_test.cpp LINK guardbit_calibration LABELS unit)
 guardbit_test(unit/slanc_residual_test.cpp LINK guardbit_calibration LABELS unit)
 guardbit_test(unit/slanc_test.cpp LINK guardbit_calibration LABELS unit)

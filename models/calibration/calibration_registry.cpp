@@ -21,6 +21,15 @@ void outline_rrs(Model<float>& model, const MethodArguments& arguments, const Ca
 void outline_rs(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rtn(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_slanc_residual(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_awq(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_gptq(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_smoothquant(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_gptq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_awq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_smoothquant(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 
 namespace {
 
@@ -48,12 +57,29 @@ constexpr Method make_method(std::string_view name, unsigned effects, std::span<
           .outline = kOutline};
 }
 
+/// A method that looks at a calibration text, with the model in its own precision.
+template <Rewrite<float> kFloat, Rewrite<double> kDouble, Rewrite<float> kOutline = outline_as_it_is>
+constexpr Method make_calibrated(std::string_view name, unsigned effects, std::span<const Parameter> parameters,
+                                 std::string_view summary) {
+  return {.name = name,
+          .summary = summary,
+          .effects = effects,
+          .parameters = parameters,
+          .needs_activations = true,
+          .apply_float = kFloat,
+          .apply_double = kDouble,
+          .outline = kOutline};
+}
+
 constexpr Method with_scales_at_run_time(Method method) {
   method.finds_scales_at_run_time = true;
   return method;
 }
 
 constexpr std::span<const Parameter> kNoParameters;
+constexpr std::array kSmoothQuantParameters = {
+    Parameter{"alpha", ParameterKind::kNumber, 0.5, 0, 1, "how much of the outliers moves into the weights"},
+};
 constexpr std::array kSlancParameters = {
     Parameter{"target", ParameterKind::kNumber, kNotGiven, 1e-6, 1e6,
               "norm that rows are scaled to; without it --slanc-target's"},
@@ -67,14 +93,31 @@ constexpr Parameter kGroupParameter{
 constexpr Parameter kAsymParameter{"asym", ParameterKind::kFlag, 0, 0, 1, "asymmetric, with zero points"};
 constexpr Parameter kClipParameter{
     "clip", ParameterKind::kFlag, 0, 0, 1, "search the clip ratio (1, 0.975, ..., 0.4) with the least squared error"};
+constexpr std::array kAwqParameters = {
+    Parameter{"grid", ParameterKind::kInteger, 20, 1, 1000, "exponents tried: 0, 1/grid, ... below 1"},
+    Parameter{"clip", ParameterKind::kFlag, 0, 0, 1, "clip the largest weights where that lowers the output error"},
+    kGroupParameter, kAsymParameter};
+constexpr std::array kGptqParameters = {
+    kGroupParameter,
+    Parameter{"act_order", ParameterKind::kFlag, 0, 0, 1, "channels by falling input power; groups stay as they lie"},
+    Parameter{"damp", ParameterKind::kNumber, 0.01, 0, 1, "added to the second moment's diagonal, times its mean"},
+    Parameter{"block", ParameterKind::kInteger, 128, 1, 65536, "channels corrected together; changes no result"},
+    kAsymParameter,
+    kClipParameter};
 constexpr std::array kRtnParameters = {
     kGroupParameter, kAsymParameter, kClipParameter,
     Parameter{"tensor", ParameterKind::kFlag, 0, 0, 1, "one scale for the whole matrix"}};
 
 constexpr std::array kMethods = {
+    make_calibrated<apply_awq<float>, apply_awq<double>, outline_awq>(
+        "awq", kSmooths | kQuantizesWeights, kAwqParameters,
+        "input channels scaled by a searched power of their mean magnitude, weights to nearest"),
     with_scales_at_run_time(make_method<apply_dynamic_norm, outline_dynamic_norm>(
         "dynamic_norm", kScalesNorms, kNoParameters,
         "norms divide each row by its largest magnitude, found in an extra pass")),
+    make_calibrated<apply_gptq<float>, apply_gptq<double>, outline_gptq>(
+        "gptq", kQuantizesWeights, kGptqParameters,
+        "weights rounded one after the other, the rest taking up each error"),
     Method{.name = "none",
            .summary = "the model as it is; quantization rounds to nearest",
            .parameters = {},
@@ -98,6 +141,9 @@ constexpr std::array kMethods = {
     make_method<apply_slanc_residual, outline_slanc_residual>(
         "slanc_residual", kScalesNorms, kSlancParameters,
         "static norm scales from the residual stream's accumulated power"),
+    make_calibrated<apply_smoothquant<float>, apply_smoothquant<double>, outline_smoothquant>(
+        "smoothquant", kSmooths, kSmoothQuantParameters,
+        "outlier channels divided by a static scale, weights multiplied"),
 };
 
 }  // namespace

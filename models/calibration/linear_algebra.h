@@ -1,11 +1,19 @@
 #pragma once
 /// The little linear algebra that calibration needs, in binary64 and in a fixed order of operations.
 /// Test: tests/unit/linear_algebra_test.cpp.
+#include <vector>
+
 #include "models/numerics/matrix.h"
 
 namespace guardbit::calibration {
 
 using numerics::Matrix;
+
+/// Every element as a To.
+template <class To, class From>
+Matrix<To> converted(const Matrix<From>& m) {
+  return Matrix<To>(m.rows(), m.cols(), std::vector<To>(m.data().begin(), m.data().end()));
+}
 
 /// a * b.
 Matrix<double> product(const Matrix<double>& a, const Matrix<double>& b);

@@ -10,7 +10,7 @@
 
 namespace guardbit::calibration {
 
-struct CalibrationData;  ///< activations of a calibration text, by linear op
+struct CalibrationData;  // calibration_data.h
 
 struct CalibrationOptions {
   std::uint64_t seed = 1;                 ///< signs of the randomised Hadamard

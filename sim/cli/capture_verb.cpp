@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "sim/base/thread_pool.h"
 #include "sim/cli/progress_line.h"
@@ -15,6 +16,9 @@ struct CaptureArguments {
   std::string tokens;
   std::string text;
   std::string tokenizer;
+  std::string calibration_tokens;
+  std::string calibration_text;
+  std::int64_t calibration_windows = 128;  // the papers' number of samples
   std::string output;
   CaptureOptions options;
   std::int64_t context = 0;
@@ -25,6 +29,19 @@ struct CaptureArguments {
   std::string on_nonfinite = "error";
   bool quiet = false;
 };
+
+/// The windows of the calibration text, if one is given. A tokenizer may be there for that text alone.
+std::optional<TokenInput> calibration_input(const CaptureArguments& arguments, const TokenInput& input) {
+  if (arguments.calibration_tokens.empty() && arguments.calibration_text.empty()) return std::nullopt;
+  TokenInput calibration;
+  calibration.tokens = arguments.calibration_tokens;
+  calibration.text = arguments.calibration_text;
+  const bool is_cut = !calibration.text.empty() || calibration.tokens.extension() == ".npy";
+  if (!calibration.text.empty()) calibration.tokenizer = arguments.tokenizer;
+  if (is_cut) calibration.cutting = input.cutting;
+  calibration.max_windows = static_cast<std::size_t>(arguments.calibration_windows);
+  return calibration;
+}
 
 int run_capture(const CaptureArguments& arguments) {
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
@@ -37,9 +54,10 @@ int run_capture(const CaptureArguments& arguments) {
   TokenInput input;
   input.tokens = arguments.tokens;
   input.text = arguments.text;
-  input.tokenizer = arguments.tokenizer;
+  if (!input.text.empty() || arguments.calibration_text.empty()) input.tokenizer = arguments.tokenizer;
   input.cutting = {static_cast<std::size_t>(arguments.context), static_cast<std::size_t>(arguments.stride)};
   input.max_windows = static_cast<std::size_t>(arguments.windows);
+  options.calibration = calibration_input(arguments, input);
   std::uint64_t num_nonfinite = 0;
   {
     ProgressLine line(arguments.quiet);
@@ -75,6 +93,13 @@ void add_capture(CLI::App& app, Action& action) {
       ->check(CLI::Range(std::int64_t{1}, kMost));
   verb->add_option("--windows", arguments->windows, "The first windows only (0: all)")
       ->check(CLI::Range(std::int64_t{0}, kMost));
+  CLI::Option* calibration_tokens =
+      verb->add_option("--calibration-tokens", arguments->calibration_tokens,
+                       "Token ids of another text, for methods that look at activations: .npy or JSON");
+  verb->add_option("--calibration-text", arguments->calibration_text, "That text itself")->excludes(calibration_tokens);
+  verb->add_option("--calibration-windows", arguments->calibration_windows, "Its first windows (0: all)")
+      ->check(CLI::Range(std::int64_t{0}, kMost))
+      ->capture_default_str();
   verb->add_option("-o,--output", arguments->output, "Trace directory to create; appears whole or not at all")
       ->required()
       ->check([](const std::string& text) { return text.empty() ? std::string("expected a path") : std::string(); });

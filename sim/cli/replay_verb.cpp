@@ -68,10 +68,11 @@ void write_results(OutputDirectory& directory, const ReplayResult& result) {
 void check_combinations(const ReplayArguments& arguments) {
   if (!arguments.no_values) return;
   const ReplayOptions& options = arguments.options;
-  const char* other = options.open_loop            ? "--open-loop"
-                      : options.residual_gain != 1 ? "--residual-gain"
-                      : options.channels != 0      ? "--channels"
-                                                   : nullptr;
+  const char* other = options.open_loop                   ? "--open-loop"
+                      : options.residual_gain != 1        ? "--residual-gain"
+                      : options.channels != 0             ? "--channels"
+                      : !options.calibration_text.empty() ? "--calibration"
+                                                          : nullptr;
   if (other == nullptr) return;
   throw UserError(ExitCode::kUsage, fmt::format("--no-values: got {} as well; expected it without", other));
 }
@@ -166,6 +167,10 @@ void add_replay(CLI::App& app, Action& action) {
   verb->add_option("--slanc-target", options.calibration.target_norm, "Norm that SLaNC scales rows to")
       ->check(check_gain)
       ->capture_default_str();
+  verb->add_option("--calibration", options.calibration_text,
+                   "Text on which methods look at activations: a trace of the same model, or token ids as for capture "
+                   "(default: the trace's own calibration windows)")
+      ->check(check_not_empty);
   verb->add_flag("--smooth-qkv", options.calibration.smooth_qkv, "Runtime smoothing on q, k and v as well");
   verb->add_option("--format", arguments->format, "Report on standard output")
       ->check(CLI::IsMember(report_names()))

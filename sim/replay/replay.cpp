@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "sim/base/error.h"
 #include "sim/modules/accelerator.h"
 #include "sim/replay/build_info.h"
+#include "sim/replay/calibration_text.h"
 #include "sim/replay/no_values.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/replay/replay_windows.h"
@@ -158,6 +160,15 @@ void require_stepped_modes(const units::AcceleratorConfig& config) {
   require_stepped_array(config.array, modes);
 }
 
+/// The calibration text, if it is given or a variant needs one.
+std::optional<CalibrationText> calibration_text_of(const Trace& trace, const ReplayOptions& options,
+                                                   const std::vector<RunnableVariant>& variants) {
+  const bool needed = std::any_of(variants.begin(), variants.end(),
+                                  [](const RunnableVariant& variant) { return variant.needs_calibration_text(); });
+  if (options.calibration_text.empty() && !(options.values && needed)) return std::nullopt;
+  return load_calibration_text(trace, options.calibration_text);
+}
+
 /// An outline has all that the variant's time depends on.
 void require_outlined_time(const RunnableVariant& variant) {
   if (!variant.time_needs_weights()) return;
@@ -189,6 +200,11 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   if (options.stepped) require_stepped_modes(accelerator.config);
   check_schedules(trace, variants, options, longest);
   ReplayResult result = describe(trace, accelerator, options, windows);
+  std::optional<CalibrationText> text = calibration_text_of(trace, options, variants);
+  if (text) {
+    text->data.parallel_for = parallel_for;
+    add_provenance(*text, result.provenance);
+  }
   transformer::Model<float> model;
   if (options.values) {
     model = load_scaled_model(trace, options, parallel_for);
@@ -217,7 +233,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
     // The last variant needs the model for itself: a large one does not fit twice.
     transformer::Model<float> rewritten = &variant == &variants.back() ? std::move(model) : model;
     in_phase("calibrate")(0, rewritten.ops.size());
-    apply_to_trace(trace, [&] { variant.apply(rewritten); });
+    apply_to_trace(trace, [&] { variant.apply(rewritten, text ? &text->data : nullptr); });
     const PreparedVariant prepared =
         prepare_variant(name, std::move(rewritten), variant.config(), longest, parallel_for, in_phase("quantize"));
     result.variants.push_back(

@@ -30,6 +30,7 @@ struct ReplayOptions {
   std::optional<std::uint64_t> stall_seed;  ///< AcceleratorOptions::stall_seed
   std::uint64_t seed = 1;                   ///< rotation signs, outlier channels and stochastic rounding
   calibration::CalibrationOptions calibration;
+  std::string calibration_text;  ///< load_calibration_text(); "": the trace's own windows
 };
 
 /// Ops done so far in a phase of the work: the reference's, or a variant's calibration, quantization or simulation.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -28,8 +29,15 @@ void RunnableVariant::set_scaled_sums(Model<float>& model) const {
   for (Op* const op : calibration::quantized_layers(model)) op->codes.scaled_sums = true;
 }
 
-void RunnableVariant::apply(Model<float>& model) const {
-  calibration::apply_variant(variant_, model, options_);
+bool RunnableVariant::needs_calibration_text() const {
+  return std::any_of(variant_.parts.begin(), variant_.parts.end(),
+                     [](const calibration::VariantPart& part) { return part.method->needs_activations; });
+}
+
+void RunnableVariant::apply(Model<float>& model, const calibration::CalibrationData* data) const {
+  calibration::CalibrationOptions options = options_;
+  options.data = data;
+  calibration::apply_variant(variant_, model, options);
   if (rounds_weights()) calibration::round_layers_to_nearest(model, {.bits = hardware_.weight_bits});
   set_scaled_sums(model);
 }

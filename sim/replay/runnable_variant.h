@@ -12,10 +12,13 @@ class RunnableVariant {
 
   std::string name() const { return variant_.canonical_text(); }
   const units::AcceleratorConfig& config() const { return hardware_.config; }
+  /// Whether one of its methods looks at activations of a calibration text.
+  bool needs_calibration_text() const;
   bool time_needs_weights() const { return calibration::time_needs_weights(variant_, options_); }
 
-  /// The variant's methods, then codes for weights that no method quantized where the array multiplies floats.
-  void apply(transformer::Model<float>& model) const;
+  /// The variant's methods (`data` for those that look at activations, null: none does), then codes for weights that no
+  /// method quantized where the array multiplies floats.
+  void apply(transformer::Model<float>& model, const calibration::CalibrationData* data = nullptr) const;
   /// Ops and shapes of apply()'s result.
   void outline(transformer::Model<float>& model) const;
   /// Throws std::invalid_argument, naming the variant, for groups that cannot be summed (check_groups) or, if

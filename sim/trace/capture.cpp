@@ -28,6 +28,7 @@ using transformer::OpKind;
 
 constexpr const char* kWeightsFile = "weights.safetensors";
 constexpr const char* kActivationsFile = "activations.safetensors";
+constexpr const char* kCalibrationFile = "calibration.json";
 
 /// Ops whose outputs are recorded: the residual stream, what every norm makes of it, and the logits.
 bool is_recorded(const transformer::Model<float>& model, const transformer::Op& op) {
@@ -213,6 +214,18 @@ std::uint64_t count_nonfinite(const transformer::Model<float>& model) {
   return count;
 }
 
+/// Writes the windows of a calibration text; returns the files that they come from.
+std::vector<fs::path> add_calibration(Trace& trace, const ImportedModel& model, const TokenInput& given) {
+  const TokenInput input = checked_input(given, model);
+  const std::vector<Trace::Window> windows = read_token_input(input, trace.shape);
+  std::vector<fs::path> sources = sources_of(input);
+  require_other_windows(windows, trace.windows, sources.front().string());
+  trace.calibration = trace.directory / kCalibrationFile;
+  write_file(*trace.calibration, windows_json(windows));
+  trace.calibration_sha256 = sha256_of_file(*trace.calibration);
+  return sources;
+}
+
 }  // namespace
 
 std::uint64_t capture(const fs::path& model_path, const TokenInput& given, const fs::path& output,
@@ -229,7 +242,7 @@ std::uint64_t capture(const fs::path& model_path, const TokenInput& given, const
   for (const Trace::Window& window : trace.windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
   require_reference_memory(trace.shape, longest);
 
-  OutputDirectory directory(output, {kTraceFile, kWeightsFile, kActivationsFile});
+  OutputDirectory directory(output, {kTraceFile, kWeightsFile, kActivationsFile, kCalibrationFile});
   trace.directory = directory.path();
   trace.weights = directory.path() / kWeightsFile;
   trace.weights_sha256 = imported.write_weights(trace.weights, [&](std::uint64_t done, std::uint64_t total) {
@@ -238,6 +251,9 @@ std::uint64_t capture(const fs::path& model_path, const TokenInput& given, const
   });
   std::vector<fs::path> sources = imported.sources;
   for (const fs::path& source : sources_of(input)) sources.push_back(source);
+  if (options.calibration) {
+    for (const fs::path& source : add_calibration(trace, imported, *options.calibration)) sources.push_back(source);
+  }
   for (const fs::path& source : sources) {
     trace.sources.push_back({source.filename().string(), sha256_of_file(source)});
   }

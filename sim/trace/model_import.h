@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,9 +51,10 @@ enum class OnNonfinite {
 };
 
 struct CaptureOptions {
-  std::size_t record_tokens = 64;  ///< positions of window 0 whose activations are recorded; 0: none
-  std::string name;                ///< of the trace; "": the model's
-  std::string origin;              ///< "": says that guardbit captured it from that model
+  std::size_t record_tokens = 64;         ///< positions of window 0 whose activations are recorded; 0: none
+  std::string name;                       ///< of the trace; "": the model's
+  std::string origin;                     ///< "": says that guardbit captured it from that model
+  std::optional<TokenInput> calibration;  ///< windows that the bundle holds for methods that look at activations
   OnNonfinite on_nonfinite = OnNonfinite::kError;
   /// Told how far a phase is: "import" (unit "MB"), "fp32 reference" ("tokens").
   std::function<void(std::size_t done, std::size_t total, const std::string& unit, const std::string& phase)> progress;
@@ -61,9 +63,8 @@ struct CaptureOptions {
 
 /// Makes the bundle `output` (OutputDirectory's rules): weights, every window's fp32 negative log likelihood, and for
 /// the first `record_tokens` positions of window 0 (an encoder: all of them) the residual stream, the norms' outputs
-/// and the last op's. UserError: as import_model, token_windows.h and tokenizer.h; kUsage for
-/// inputs that do not go together; kRefused if the forward pass needs more memory
-/// than there is.
+/// and the last op's; calibration windows as they are. UserError: as import_model, token_windows.h and tokenizer.h;
+/// kUsage for inputs that do not go together; kRefused if the forward pass needs more memory than there is.
 /// @return  weights that are not finite, under OnNonfinite::kCount (else 0)
 std::uint64_t capture(const std::filesystem::path& model, const TokenInput& input, const std::filesystem::path& output,
                       const CaptureOptions& options = {});

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "models/transformer/family.h"
 #include "sim/base/error.h"
@@ -64,6 +65,26 @@ std::vector<Trace::Window> read_npy_windows(const fs::path& tokens_file, const M
     windows[row].tokens.assign(first, first + static_cast<std::ptrdiff_t>(width));
   }
   return windows;
+}
+
+std::string windows_json(const std::vector<Trace::Window>& windows) {
+  std::string text = "{\"windows\": [";
+  for (std::size_t i = 0; i < windows.size(); ++i)
+    text += fmt::format("{}\n  [{}]", i == 0 ? "" : ",", fmt::join(windows[i].tokens, ","));
+  return text + "\n]}\n";
+}
+
+void require_other_windows(const std::vector<Trace::Window>& calibration, const std::vector<Trace::Window>& evaluation,
+                           const std::string& place) {
+  std::map<std::vector<int>, std::size_t> known;
+  for (std::size_t i = 0; i < evaluation.size(); ++i) known.emplace(evaluation[i].tokens, i);
+  for (std::size_t i = 0; i < calibration.size(); ++i) {
+    const auto found = known.find(calibration[i].tokens);
+    if (found == known.end()) continue;
+    throw UserError(ExitCode::kMalformedInput,
+                    fmt::format("{}: calibration window {} is evaluation window {}; expected another text", place, i,
+                                found->second));
+  }
 }
 
 Cutting resolved(const Cutting& cutting, const ModelShape& shape) {

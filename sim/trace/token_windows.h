@@ -2,6 +2,7 @@
 /// Windows of token ids: from files that hold ids, and from one long sequence that is cut into windows.
 #include <cstddef>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "sim/trace/trace_bundle.h"
@@ -13,6 +14,14 @@ namespace guardbit::sim {
 /// Every window has window_limits() ids below the vocabulary size.
 [[nodiscard]] std::vector<Trace::Window> read_windows(const std::filesystem::path& tokens_file,
                                                       const transformer::ModelShape& shape);
+
+/// A file that read_windows() reads: the ids of the windows, one window a line.
+[[nodiscard]] std::string windows_json(const std::vector<Trace::Window>& windows);
+
+/// UserError kMalformedInput, with `place` and the windows' indices, if a window of one text is one of the other: what
+/// is calibrated on the text that it is judged by looks better than it is.
+void require_other_windows(const std::vector<Trace::Window>& calibration, const std::vector<Trace::Window>& evaluation,
+                           const std::string& place);
 
 /// How a sequence is cut. 0: the default.
 struct Cutting {

@@ -85,8 +85,8 @@ Trace read_trace(const fs::path& directory, Files files) {
   if (schema.string() != kSchema) schema.expected(fmt::format("\"{}\", the schema this version reads", kSchema));
   problems.throw_if_any();  // another schema has other fields
 
-  cursor.allow_only(
-      {"schema", "name", "origin", "model", "weights", "allow_nonfinite", "activations", "sources", "windows"});
+  cursor.allow_only({"schema", "name", "origin", "model", "weights", "allow_nonfinite", "activations", "calibration",
+                     "sources", "windows"});
   Trace trace;
   trace.directory = directory;
   trace.sha256 = sha256_hex(content);
@@ -97,6 +97,8 @@ Trace read_trace(const fs::path& directory, Files files) {
   if (const auto allowed = cursor.find("allow_nonfinite")) trace.allow_nonfinite = allowed->boolean();
   StatedFile activations;
   if (const auto stated = cursor.find("activations")) activations = read_stated_file(*stated);
+  StatedFile calibration;
+  if (const auto stated = cursor.find("calibration")) calibration = read_stated_file(*stated);
   if (const auto sources = cursor.find("sources")) {
     for (const JsonCursor& source : sources->items()) {
       source.allow_only({"file", "sha256"});
@@ -111,12 +113,16 @@ Trace read_trace(const fs::path& directory, Files files) {
   if (is_known && windows.exists() && trace.windows.empty()) windows.expected("at least one window");
   problems.throw_if_any();
 
+  trace.weights_sha256 = weights.sha256;
   if (files == Files::kNotOpened) return trace;
   trace.weights = checked_file(directory, weights);
-  trace.weights_sha256 = weights.sha256;
   if (!activations.file.empty()) {
     trace.activations = checked_file(directory, activations);
     trace.activations_sha256 = activations.sha256;
+  }
+  if (!calibration.file.empty()) {
+    trace.calibration = checked_file(directory, calibration);
+    trace.calibration_sha256 = calibration.sha256;
   }
   return trace;
 }
@@ -155,6 +161,9 @@ std::string trace_json(const Trace& trace) {
   if (trace.allow_nonfinite) head["allow_nonfinite"] = true;
   if (trace.activations) {
     head["activations"] = {{"file", trace.activations->filename().string()}, {"sha256", trace.activations_sha256}};
+  }
+  if (trace.calibration) {
+    head["calibration"] = {{"file", trace.calibration->filename().string()}, {"sha256", trace.calibration_sha256}};
   }
   head["sources"] = nlohmann::ordered_json::array();
   for (const Trace::Source& source : trace.sources) {

@@ -37,6 +37,9 @@ struct Trace {
   /// safetensors of op outputs, tensor "<window index>/<op name>" with the first rows of that output.
   std::optional<std::filesystem::path> activations;
   std::string activations_sha256;
+  /// Token windows of another text, for methods that look at activations: JSON as read_windows() takes it.
+  std::optional<std::filesystem::path> calibration;
+  std::string calibration_sha256;
   std::vector<Source> sources;
   std::string sha256;  ///< of trace.json, which holds the other hashes: identifies the whole trace
 };
@@ -58,11 +61,11 @@ struct WindowLimits {
 [[nodiscard]] WindowLimits window_limits(const transformer::ModelShape& shape);
 
 /// Reads and checks a bundle: schema, all fields of trace.json (every problem in one message), token ids below the
-/// vocabulary, that both files are regular files of the directory (no symbolic links) with the stated SHA-256.
+/// vocabulary, that all files are regular files of the directory (no symbolic links) with the stated SHA-256.
 /// UserError: kMissingInput for a missing file, kMalformedInput otherwise.
 [[nodiscard]] Trace load_trace(const std::filesystem::path& directory);
 
-/// Likewise, but neither weights nor activations are opened: enough for load_outline().
+/// Likewise, but neither weights nor activations nor calibration windows are opened: enough for load_outline().
 [[nodiscard]] Trace load_trace_description(const std::filesystem::path& directory);
 
 /// The model with its weights as stored. UserError kMalformedInput if the weights do not fit the shape, hold a tensor

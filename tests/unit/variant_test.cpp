@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "models/calibration/calibration_data.h"
 #include "models/transformer/family.h"
 #include "tests/support/random_models.h"
 
@@ -71,7 +72,8 @@ TEST(VariantTest, OutlinesHaveTheOpsAndShapesOfTheRewrittenModel) {
   for (const tests::RandomModel& source : tests::all_random_models()) {
     for (const Method& method : methods()) {
       for (const bool smooth_qkv : {false, true}) {
-        const CalibrationOptions options{.smooth_qkv = smooth_qkv};
+        const CalibrationData data{{tests::random_tokens(source.shape, 1)}, {}};
+        const CalibrationOptions options{.smooth_qkv = smooth_qkv, .weight_bits = smooth_qkv ? 4 : 0, .data = &data};
         transformer::Model<float> applied = source.build();
         transformer::Model<float> outlined = applied;
         for (auto& [name, weight] : outlined.weights) {
