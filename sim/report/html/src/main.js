@@ -1,0 +1,115 @@
+// Brings the page to life: draws the charts, folds tables away, and follows the reader's choices.
+import { Chart } from './charts.js';
+import { filterField, legend, radioGroup } from './controls.js';
+import { describeCycles, states } from './cycles.js';
+import { describeError } from './error.js';
+import { describeEvents, eventScale, offeredEvents } from './events.js';
+import { filterRows, makeSortable } from './tables.js';
+import { currentTheme } from './theme.js';
+
+const data = JSON.parse(document.getElementById('data').textContent);
+const state = { variant: '', filter: '', event: '' };
+const charts = [];
+let theme = currentTheme();
+
+/** The place of a chart, if the page has it; `above` goes before it. */
+function place(name, describe, ...above) {
+  const element = document.querySelector(`[data-chart="${name}"]`);
+  if (!element) return null;
+  element.before(...above);
+  charts.push(new Chart(element, describe));
+  return element;
+}
+
+function drawAll(width) {
+  for (const chart of charts) chart.draw(theme, width);
+  const scale = document.querySelector('.scale');
+  if (scale) {
+    const entries = eventScale(data, state.event, theme);
+    scale.replaceChildren(entries.length ? legend(entries) : `No ${state.event} in any variant.`);
+  }
+  const stateLegend = document.querySelector('.states');
+  if (stateLegend) stateLegend.replaceChildren(legend(states.map(([key, label]) => ({ label, color: theme.state[key] }))));
+}
+
+function chooseVariant(name) {
+  state.variant = name;
+  for (const element of document.querySelectorAll('[data-variant]')) {
+    element.hidden = name !== '' && element.dataset.variant !== name;
+  }
+  drawAll();
+}
+
+function chooseFilter(filter) {
+  state.filter = filter;
+  for (const field of document.querySelectorAll('.filter input')) {
+    if (field.value.trim().toLowerCase() !== filter) field.value = filter;
+  }
+  for (const table of document.querySelectorAll('#events table, #ops table')) filterRows(table, filter);
+  drawAll();
+}
+
+function addEvents() {
+  const scale = document.createElement('div');
+  scale.className = 'scale';
+  const events = offeredEvents(data);
+  const any = (event) => data.variants.some((variant) => variant.events.some(([, kind]) => data.events[kind] === event));
+  state.event = events.find(any) ?? events[0];
+  const choice = radioGroup('event', 'Event', events, state.event, (event) => { state.event = event; drawAll(); });
+  place('events', describeEvents(data, state), choice, filterField(chooseFilter), scale);
+}
+
+function addCycles() {
+  const names = document.createElement('div');
+  names.className = 'states';
+  place('cycles', describeCycles(data, state), names);
+}
+
+function followScreen() {
+  let width = document.documentElement.clientWidth;
+  let pending = 0;
+  window.addEventListener('resize', () => {
+    if (document.documentElement.clientWidth === width) return;
+    width = document.documentElement.clientWidth;
+    cancelAnimationFrame(pending);
+    pending = requestAnimationFrame(() => drawAll());
+  });
+  window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+    theme = currentTheme();
+    drawAll();
+  });
+}
+
+/** On paper: light colours, the paper's width, every table open. */
+function followPrinter() {
+  const paperWidth = 700;
+  let closed = [];
+  window.addEventListener('beforeprint', () => {
+    closed = [...document.querySelectorAll('details:not([open])')];
+    for (const details of closed) details.open = true;
+    theme = currentTheme(true);
+    drawAll(paperWidth);
+  });
+  window.addEventListener('afterprint', () => {
+    for (const details of closed) details.open = false;
+    theme = currentTheme();
+    drawAll();
+  });
+}
+
+document.documentElement.classList.add('scripted');
+for (const details of document.querySelectorAll('details')) details.open = false;
+for (const table of document.querySelectorAll('table.sortable')) makeSortable(table);
+const variantSwitch = document.querySelector('fieldset.switch');
+if (variantSwitch) {
+  variantSwitch.hidden = false;
+  variantSwitch.addEventListener('change', (event) => chooseVariant(event.target.value));
+}
+addEvents();
+place('error', describeError(data, state));
+addCycles();
+const opDetails = document.querySelector('#ops details');
+if (opDetails) opDetails.before(filterField(chooseFilter));
+drawAll();
+followScreen();
+followPrinter();
