@@ -18,6 +18,7 @@
 #include "sim/replay/no_values.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/replay/replay_windows.h"
+#include "sim/replay/timeline_file.h"
 #include "sim/replay/variant_statistics.h"
 #include "sim/schedule/operation_counts.h"
 #include "sim/schedule/scheduler.h"
@@ -196,6 +197,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   Accelerator machine("accelerator", accelerator.config, {.stall_seed = options.stall_seed, .stepped = stepped});
   std::optional<WaveRecorder> recorder;
   if (options.wave) machine.record(recorder.emplace(*options.wave));
+  if (options.timeline != nullptr) machine.record(options.timeline->recorder());
   std::size_t done = 0;
   for (const std::string& name : options.variants) {
     const auto window_done = [&] {
@@ -204,7 +206,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
     if (!options.values) {
       require_outlined_time(name, calibration);
       result.variants.push_back(time_variant(name, outline(trace, name, calibration), accelerator.config, windows,
-                                             options.decode, machine, window_done));
+                                             options.decode, machine, options.timeline, window_done));
       continue;
     }
     // The last variant needs the model for itself: a large one does not fit twice.

@@ -30,6 +30,7 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
 /// Cycles, bytes and energy of a variant.
 VariantResult time_variant(const std::string& name, const transformer::Model<float>& model,
                            const units::AcceleratorConfig& config, std::span<const Trace::Window> windows,
-                           std::size_t decode, Accelerator& machine, const std::function<void()>& window_done);
+                           std::size_t decode, Accelerator& machine, TimelineFile* timeline,
+                           const std::function<void()>& window_done);
 
 }  // namespace guardbit::sim

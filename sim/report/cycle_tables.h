@@ -16,7 +16,7 @@ namespace guardbit::sim {
 struct GroupedStall {
   UnitKind unit = UnitKind::kLoad;
   UnitState state = UnitState::kIdle;  ///< one of the three stalls
-  std::string on;  ///< "load: weights of mlp.down", "scratchpad space for mlp.up"
+  std::string on;                      ///< "load: weights of mlp.down", "scratchpad space for mlp.up"
   std::uint64_t cycles = 0;
 };
 /// By unit, the longest first; equals by text.

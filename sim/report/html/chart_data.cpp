@@ -79,8 +79,11 @@ Json chart_data(const ReplayResult& result) {
                         {"events", events_of(variant, indices)},
                         {"sqnr_db", sqnr_of(variant, indices)}});
   }
-  return Json{{"events", numerics::kEventNames}, {"stages", numerics::kStageNames}, {"units", kUnitNames},
-              {"ops", std::move(ops)},           {"variants", std::move(variants)}};
+  return Json{{"events", numerics::kEventNames},
+              {"stages", numerics::kStageNames},
+              {"units", kUnitNames},
+              {"ops", std::move(ops)},
+              {"variants", std::move(variants)}};
 }
 
 }  // namespace guardbit::sim::html

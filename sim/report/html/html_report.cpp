@@ -61,7 +61,8 @@ std::string facts(const ReplayResult& result) {
   std::string text = fmt::format("{} windows, {} tokens, {}, {} MHz", html::grouped(result.num_windows),
                                  html::grouped(result.num_tokens), mode_text(result), result.clock_mhz);
   if (result.residual_gain != 1) text += fmt::format(", residual gain {:.6g}", result.residual_gain);
-  if (result.channels != 0) text += fmt::format(", channel gain {:.6g} on {} channels", result.channel_gain, result.channels);
+  if (result.channels != 0)
+    text += fmt::format(", channel gain {:.6g} on {} channels", result.channel_gain, result.channels);
   const auto commit = result.provenance.find("commit");
   if (commit != result.provenance.end()) text += ", Guardbit " + escaped(commit->second);
   return text;

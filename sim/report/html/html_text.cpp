@@ -20,8 +20,15 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
 }
 
 /// Well-formed UTF-8 of `text`: what is not becomes U+FFFD, as in JSON.
-std::string well_formed(std::string_view text) {
-  return Json::parse(dump(Json(text), -1)).get<std::string>();
+std::string well_formed(std::string_view text) { return Json::parse(dump(Json(text), -1)).get<std::string>(); }
+
+/// Attribute of what the page's switch shows with a variant.
+std::string shown_with(std::string_view variant) {
+  return variant.empty() ? "" : fmt::format(" data-variant=\"{}\"", escaped(variant));
+}
+
+std::string marks_of(const Table::Column& column) {
+  return (column.kind == Table::Kind::kNumber ? " class=\"n\"" : "") + shown_with(column.variant);
 }
 
 bool is_control(char character) { return (character >= 0 && character < ' ') || character == '\x7F'; }
@@ -88,11 +95,11 @@ Table& Table::sortable() {
 
 void Table::add_row(const std::vector<std::string>& cells, std::string_view variant) {
   GUARDBIT_CHECK(cells.size() == columns_.size(), "one cell per column");
-  rows_ += variant.empty() ? "<tr>" : fmt::format("<tr data-variant=\"{}\">", escaped(variant));
+  rows_ += fmt::format("<tr{}>", shown_with(variant));
   for (std::size_t column = 0; column < cells.size(); ++column) {
-    const char* kind = columns_[column].kind == Kind::kNumber ? " class=\"n\"" : "";
-    rows_ += column == 0 ? fmt::format("<th scope=\"row\">{}</th>", escaped(cells[column]))
-                         : fmt::format("<td{}>{}</td>", kind, escaped(cells[column]));
+    const std::string marks = marks_of(columns_[column]);
+    rows_ += column == 0 ? fmt::format("<th scope=\"row\"{}>{}</th>", marks, escaped(cells[column]))
+                         : fmt::format("<td{}>{}</td>", marks, escaped(cells[column]));
   }
   rows_ += "</tr>\n";
 }
@@ -100,11 +107,9 @@ void Table::add_row(const std::vector<std::string>& cells, std::string_view vari
 std::string Table::text() const {
   std::string head;
   for (const Column& column : columns_) {
-    const char* kind = column.kind == Kind::kNumber ? " class=\"n\"" : "";
-    const std::string title = escaped(column.title);
-    head += column.meaning.empty()
-                ? fmt::format("<th scope=\"col\"{}>{}</th>", kind, title)
-                : fmt::format("<th scope=\"col\"{}><abbr title=\"{}\">{}</abbr></th>", kind, escaped(column.meaning), title);
+    std::string title = escaped(column.title);
+    if (!column.meaning.empty()) title = fmt::format("<abbr title=\"{}\">{}</abbr>", escaped(column.meaning), title);
+    head += fmt::format("<th scope=\"col\"{}>{}</th>", marks_of(column), title);
   }
   return fmt::format(
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table{1}><caption>{0}</caption>\n"
@@ -113,8 +118,10 @@ std::string Table::text() const {
 }
 
 std::string section(std::string_view id, std::string_view title, std::string_view lead, std::string_view content) {
-  return fmt::format("<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}</h2>\n<p class=\"lead\">{2}</p>\n{3}</section>\n",
-                     id, title, lead, content);
+  return fmt::format(
+      "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}</h2>\n<p "
+      "class=\"lead\">{2}</p>\n{3}</section>\n",
+      id, title, lead, content);
 }
 
 std::string chart(std::string_view name, std::string_view label) {

@@ -34,6 +34,7 @@ class Table {
     std::string title;
     Kind kind = Kind::kNumber;
     std::string meaning = "";  ///< shown on hover and read out
+    std::string variant = "";  ///< the column is shown with this variant; empty: always
   };
   Table(std::string caption, std::vector<Column> columns);
 

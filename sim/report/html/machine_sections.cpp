@@ -35,11 +35,8 @@ std::string unit_table(const ReplayResult& result) {
 }
 
 std::string reason_table(const ReplayResult& result) {
-  Table table("Reasons of stalls", {{"variant", kText},
-                                    {"unit", kText},
-                                    {"waited on", kText},
-                                    {"cycles"},
-                                    {"% of run"}});
+  Table table("Reasons of stalls",
+              {{"variant", kText}, {"unit", kText}, {"waited on", kText}, {"cycles"}, {"% of run"}});
   for (const VariantResult& variant : result.variants) {
     for (const GroupedStall& stall : grouped_stalls(variant)) {
       table.add_row({variant.name, std::string(kUnitNames[static_cast<std::size_t>(stall.unit)]), stall.on,
@@ -59,7 +56,8 @@ std::uint64_t sum_of(const std::array<std::uint64_t, kNumUnits>& cells) {
 /// Busy cycles by purpose, overheads marked.
 std::string purpose_table(const ReplayResult& result) {
   std::vector<Table::Column> columns = {{"purpose", kText}, {"", kText}};
-  for (const VariantResult& variant : result.variants) columns.push_back({variant.name});
+  for (const VariantResult& variant : result.variants)
+    columns.push_back({variant.name, Table::Kind::kNumber, "", variant.name});
   Table table("Busy cycles of all units, by purpose", std::move(columns));
   for (std::size_t purpose = 0; purpose < kNumPurposes; ++purpose) {
     const bool is_overhead =
@@ -102,7 +100,7 @@ std::string cycles_section(const ReplayResult& result) {
       folded("Busy cycles by purpose", purpose_table(result)) + folded("Energy", energy_by_unit(result));
   return section("cycles", "Cycles",
                  "Every cycle of a unit is busy, a stall with one reason, or idle. Segments of a stall are its "
-                 "reasons, the longest first.",
+                 "reasons, the longest first; a label names the op in the reason.",
                  content);
 }
 

@@ -1,11 +1,13 @@
-// Which variant, how good, at what cost; and where it went wrong.
+// Which variant, how good, at what cost, and where its quality was lost.
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
 
 #include "sim/report/cycle_tables.h"
 #include "sim/report/html/html_text.h"
 #include "sim/report/html/sections.h"
 #include "sim/report/report_order.h"
-#include "sim/report/worst_places.h"
 
 namespace guardbit::sim::html {
 namespace {
@@ -14,6 +16,23 @@ using numerics::Event;
 constexpr auto kText = Table::Kind::kText;
 constexpr auto kNumber = Table::Kind::kNumber;
 constexpr double kPjPerUj = 1e6;
+
+/// What an event is, for the column's title.
+std::string meaning_of(Event event) {
+  switch (event) {
+    case Event::kOverflow: return "results that left their format's range";
+    case Event::kInvalid: return "a NaN arose";
+    case Event::kSaturated: return "delivered as the format's largest value";
+    case Event::kWrapped: return "an integer kept its low bits only";
+    case Event::kSwamped: return "a non-zero addend left a non-zero sum unchanged";
+    case Event::kUnderflow: return "tiny and not exact";
+    case Event::kClipped: return "outside of a quantizer's range";
+    case Event::kZeroed: return "a quantizer sent a non-zero value to zero";
+    case Event::kFlushed: return "a non-zero value became zero";
+    case Event::kInexact: return "rounded";
+  }
+  return "";  // unreachable: the switch is exhaustive (-Wswitch-enum)
+}
 
 /// Cycles against the variant "none"; empty for itself and without it.
 std::string against(const VariantResult& variant, const VariantResult* plain) {
@@ -31,8 +50,8 @@ std::string cost_table(const ReplayResult& result) {
                            {"cycles"},
                            {"vs none %"},
                            {"ms"},
-                           {"MAC util. %", kNumber, "MACs over processing elements times cycles"},
-                           {"energy µJ"}});
+                           {"util. %", kNumber, "MACs over processing elements times cycles"},
+                           {"µJ", kNumber, "energy of the operations that are counted"}});
   for (const VariantResult& variant : result.variants) {
     table.add_row({variant.name, grouped(variant.cycles.total), against(variant, plain_variant(result)),
                    milliseconds(variant, result.clock_mhz), fixed(100 * variant.utilization, 1),
@@ -42,34 +61,43 @@ std::string cost_table(const ReplayResult& result) {
   return table.text();
 }
 
+/// Events of the first table: the five that are asked for most, the others where some variant has them.
+std::vector<Event> headline_events(const ReplayResult& result) {
+  std::vector<Event> events = {Event::kOverflow};
+  for (const Event event : {Event::kInvalid, Event::kSaturated, Event::kWrapped}) {
+    const auto has = [event](const VariantResult& variant) { return variant.events[event] != 0; };
+    if (std::any_of(result.variants.begin(), result.variants.end(), has)) events.push_back(event);
+  }
+  events.insert(events.end(), {Event::kSwamped, Event::kUnderflow, Event::kClipped, Event::kZeroed});
+  return events;
+}
+
 std::string quality_table(const ReplayResult& result) {
-  Table table("Variants",
-              {{"variant", kText},
-               {"perplexity", kNumber, "exp of the mean loss per token of the simulated logits"},
-               {"SQNR dB", kNumber, "power of the fp32 logits over power of the difference"},
-               {"top-1 %", kNumber, "positions whose likeliest token is the reference's"},
-               {"overflow", kNumber, "results that left their format's range"},
-               {"invalid", kNumber, "a NaN arose"},
-               {"swamped", kNumber, "a non-zero addend left a non-zero sum unchanged"},
-               {"underflow", kNumber, "tiny and not exact"},
-               {"clipped", kNumber, "by a quantizer"},
-               {"zeroed", kNumber, "by a quantizer"},
-               {"cycles"},
-               {"vs none %"},
-               {"ms"},
-               {"MAC util. %", kNumber, "MACs over processing elements times cycles"},
-               {"energy µJ"}});
-  table.add_row({"fp32 reference", fixed(result.reference_perplexity, 3), "", "", "", "", "", "", "", "", "", "", "", "",
-                 ""});
+  const std::vector<Event> events = headline_events(result);
+  std::vector<Table::Column> columns = {
+      {"variant", kText},
+      {"perplexity", kNumber, "exp of the mean loss per token of the simulated logits"},
+      {"SQNR dB", kNumber, "power of the fp32 logits over power of the difference"},
+      {"top-1 %", kNumber, "positions whose likeliest token is the reference's"}};
+  for (const Event event : events) columns.push_back({std::string(name_of(event)), kNumber, meaning_of(event)});
+  columns.insert(columns.end(), {{"cycles"},
+                                 {"vs none %"},
+                                 {"ms"},
+                                 {"util. %", kNumber, "MACs over processing elements times cycles"},
+                                 {"µJ", kNumber, "energy of the operations that are counted"}});
+  Table table("Variants", columns);
+  std::vector<std::string> reference(columns.size());
+  reference[0] = "fp32 reference";
+  reference[1] = fixed(result.reference_perplexity, 3);
+  table.add_row(reference);
   for (const VariantResult& variant : result.variants) {
-    table.add_row({variant.name, fixed(variant.perplexity, 3), fixed(variant.sqnr_db, 1),
-                   fixed(100 * variant.top1_agreement, 1), grouped(variant.events[Event::kOverflow]),
-                   grouped(variant.events[Event::kInvalid]), grouped(variant.events[Event::kSwamped]),
-                   grouped(variant.events[Event::kUnderflow]), grouped(variant.events[Event::kClipped]),
-                   grouped(variant.events[Event::kZeroed]), grouped(variant.cycles.total),
-                   against(variant, plain_variant(result)), milliseconds(variant, result.clock_mhz),
-                   fixed(100 * variant.utilization, 1), fixed(variant.energy.pj / kPjPerUj, 1)},
-                  variant.name);
+    std::vector<std::string> cells = {variant.name, fixed(variant.perplexity, 3), fixed(variant.sqnr_db, 1),
+                                      fixed(100 * variant.top1_agreement, 1)};
+    for (const Event event : events) cells.push_back(grouped(variant.events[event]));
+    cells.insert(cells.end(), {grouped(variant.cycles.total), against(variant, plain_variant(result)),
+                               milliseconds(variant, result.clock_mhz), fixed(100 * variant.utilization, 1),
+                               fixed(variant.energy.pj / kPjPerUj, 1)});
+    table.add_row(cells, variant.name);
   }
   return table.text();
 }
@@ -106,37 +134,16 @@ std::string variants_section(const ReplayResult& result) {
                  (timing_alone ? cost_table(result) : quality_table(result)) + phase_table(result));
 }
 
-std::string worst_section(const ReplayResult& result) {
-  constexpr std::size_t kPlacesPerVariant = 8;
-  std::vector<Table::Column> columns = {{"op", kText}, {"stage", kText}, {"variant", kText}};
-  constexpr std::array kShown = {Event::kOverflow, Event::kInvalid,   Event::kSaturated, Event::kWrapped,
-                                 Event::kSwamped,  Event::kUnderflow, Event::kClipped,   Event::kZeroed};
-  for (const Event event : kShown) columns.push_back({std::string(name_of(event))});
-  Table table("Worst places", std::move(columns));
-  for (const VariantResult& variant : result.variants) {
-    for (const Place& place : worst_places(variant, kPlacesPerVariant)) {
-      std::vector<std::string> cells = {
-          place.op->name, words(numerics::kStageNames[static_cast<std::size_t>(place.stage)]), variant.name};
-      for (const Event event : kShown) cells.push_back(place.counts[event] == 0 ? "" : grouped(place.counts[event]));
-      table.add_row(cells, variant.name);
-    }
-  }
-  if (table.empty()) return "";
-  return section("worst", "Worst places",
-                 "An op and a stage of its unit. First those whose results left their range, then swamped addends, "
-                 "underflows, and losses of quantizers.",
-                 table.text());
-}
-
 std::string error_section(const ReplayResult& result) {
   if (result.mode == "no_values") return "";
-  return section("error", "Error through the network",
-                 result.mode == "closed_loop"
-                     ? "Signal over noise of every op's output against the fp32 forward. Each output feeds the next op, "
-                       "so a drop is where quality is lost."
-                     : "Signal over noise of every op's output against the fp32 forward. Every op reads the "
-                       "reference's tensors, so each value is that op's own error.",
-                 chart("error", "SQNR in dB of every op, by variant. The same numbers are in the table of all ops."));
+  return section(
+      "error", "Error through the network",
+      result.mode == "closed_loop"
+          ? "Signal over noise of every op's output against the fp32 forward. Each output feeds the next op, "
+            "so a drop is where quality is lost."
+          : "Signal over noise of every op's output against the fp32 forward. Every op reads the "
+            "reference's tensors, so each value is that op's own error.",
+      chart("error", "SQNR in dB of every op, by variant. The same numbers are in the table of all ops."));
 }
 
 }  // namespace guardbit::sim::html

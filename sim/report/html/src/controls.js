@@ -25,10 +25,11 @@ export function filterField(choose) {
   return label;
 }
 
-/** Colours with what they stand for. */
-export function legend(entries) {
+/** Colours with what they stand for, after a title. */
+export function legend(title, entries) {
   const list = document.createElement('ul');
   list.className = 'legend';
+  if (title) list.appendChild(document.createElement('li')).textContent = title;
   for (const { label, color } of entries) {
     const item = list.appendChild(document.createElement('li'));
     item.appendChild(document.createElement('i')).style.background = color;

@@ -27,11 +27,10 @@ function countsByOp(data, variant, event) {
 /** Rows and columns of the ops that the filter leaves, each in the order of the network. */
 function axesOf(data, filter) {
   const rows = [], layers = [];
-  data.ops.forEach((op, index) => {
+  data.ops.forEach((op) => {
     if (filter && !op.name.toLowerCase().includes(filter)) return;
     if (!rows.includes(op.row)) rows.push(op.row);
     if (!layers.includes(op.layer)) layers.push(op.layer);
-    void index;
   });
   layers.sort((a, b) => (a === '' ? -1 : b === '' ? 1 : Number(a) - Number(b)));
   return { rows, layers };
@@ -48,7 +47,7 @@ export function describeEvents(data, state) {
     const share = (count) => Math.log10(1 + count) / Math.log10(1 + largest);
     const left = 8 + 6.6 * Math.max(4, ...rows.map((row) => row.length));
     const layout = panels(width, variants.length,
-      { least: Math.max(170, 22 * layers.length), height: 22 * rows.length, left, top: 44, bottom: 4 });
+      { least: Math.max(130, 22 * layers.length), height: 22 * rows.length, left, top: 44, bottom: 4 });
     const cellWidth = layout.places.length ? layout.places[0].width / layers.length : 0;
 
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };

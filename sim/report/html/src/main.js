@@ -26,10 +26,10 @@ function drawAll(width) {
   const scale = document.querySelector('.scale');
   if (scale) {
     const entries = eventScale(data, state.event, theme);
-    scale.replaceChildren(entries.length ? legend(entries) : `No ${state.event} in any variant.`);
+    scale.replaceChildren(entries.length ? legend(state.event, entries) : `No ${state.event} in any variant.`);
   }
   const stateLegend = document.querySelector('.states');
-  if (stateLegend) stateLegend.replaceChildren(legend(states.map(([key, label]) => ({ label, color: theme.state[key] }))));
+  if (stateLegend) stateLegend.replaceChildren(legend('', states.map(([key, label]) => ({ label, color: theme.state[key] }))));
 }
 
 function chooseVariant(name) {
@@ -80,18 +80,14 @@ function followScreen() {
   });
 }
 
-/** On paper: light colours, the paper's width, every table open. */
+/** On paper: light colours and the paper's width; of the tables those that the reader has opened. */
 function followPrinter() {
   const paperWidth = 700;
-  let closed = [];
   window.addEventListener('beforeprint', () => {
-    closed = [...document.querySelectorAll('details:not([open])')];
-    for (const details of closed) details.open = true;
     theme = currentTheme(true);
     drawAll(paperWidth);
   });
   window.addEventListener('afterprint', () => {
-    for (const details of closed) details.open = false;
     theme = currentTheme();
     drawAll();
   });
