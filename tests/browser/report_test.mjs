@@ -84,6 +84,7 @@ async function testCharts(html) {
   const head = none.ops.find((op) => op.name === 'head');
   await page.getByRole('radio', { name: 'swamped' }).check({ force: true });
   const cell = page.locator('[data-chart="events"] svg text', { hasText: /^head$/ }).first();
+  await cell.scrollIntoViewIfNeeded();
   const box = await cell.boundingBox();
   await page.mouse.move(box.x + box.width + 25, box.y + box.height / 2);
   const tip = page.locator('.tip').first();

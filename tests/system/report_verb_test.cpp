@@ -62,8 +62,11 @@ TEST(ReportVerbTest, TheRecordedCommandMakesTheResultAgain) {
                          " --variants none,rrs --set norm.lanes=32 --set array.rows=16 --no-values --stall-seed 3 "
                          "--windows 1");
   EXPECT_EQ(json(run_guardbit(command.substr(command.find(' ') + 1) + " --format json -q")), first);
-  const auto spaced = json(run_guardbit(timing("--variants none --set \"array.rows = 16\" --format json -q")));
-  EXPECT_THAT(std::string(spaced.at("provenance").at("command")), HasSubstr(" --set 'array.rows = 16' "));
+  const std::filesystem::path linked = directory / "it's here";
+  std::filesystem::create_directory_symlink(included_trace(), linked);
+  const auto quoted = json(run_guardbit("replay \"" + linked.string() + "\" -a " + shipped_accelerator("edge") +
+                                        " --no-values --windows 1 --variants none --format json -q"));
+  EXPECT_THAT(std::string(quoted.at("provenance").at("command")), HasSubstr("/it'\\''s here' --accelerator "));
 }
 
 }  // namespace

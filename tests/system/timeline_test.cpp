@@ -39,7 +39,10 @@ Timeline timeline_of(const std::string& options) {
   const CommandResult run = run_guardbit("replay " + included_trace() + " -a " + shipped_accelerator("edge") +
                                          " --format json --timeline " + file + " " + options);
   EXPECT_EQ(run.status, 0) << run.err;
-  Timeline timeline{.file = Json::parse(content_of(file)), .result = Json::parse(run.out), .err = run.err};
+  Timeline timeline;
+  timeline.file = Json::parse(content_of(file));
+  timeline.result = Json::parse(run.out);
+  timeline.err = run.err;
   for (const Json& event : timeline.file.at("traceEvents")) {
     const int process = event.at("pid");
     if (event.at("ph") == "C") timeline.last_counter[process] = event;
@@ -65,7 +68,9 @@ void expect_nested(const Track& track, const std::vector<Slice>& slices) {
     }
     const bool is_leaf = slice.category != "op" && slice.category != "run";
     ASSERT_EQ(open.size(), is_leaf ? 1u : 0u) << slice.name << " at " << slice.begin;
-    if (is_leaf) ASSERT_EQ(open.back().op, slice.op) << "at " << slice.begin;
+    if (is_leaf) {
+      ASSERT_EQ(open.back().op, slice.op) << "at " << slice.begin;
+    }
     open.push_back(slice);
   }
 }

@@ -64,7 +64,7 @@ TEST(ReplayReaderTest, SaysWhatIsWrongAndWhere) {
   EXPECT_TRUE(refused("\"windows\": 2", "\"windows\": -2", "r.json:/trace/windows: got -2"));
   EXPECT_TRUE(refused("\"busy\": 100", "\"busy\": 1e2", "r.json:/variants/0/units/load/busy: got 1e2"));
   EXPECT_TRUE(refused("\"matrix\": {", "\"matrices\": {", "/variants/0/units/matrices: got"));
-  EXPECT_TRUE(refused("\"overflow\": 12", "\"overthrow\": 12", "overthrow"));
+  EXPECT_TRUE(refused("\"sum_of_squares\"", "\"sum_of_cubes\"", "/stages/sum_of_cubes: got"));
   EXPECT_TRUE(refused("\"cause\": \"token\"", "\"cause\": \"fate\"", "/cause: got \"fate\"; expected one of: token"));
   EXPECT_TRUE(
       refused("\"producer_op\": \"", "\"producer_op\": \"no ", "expected the name of one of the variant's ops"));
