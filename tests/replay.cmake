@@ -1,5 +1,5 @@
 # Tests of replay and of the command line; included by tests/CMakeLists.txt.
-foreach(test capture_verb_test cli_test decode_test replay_fidelity_test replay_machine_test)
+foreach(test capture_verb_test cli_test decode_test replay_fidelity_test replay_machine_test value_report_test)
   guardbit_test(system/${test}.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS system)
   add_dependencies(${test} guardbit)
   target_compile_definitions(${test} PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
@@ -17,3 +17,4 @@ if(GUARDBIT_SYSTEM_PYTHON)
            "${PROJECT_SOURCE_DIR}")
   set_tests_properties(unicode_tables PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300)
 endif()
+guardbit_test(unit/value_observer_test.cpp LINK guardbit_replay SYSTEMC LABELS unit)

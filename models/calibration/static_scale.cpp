@@ -14,8 +14,10 @@ void set_input_scale(transformer::Op& norm, double predicted_norm, const Calibra
   const double scale = predicted_norm / options.target_norm;
   if (!(scale > 0) || !std::isfinite(scale)) {
     norm.input_scale = 1;
+    norm.predicted_norm = 0;
     return;
   }
+  norm.predicted_norm = predicted_norm;
   norm.input_scale = options.pow2_scales ? power_of_two_at_least(scale) : scale;
 }
 

@@ -88,6 +88,7 @@ struct Op {
   NormKind norm = NormKind::kLayerNorm;
   double epsilon = 0;                ///< kNorm, unscaled
   double input_scale = 1;            ///< kNorm: static scale s; the unit works on x / s (SLaNC)
+  double predicted_norm = 0;         ///< kNorm: the row length that the method behind input_scale expects; 0: none
   bool dynamic_input_scale = false;  ///< kNorm: the unit finds s in every row instead (dynamic max scaling)
   int norm_size = 0;  ///< kNorm: elements normalised together; 0: the whole row; else every head by itself
 

@@ -184,7 +184,8 @@ void NormUnit::run(MatrixView<const float> x, const NormParameters& parameters, 
     scratch.u.resize(x.cols);
     scratch.squares.resize(x.cols);
     for (std::size_t row = begin; row < end; ++row) {
-      EventCounts& input_events = events[Stage::kScaledInput];
+      EventLedger row_events;
+      EventCounts& input_events = row_events[Stage::kScaledInput];
       for (std::size_t j = 0; j < x.cols; ++j) scratch.x[j] = x(row, j);
       NormTrace trace;
       trace.reciprocal_scale =
@@ -192,7 +193,9 @@ void NormUnit::run(MatrixView<const float> x, const NormParameters& parameters, 
       for (std::size_t j = 0; j < x.cols; ++j) {
         scratch.u[j] = input_.multiply(scratch.x[j], trace.reciprocal_scale, input_events);
       }
-      statistics(constants, scratch, trace, events);
+      statistics(constants, scratch, trace, row_events);
+      trace.events = row_events.total();
+      events += row_events;
       normalize(constants, trace, scratch.u, y, row, events);
       if (traces != nullptr) (*traces)[row] = trace;
     }

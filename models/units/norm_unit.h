@@ -28,6 +28,7 @@ struct NormTrace {
   float mean = 0;              ///< 0 for RMSNorm
   float variance = 0;          ///< RMSNorm: mean square; epsilon not added
   float inv_std = 0;
+  EventCounts events;  ///< of the row's statistics: stages scaled_input to rsqrt
 };
 
 /// The steps for one row x_0..x_(d-1), with the format that each rounds to, its rounding stage, and its stage of

@@ -7,6 +7,7 @@
 
 namespace guardbit::sim {
 
+using numerics::Matrix;
 using transformer::Op;
 using transformer::OpKind;
 
@@ -37,8 +38,17 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
     has_rope = has_rope || op.kind == OpKind::kRope;
     if (op.kind != OpKind::kLinear) continue;
     const units::MatrixMode mode = linear_mode(config, op);
-    variant.linears[index] = {mode, units::quantize_operand(variant.model.weights.at(op.weight).view(), mode,
-                                                            /*is_weight=*/true, variant.weight_events, parallel_for)};
+    numerics::EventLedger events;
+    PreparedLinear& linear = variant.linears[index];
+    linear.mode = mode;
+    const Matrix<float>& weights = variant.model.weights.at(op.weight);
+    linear.weights = units::quantize_operand(weights.view(), mode, /*is_weight=*/true, events, parallel_for);
+    variant.weight_events += events;
+    if (!mode.integer && !mode.dynamic_scale) continue;
+    const numerics::EventCounts& counts = events[numerics::Stage::kQuantizer];
+    linear.quantized_weights = QuantizerCounts{.values = weights.rows() * weights.cols(),
+                                               .clipped = counts[numerics::Event::kClipped],
+                                               .zeroed = counts[numerics::Event::kZeroed]};
   }
   if (has_rope) {
     variant.rope = units::make_rope_table(variant.model.shape.head_size, static_cast<int>(num_positions),

@@ -15,13 +15,15 @@
 #include "models/units/norm_unit.h"
 #include "models/units/smooth_unit.h"
 #include "models/units/softmax_unit.h"
+#include "sim/stats/value_reports.h"
 
 namespace guardbit::sim {
 
 /// A linear layer's arithmetic and its weights as they lie in DRAM.
 struct PreparedLinear {
   units::MatrixMode mode;
-  units::Operand weights;  ///< (N, K)
+  units::Operand weights;                            ///< (N, K)
+  std::optional<QuantizerCounts> quantized_weights;  ///< none: converted without a quantizer
 };
 
 struct PreparedVariant {

@@ -106,6 +106,21 @@ std::map<std::string, std::string> provenance(const Trace& trace, const LoadedAc
   return entries;
 }
 
+/// Windows, stride and targets of the perplexity.
+PerplexityBasis basis_of(const Trace& trace, std::span<const Trace::Window> windows) {
+  PerplexityBasis basis;
+  for (const Trace::Window& window : windows) {
+    basis.context = std::max<std::uint64_t>(basis.context, inputs_of(window, trace.shape).size());
+    basis.scored_tokens += scored_targets_of(window, trace.shape).size();
+  }
+  // The windows behind the first leave out what the one before has predicted.
+  const std::size_t overlap = windows.size() > 1 ? windows[1].num_unscored : 0;
+  const bool regular = std::all_of(windows.begin() + (windows.empty() ? 0 : 1), windows.end(),
+                                   [overlap](const Trace::Window& window) { return window.num_unscored == overlap; });
+  if (regular && basis.scored_tokens > 0 && overlap <= basis.context) basis.stride = basis.context - overlap;
+  return basis;
+}
+
 /// What the trace, the accelerator and the options say, before anything runs.
 ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
                       std::span<const Trace::Window> windows) {
@@ -114,6 +129,7 @@ ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, 
   result.provenance = provenance(trace, accelerator, options);
   result.trace_name = trace.name;
   result.num_windows = windows.size();
+  result.basis = basis_of(trace, windows);
   result.mode = options.open_loop ? "open_loop" : "closed_loop";
   if (!options.values) result.mode = "no_values";
   result.residual_gain = options.residual_gain;

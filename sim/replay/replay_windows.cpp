@@ -57,7 +57,7 @@ void run_pass(const transformer::Model<float>& model, const units::AcceleratorCo
 /// the way. A tensor is dropped after the last op that reads it: of a large model not all fit twice.
 void compare_window(const transformer::Model<float>& model, const Trace::Window& window,
                     const numerics::ParallelFor& parallel_for, transformer::Activations<float> simulated,
-                    transformer::Activations<float> reference, VariantStatistics& statistics) {
+                    transformer::Activations<float> reference, VariantStatistics& statistics, ValueObserver& observer) {
   const std::span<const int> inputs = inputs_of(window, model.shape);
   std::map<std::string, std::size_t> last_reader;
   for (std::size_t op = 0; op < model.ops.size(); ++op) {
@@ -68,6 +68,7 @@ void compare_window(const transformer::Model<float>& model, const Trace::Window&
     if (!reference.contains(op.output)) {
       reference[op.output] = transformer::run_reference_op(model, op, inputs, reference, parallel_for);
     }
+    if (!op.inputs.empty()) observer.add_reference_input(index, reference.at(op.inputs[0]));
     statistics.add_output(index, simulated.at(op.output), reference.at(op.output));
     for (const std::string& input : op.inputs) {
       if (last_reader.at(input) != index) continue;
@@ -95,9 +96,11 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
                              Accelerator& machine, PeRequestSlot* stepped, const std::function<void()>& window_done) {
   VariantStatistics statistics(variant.name, variant.model);
   begin_timeline(options.timeline, variant.name, variant.model);
+  ValueObserver observer(variant);
   for (std::size_t index = 0; index < windows.size(); ++index) {
     throw_if_interrupted();
     const std::span<const int> inputs = inputs_of(windows[index], variant.model.shape);
+    observer.begin_window(index);
     transformer::Activations<float> reference;
     if (options.open_loop) reference = transformer::run_reference(variant.model, inputs, parallel_for);
     WindowValues values(variant,
@@ -105,6 +108,7 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
                          .seed = options.seed + (static_cast<std::uint64_t>(index) << 32),
                          .parallel_for = parallel_for,
                          .recorded = options.open_loop ? &reference : nullptr,
+                         .observer = &observer,
                          .stepped = stepped},
                         statistics.ledgers());
     const std::size_t num_tokens = inputs.size();
@@ -113,11 +117,13 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
       if (options.timeline != nullptr) options.timeline->begin_run(describe(index, pass));
       run_pass(variant.model, variant.config, pass, num_tokens, values, machine, statistics, options.timeline);
     }
-    compare_window(variant.model, windows[index], parallel_for, values.take_tensors(), std::move(reference),
-                   statistics);
+    compare_window(variant.model, windows[index], parallel_for, values.take_tensors(), std::move(reference), statistics,
+                   observer);
     window_done();
   }
-  return statistics.finish(variant.config);
+  VariantResult result = statistics.finish(variant.config);
+  observer.finish(result);
+  return result;
 }
 
 VariantResult time_variant(const std::string& name, const transformer::Model<float>& model,

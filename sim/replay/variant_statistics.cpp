@@ -33,6 +33,7 @@ VariantStatistics::VariantStatistics(std::string name, const transformer::Model<
     OpResult row;
     row.name = op.name;
     row.kind = std::string(transformer::name_of(op.kind));
+    row.layer = op.layer;
     if (op.kind == transformer::OpKind::kNorm && op.input_scale != 1) row.norm_scale = op.input_scale;
     result_.ops.push_back(std::move(row));
   }
@@ -51,6 +52,7 @@ void VariantStatistics::add_output(std::size_t op, const numerics::Matrix<float>
     if (std::isfinite(value)) error.max_abs = std::max(error.max_abs, std::abs(value));
     error.reference_max_abs = std::max(error.reference_max_abs, std::abs(wanted));
   }
+  error.exponents.add(simulated.data());
   error.output.update(simulated.data().data(), simulated.data().size() * sizeof(float));
 }
 
@@ -159,6 +161,7 @@ void VariantStatistics::finish_values() {
     row.sqnr_db = decibel(errors_[op].signal, errors_[op].noise);
     row.max_abs = errors_[op].max_abs;
     row.reference_max_abs = errors_[op].reference_max_abs;
+    row.exponents = errors_[op].exponents.histogram();
     result_.events += row.events.total();
     row.output_sha256 = errors_[op].output.hex();
     digest.update(row.output_sha256);
@@ -172,6 +175,22 @@ void VariantStatistics::finish_values() {
   result_.perplexity = perplexity(negative_log_likelihood_, num_targets_);
   result_.sqnr_db = result_.ops.back().sqnr_db;
   result_.top1_agreement = static_cast<double>(num_agreeing_) / static_cast<double>(num_compared_);
+}
+
+void VariantStatistics::finish_layers() {
+  for (const OpResult& op : result_.ops) {
+    if (op.layer < 0) continue;
+    if (result_.layers.empty() || result_.layers.back().layer != op.layer) {
+      result_.layers.push_back({.layer = op.layer, .worst_op = op.name, .worst_sqnr_db = op.sqnr_db, .events = {}});
+    }
+    LayerResult& layer = result_.layers.back();
+    layer.sqnr_db = op.sqnr_db;
+    layer.events += op.events.total();
+    // Not a number: the op's output is not finite, which nothing is worse than.
+    if (op.sqnr_db >= layer.worst_sqnr_db || std::isnan(layer.worst_sqnr_db)) continue;
+    layer.worst_op = op.name;
+    layer.worst_sqnr_db = op.sqnr_db;
+  }
 }
 
 VariantResult VariantStatistics::finish(const units::AcceleratorConfig& config) {
@@ -191,6 +210,7 @@ VariantResult VariantStatistics::finish(const units::AcceleratorConfig& config) 
   }
   result_.perplexity = result_.sqnr_db = result_.top1_agreement = kNotANumber;
   if (has_values_) finish_values();
+  if (has_values_) finish_layers();
   finish_energy(config);
   const units::ArrayConfig& array = config.array;
   const auto peak_macs_per_cycle = static_cast<double>(array.rows * array.cols * array.dot_width);

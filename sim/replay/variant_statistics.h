@@ -6,6 +6,7 @@
 
 #include "models/transformer/reference.h"
 #include "sim/base/sha256.h"
+#include "sim/replay/exponent_counter.h"
 #include "sim/schedule/operation_counts.h"
 #include "sim/schedule/scheduler.h"
 #include "sim/stats/result.h"
@@ -44,12 +45,14 @@ class VariantStatistics {
     double noise = 0;
     double max_abs = 0;
     double reference_max_abs = 0;
+    ExponentCounter exponents;
     Sha256 output;
   };
   void add_schedule(const PassSchedule& schedule);
   void add_cycles(const CycleReport& cycles);
   void finish_energy(const units::AcceleratorConfig& config);
   void finish_values();
+  void finish_layers();
 
   const transformer::Model<float>& model_;
   VariantResult result_;

@@ -52,6 +52,14 @@ void WindowValues::through_cache(const std::string& tensor, Range rows, Range co
   }
 }
 
+void WindowValues::write_cache(std::size_t index, Range rows, Range cols, Matrix<float>& values) {
+  numerics::EventLedger events;
+  through_cache(variant_.model.ops[index].output, rows, cols, caches_, values, events);
+  ledgers_[index] += events;
+  if (options_.observer == nullptr) return;
+  options_.observer->add_quantized(index, "kv_cache", rows.size() * cols.size(), events[numerics::Stage::kQuantizer]);
+}
+
 /// Keys or values of one head up to the pass's last token, as attention reads them.
 Matrix<float> WindowValues::cached_head(const std::string& tensor, std::size_t kv_head, numerics::EventLedger& ledger) {
   const MatrixView<const float> whole = head_view(tensor, kv_head).rows_range(0, pass_.end);
@@ -70,20 +78,20 @@ void WindowValues::keys_values(std::size_t scores_op, std::size_t values_op, std
   const Op& values = variant_.model.ops[values_op];
   const Matrix<float> key_rows = cached_head(scores.inputs[1], kv_head, ledgers_[scores_op]);
   const Matrix<float> value_rows = cached_head(values.inputs[1], kv_head, ledgers_[values_op]);
-  attentions_[scores_op].keys[kv_head] = units::quantize_operand(
-      key_rows.view(), variant_.attention, /*is_weight=*/true, ledgers_[scores_op], options_.parallel_for);
+  const std::size_t num_values = key_rows.rows() * key_rows.cols();
+  attentions_[scores_op].keys[kv_head] =
+      quantize_operand(scores_op, "keys_values", key_rows.view(), variant_.attention, num_values);
   outputs_[values_op].values[kv_head] =
-      units::quantize_operand(value_rows.view().transposed(), variant_.attention, /*is_weight=*/true,
-                              ledgers_[values_op], options_.parallel_for);
+      quantize_operand(values_op, "keys_values", value_rows.view().transposed(), variant_.attention, num_values);
 }
 
 void WindowValues::scores(std::size_t scores_op, std::size_t head, Range rows) {
   const Op& op = variant_.model.ops[scores_op];
   const auto num_heads = static_cast<std::size_t>(variant_.model.shape.num_heads);
   AttentionState& state = attentions_[scores_op];
+  const MatrixView<const float> query_rows = head_view(op.inputs[0], head).rows_range(rows.begin, rows.end);
   state.queries[{head, rows.begin}] =
-      units::quantize_operand(head_view(op.inputs[0], head).rows_range(rows.begin, rows.end), variant_.attention,
-                              /*is_weight=*/false, ledgers_[scores_op], options_.parallel_for);
+      quantize_operand(scores_op, "activation", query_rows, variant_.attention, query_rows.rows * query_rows.cols);
   Matrix<float>& accumulators = state.accumulators[{head, rows.begin}];
   accumulators = Matrix<float>(rows.size(), keys_of_block(op, rows));
   const units::Operand& queries = state.queries[{head, rows.begin}];
@@ -184,9 +192,13 @@ void WindowValues::values(std::size_t values_op, std::size_t head, Range rows) {
   AttentionState& state = outputs_[values_op];
   const std::size_t first = head * num_tokens_ + rows.begin;
   const BlockKey key{head, rows.begin};
-  state.queries[key] = units::quantize_operand(
-      input(op.inputs[0]).view().rows_range(first, first + rows.size()).cols_range(0, keys_of_block(op, rows)),
-      variant_.attention, /*is_weight=*/false, ledgers_[values_op], options_.parallel_for);
+  // Of a causal block's probabilities, those that the mask hides are not used.
+  const std::size_t num_keys = keys_of_block(op, rows);
+  const std::size_t num_hidden = op.causal ? rows.size() * (rows.size() - 1) / 2 : 0;
+  state.queries[key] =
+      quantize_operand(values_op, "activation",
+                       input(op.inputs[0]).view().rows_range(first, first + rows.size()).cols_range(0, num_keys),
+                       variant_.attention, rows.size() * num_keys - num_hidden);
   const units::Operand& values = state.values.at(kv_head_of(head));
   Matrix<float>& accumulators = state.accumulators[key];
   accumulators = Matrix<float>(rows.size(), values.rows());

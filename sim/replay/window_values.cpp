@@ -6,6 +6,7 @@
 #include "models/units/activation_unit.h"
 #include "models/units/rotate_unit.h"
 #include "models/units/smooth_unit.h"
+#include "sim/replay/norm_rows.h"
 
 namespace guardbit::sim {
 
@@ -30,14 +31,6 @@ units::ActivationFunction function_of(transformer::ActivationKind kind) {
 std::span<const float> vector_of(const transformer::Model<float>& model, const std::string& key) {
   if (key.empty()) return {};
   return model.weights.at(key).data();
-}
-
-/// Consecutive rows as the rows that the norm normalises: themselves, or their heads.
-template <class T>
-MatrixView<T> norm_rows(MatrixView<T> rows, const Op& op) {
-  if (op.norm_size == 0) return rows;
-  const auto size = static_cast<std::size_t>(op.norm_size);
-  return {rows.data, rows.rows * (rows.cols / size), size, size, 1};
 }
 
 /// Copies the rows of a partial operand into the operand of the whole.
@@ -124,7 +117,8 @@ void WindowValues::rows(std::size_t index, Range range) {
   numerics::EventLedger& ledger = ledgers_[index];
   const auto second = [&] { return input(op.inputs[1]).view().rows_range(range.begin, range.end); };
   switch (op.kind) {
-    case OpKind::kNorm:
+    case OpKind::kNorm: {
+      std::vector<units::NormTrace> traces;
       variant_.norm->run(norm_rows(x, op),
                          {.layer_norm = op.norm == transformer::NormKind::kLayerNorm,
                           .gamma = vector_of(variant_.model, op.weight),
@@ -132,13 +126,15 @@ void WindowValues::rows(std::size_t index, Range range) {
                           .epsilon = op.epsilon,
                           .input_scale = op.input_scale,
                           .dynamic_scale = op.dynamic_input_scale},
-                         norm_rows(y, op), ledger, nullptr, options_.parallel_for);
+                         norm_rows(y, op), ledger, &traces, options_.parallel_for);
+      if (options_.observer != nullptr) {
+        options_.observer->add_norm(index, range.begin, norm_rows(x, op), traces.size() / range.size(), traces);
+      }
       break;
+    }
     case OpKind::kRope:
       units::rope(x, variant_.rope, range.begin, storage, y, ledger, options_.parallel_for);
-      if (is_quantized(op.output)) {
-        through_cache(op.output, range, {0, y.cols}, caches_, tensors_.at(op.output), ledger);
-      }
+      if (is_quantized(op.output)) write_cache(index, range, {0, y.cols}, tensors_.at(op.output));
       break;
     case OpKind::kActivation:
       units::activate(function_of(op.activation), x, storage, y, ledger, options_.parallel_for);
@@ -175,6 +171,7 @@ void WindowValues::rotate(std::size_t index, Range range) {
 void WindowValues::smooth_statistics(std::size_t index) {
   LinearState& state = linears_[index];
   state.plan = units::smooth_plan(linear_input(index, state), variant_.config.smooth);
+  if (options_.observer != nullptr) options_.observer->add_group_scales(index, state.plan.group_scales);
   const units::Operand& weights = variant_.linears.at(index).weights;
   state.gathered.integer = weights.integer;
   state.gathered.scales = weights.scales;
@@ -195,7 +192,8 @@ void WindowValues::quantize(std::size_t index, Range range) {
   LinearState& state = linears_[index];
   const units::MatrixMode& mode = variant_.linears.at(index).mode;
   const MatrixView<const float> all = linear_input(index, state);
-  MatrixView<const float> x = all.rows_range(in_pass(range).begin, in_pass(range).end);
+  const MatrixView<const float> unsmoothed = all.rows_range(in_pass(range).begin, in_pass(range).end);
+  MatrixView<const float> x = unsmoothed;
   Matrix<float> smoothed;
   if (variant_.model.ops[index].smooth) {
     smoothed = Matrix<float>(x.rows, x.cols);
@@ -204,8 +202,27 @@ void WindowValues::quantize(std::size_t index, Range range) {
     x = smoothed.view();
   }
   if (state.x.rows() == 0) state.x = empty_operand(mode, all.rows, all.cols);
-  copy_rows(units::quantize_operand(x, mode, /*is_weight=*/false, ledgers_[index], options_.parallel_for),
-            in_pass(range).begin, state.x);
+  const units::Operand part = quantize_operand(index, "activation", x, mode, x.rows * x.cols);
+  copy_rows(part, in_pass(range).begin, state.x);
+  if (options_.observer == nullptr) return;
+  options_.observer->add_linear_input(index, range.begin,
+                                      {.x = x,
+                                       .unsmoothed = smoothed.rows() == 0 ? MatrixView<const float>{} : unsmoothed,
+                                       .channels = state.plan.permutation,
+                                       .operand = part});
+}
+
+/// An operand of a product, with its events at the op. `num_values`: how many of x's the product uses.
+units::Operand WindowValues::quantize_operand(std::size_t index, std::string_view quantizer, MatrixView<const float> x,
+                                              const units::MatrixMode& mode, std::size_t num_values) {
+  numerics::EventLedger events;
+  units::Operand operand =
+      units::quantize_operand(x, mode, /*is_weight=*/quantizer == "keys_values", events, options_.parallel_for);
+  ledgers_[index] += events;
+  if (options_.observer != nullptr && (mode.integer || mode.dynamic_scale)) {
+    options_.observer->add_quantized(index, quantizer, num_values, events[Stage::kQuantizer]);
+  }
+  return operand;
 }
 
 units::MatrixProductOptions WindowValues::product_options(std::size_t index, std::size_t head,
@@ -260,7 +277,7 @@ void WindowValues::epilogue(std::size_t index, Range rows, Range cols) {
   };
   units::epilogue(block(state.accumulators, in_pass(rows)), steps, variant_.storage_of(op), block(y, rows),
                   ledgers_[index], options_.parallel_for);
-  if (is_quantized(op.output)) through_cache(op.output, rows, cols, caches_, y, ledgers_[index]);
+  if (is_quantized(op.output)) write_cache(index, rows, cols, y);
   if (rows.end == pass_.end && cols.end == linear.weights.rows()) linears_.erase(index);
 }
 

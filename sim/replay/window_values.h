@@ -4,12 +4,14 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "models/transformer/reference.h"
 #include "sim/modules/pe_machine.h"
 #include "sim/replay/prepared_variant.h"
+#include "sim/replay/value_observer.h"
 #include "sim/schedule/value_engine.h"
 
 namespace guardbit::sim {
@@ -20,7 +22,8 @@ struct WindowOptions {
   numerics::ParallelFor parallel_for;
   /// Open loop: inputs of every op, by tensor name, taken from here instead of from the op before. Null: closed loop.
   const transformer::Activations<float>* recorded = nullptr;
-  PeRequestSlot* stepped = nullptr;  ///< PE fidelity: products are left here for the matrix unit. Null: computed here
+  ValueObserver* observer = nullptr;  ///< watches, if there is one
+  PeRequestSlot* stepped = nullptr;   ///< PE fidelity: products are left here for the matrix unit. Null: computed here
 };
 
 class WindowValues final : public ValueEngine {
@@ -74,11 +77,14 @@ class WindowValues final : public ValueEngine {
   Range in_pass(Range rows) const { return {rows.begin - pass_.begin, rows.end - pass_.begin}; }
   numerics::MatrixView<const float> head_view(const std::string& tensor, std::size_t head);
   units::MatrixProductOptions product_options(std::size_t op, std::size_t head, std::size_t num_heads) const;
+  units::Operand quantize_operand(std::size_t op, std::string_view quantizer, numerics::MatrixView<const float> x,
+                                  const units::MatrixMode& mode, std::size_t num_values);
   void embed(std::size_t op, Range rows);
   bool is_quantized(const std::string& tensor) const { return variant_.quantized_tensors.contains(tensor); }
   units::KvCache& cache_in(std::map<std::string, units::KvCache>& caches, const std::string& tensor) const;
   void through_cache(const std::string& tensor, Range rows, Range cols, std::map<std::string, units::KvCache>& caches,
                      numerics::Matrix<float>& values, numerics::EventLedger& ledger) const;
+  void write_cache(std::size_t op, Range rows, Range cols, numerics::Matrix<float>& values);
   numerics::Matrix<float> cached_head(const std::string& tensor, std::size_t kv_head, numerics::EventLedger& ledger);
   std::size_t kv_head_of(std::size_t head) const;
   std::size_t keys_of_block(const transformer::Op& op, Range rows) const;

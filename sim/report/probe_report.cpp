@@ -9,6 +9,7 @@
 #include "sim/report/replay_json.h"
 #include "sim/report/report_order.h"
 #include "sim/report/text_table.h"
+#include "sim/report/value_json.h"
 
 namespace guardbit::sim {
 namespace {
@@ -23,15 +24,6 @@ Json events_json(const numerics::EventCounts& counts, const std::vector<numerics
     }
   }
   return json;
-}
-
-Json histogram_json(const ExponentHistogram& histogram) {
-  Json exponents = Json::object();
-  for (const auto& [exponent, count] : histogram.exponents) exponents[std::to_string(exponent)] = count;
-  return Json{{"exponents", std::move(exponents)},
-              {"zeros", histogram.num_zeros},
-              {"infinities", histogram.num_infinities},
-              {"nans", histogram.num_nans}};
 }
 
 Json error_json(const ErrorStatistics& error, const char* against) {

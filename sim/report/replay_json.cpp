@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "sim/report/report_order.h"
+#include "sim/report/value_json.h"
 
 namespace guardbit::sim {
 namespace {
@@ -149,6 +150,8 @@ Json to_json(const OpResult& op) {
                {"reference_max_abs", json_real(op.reference_max_abs)},
                {"output_sha256", json_text(op.output_sha256)}};
   if (op.norm_scale) json["norm_scale"] = json_real(*op.norm_scale);
+  json["layer"] = op.layer < 0 ? Json(nullptr) : Json(op.layer);
+  if (!op.output_sha256.empty()) add_value_reports(op, json);
   return json;
 }
 
@@ -188,6 +191,7 @@ Json to_json(const VariantResult& variant, const VariantResult* plain) {
             {"energy", to_json(variant.energy)},
             {"ops", std::move(ops)}};
   if (!phases.empty()) json["phases"] = std::move(phases);
+  if (!variant.layers.empty()) json["layers"] = layers_json(variant);
   return json;
 }
 

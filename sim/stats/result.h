@@ -10,6 +10,7 @@
 
 #include "models/numerics/events.h"
 #include "models/units/cost_model.h"
+#include "sim/stats/value_reports.h"
 
 namespace guardbit::sim {
 
@@ -148,7 +149,14 @@ struct OpResult {
   double sqnr_db = 0;  ///< 10 log10(sum ref^2 / sum (ref - simulated)^2) over all windows; +inf if equal
   double max_abs = 0;  ///< largest finite magnitude of the simulated output
   double reference_max_abs = 0;
-  std::optional<double> norm_scale;  ///< static scale s of a norm, if one is applied
+  std::optional<double> norm_scale;                   ///< static scale s of a norm, if one is applied
+  int layer = -1;                                     ///< -1: outside the layers
+  ExponentHistogram exponents;                        ///< of the simulated output, as stored; masked scores are zeros
+  std::map<std::string, QuantizerCounts> quantizers;  ///< by kQuantizerNames; what was not quantized is not there
+  std::optional<NormReport> norm;                     ///< norms
+  std::optional<OutlierReport> reference_outliers;    ///< linear layers: of the input in the fp32 forward
+  std::optional<OutlierReport> array_outliers;        ///< and as it reaches the array's quantizer
+  std::optional<GroupScaleReport> group_scales;       ///< linear layers that smooth
   std::string output_sha256;  ///< over the op's output carriers of all windows (binary32, little endian, row major)
 };
 
@@ -163,6 +171,15 @@ struct PhaseResult {
   std::array<std::uint64_t, kNumUnits> busy{};
 };
 
+/// One layer of the model, for tables by depth.
+struct LayerResult {
+  int layer = 0;
+  double sqnr_db = 0;    ///< of the layer's last output, the stream behind it
+  std::string worst_op;  ///< of the layer, by sqnr_db
+  double worst_sqnr_db = 0;
+  numerics::EventCounts events;
+};
+
 struct VariantResult {
   std::string name;
   double perplexity = 0;      ///< NaN if logits are not finite
@@ -175,7 +192,16 @@ struct VariantResult {
   std::vector<PhaseResult> phases;  ///< prefill and decode, if tokens were decoded; else empty
   EnergyReport energy;
   std::vector<OpResult> ops;
+  std::vector<LayerResult> layers;  ///< empty without values
   std::string digest;  ///< SHA-256 over all ops' output_sha256, events by stage, cycles by unit, and total cycles
+};
+
+/// Over what a perplexity is the mean.
+struct PerplexityBasis {
+  std::uint64_t context = 0;            ///< inputs of the longest window
+  std::optional<std::uint64_t> stride;  ///< from one window's beginning to the next one's; context: no overlap; none:
+                                        ///< it differs
+  std::uint64_t scored_tokens = 0;      ///< targets that count; 0: an encoder, without a perplexity
 };
 
 /// One replay of a trace on an accelerator.
@@ -185,6 +211,7 @@ struct ReplayResult {
   std::string trace_name;
   std::uint64_t num_windows = 0;
   std::uint64_t num_tokens = 0;
+  PerplexityBasis basis;
   std::string mode;  ///< "closed_loop" | "open_loop" | "no_values": then all that comes from values is not a number,
                      ///< zero or empty
   double residual_gain = 1;

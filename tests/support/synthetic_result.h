@@ -35,8 +35,55 @@ inline sim::OpResult synthetic_op(const std::string& name, const std::string& ki
   return op;
 }
 
+/// What became of an op's values, by its kind.
+inline void add_value_reports(sim::OpResult& op) {
+  op.layer = op.name == "head" ? -1 : 0;
+  op.exponents = {.exponents = {{-149, 1}, {0, kHugeCount}}, .num_zeros = 3, .num_infinities = 1, .num_nans = 2};
+  const sim::Spread spread{.count = 1024, .min = 1.0 / 3, .median = 2, .max = 123456.789};
+  if (op.kind == "norm") {
+    op.norm = sim::NormReport{.tokens = 1024,
+                              .rows_per_token = 1,
+                              .events = {},
+                              .predicted_norm = 4000.125,
+                              .reference_norm = spread,
+                              .simulated_norm = spread,
+                              .scaled_reference_norm = {},
+                              .scaled_simulated_norm = spread,
+                              .squares = {.exponents = {{-20, 5}, {10, 7}}},
+                              .sums = {.exponents = {{17, 1024}}},
+                              .accumulator = {"fp16", 15, -14, -24}};
+    op.norm->events[0] = {.tokens = 3, .events = kHugeCount, .worst = {1, 511}, .worst_events = 77};
+    return;
+  }
+  op.quantizers = {{"activation", {.values = 65536, .clipped = 3, .zeroed = 45678}},
+                   {"weight", {.values = kHugeCount, .clipped = 0, .zeroed = 1}}};
+  op.reference_outliers = sim::OutlierReport{.tokens = 1000,
+                                             .left_out = 24,
+                                             .channels = 64,
+                                             .ratio = spread,
+                                             .worst = {0, 7},
+                                             .worst_channel = 63,
+                                             .outlier_tokens = 900,
+                                             .outlier_values = 1800,
+                                             .channel_outliers = 2,
+                                             .largest = {{63, 890}, {1, 60}},
+                                             .spike_values = 850,
+                                             .victims = {},
+                                             .smoothing_victims = {}};
+  op.array_outliers = op.reference_outliers;
+  op.array_outliers->victims = 12345;
+  op.array_outliers->smoothing_victims = 0;
+  op.group_scales = sim::GroupScaleReport{.groups = 2, .passes = 2, .scale = spread};
+}
+
 /// The sums that the replay would form.
 inline void finish_variant(sim::VariantResult& variant) {
+  variant.layers = {{.layer = 0,
+                     .sqnr_db = std::numeric_limits<double>::infinity(),
+                     .worst_op = "layers.0.attn.q",
+                     .worst_sqnr_db = 22.123456789,
+                     .events = {}}};
+  variant.layers[0].events[numerics::Event::kZeroed] = 45678;
   for (const sim::OpResult& op : variant.ops) {
     variant.events += op.events.total();
     variant.macs += op.macs;
@@ -85,6 +132,7 @@ inline sim::ReplayResult synthetic_result() {
   result.trace_name = "kjv, \"gpt2\"";
   result.num_windows = 2;
   result.num_tokens = 1024;
+  result.basis = {.context = 512, .stride = 256, .scored_tokens = 768};
   result.mode = "closed_loop";
   result.residual_gain = 64;
   result.channel_gain = 1;
@@ -103,6 +151,7 @@ inline sim::ReplayResult synthetic_result() {
   plain.digest = "d1";
   plain.ops = {synthetic_op("layers.0.attn_norm", "norm", 1), synthetic_op("layers.0.attn.q", "linear", 2),
                synthetic_op("layers.0.mlp_norm", "norm", 3), synthetic_op("head", "linear", 4)};
+  for (sim::OpResult& op : plain.ops) add_value_reports(op);
   plain.ops[0].events[Stage::kSumOfSquares][Event::kOverflow] = 12;
   plain.ops[0].events[Stage::kSumOfSquares][Event::kInexact] = 500;
   plain.ops[0].events[Stage::kRsqrt][Event::kInexact] = 7;  // inexact only: not a worst place

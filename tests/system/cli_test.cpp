@@ -41,6 +41,9 @@ std::string outputs_and_events(const std::string& command) {
   for (const Json& op : result["variants"][0]["ops"]) {
     text +=
         op["name"].get<std::string>() + " " + op["output_sha256"].get<std::string>() + " " + op["stages"].dump() + "\n";
+    for (const char* report : {"exponent_histogram", "quantizers", "norm", "outliers", "group_scales"}) {
+      if (op.contains(report)) text += op[report].dump() + "\n";
+    }
   }
   EXPECT_FALSE(text.empty());
   return text;

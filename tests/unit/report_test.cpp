@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -38,7 +39,7 @@ TEST(ReportRegistryTest, NamesAreSortedUniqueAndFound) {
     EXPECT_EQ(find_report(report.name), &report);
     EXPECT_FALSE(report.summary.empty());
   }
-  EXPECT_THAT(names, testing::ElementsAre("csv", "details", "json", "jsonl", "ops.csv", "table"));
+  EXPECT_THAT(names, testing::ElementsAre("csv", "details", "json", "jsonl", "ops.csv", "table", "values.csv"));
   EXPECT_EQ(find_report("xml"), nullptr);
 }
 
@@ -103,23 +104,28 @@ TEST(JsonReportTest, KeysAndTheirOrderAreFixed) {
               testing::ElementsAre("schema", "provenance", "trace", "accelerator", "reference", "variants"));
   EXPECT_EQ(parsed.at("schema"), "guardbit-replay/1");
   EXPECT_THAT(keys(parsed.at("trace")),
-              testing::ElementsAre("name", "windows", "tokens", "mode", "residual_gain", "channel_gain", "channels"));
+              testing::ElementsAre("name", "windows", "tokens", "mode", "residual_gain", "channel_gain", "channels",
+                                   "context", "stride", "scored_tokens"));
   EXPECT_THAT(keys(parsed.at("accelerator")), testing::ElementsAre("name", "clock_mhz", "area_um2", "keys"));
   EXPECT_THAT(keys(parsed.at("reference")), testing::ElementsAre("perplexity"));
   const auto& variant = parsed.at("variants").at(0);
   EXPECT_THAT(keys(variant), testing::ElementsAre("name", "perplexity", "sqnr_db", "top1_agreement", "events", "cycles",
                                                   "macs", "utilization", "digest", "units", "overheads", "purposes",
-                                                  "stalls", "memory", "energy", "ops"));
+                                                  "stalls", "memory", "energy", "ops", "layers"));
   EXPECT_THAT(keys(variant.at("events")),
               testing::ElementsAre("overflow", "underflow", "saturated", "invalid", "flushed", "swamped", "inexact",
                                    "clipped", "zeroed", "wrapped"));
   EXPECT_THAT(keys(variant.at("units")), testing::ElementsAre("load", "matrix", "norm", "vector", "rotate", "store"));
   EXPECT_THAT(keys(variant.at("units").at("load")),
               testing::ElementsAre("busy", "input_stall", "output_stall", "token_wait", "idle"));
-  EXPECT_THAT(
-      keys(variant.at("ops").at(0)),
-      testing::ElementsAre("name", "kind", "events", "stages", "start", "end", "cycles", "units", "macs", "dram_bytes",
-                           "energy_pj", "tile", "sqnr_db", "max_abs", "reference_max_abs", "output_sha256"));
+  EXPECT_THAT(keys(variant.at("ops").at(0)),
+              testing::ElementsAre("name", "kind", "events", "stages", "start", "end", "cycles", "units", "macs",
+                                   "dram_bytes", "energy_pj", "tile", "sqnr_db", "max_abs", "reference_max_abs",
+                                   "output_sha256", "layer", "exponent_histogram", "norm"));
+  EXPECT_THAT(keys(variant.at("ops").at(1).at("outliers").at("array")),
+              testing::ElementsAre("tokens", "left_out", "channels", "max_over_sigma", "worst", "outlier_tokens",
+                                   "outlier_values", "channel_outliers", "largest_channels", "spike_values", "victims",
+                                   "smoothing_victims"));
 }
 
 TEST(JsonReportTest, OverheadsAreToldAgainstTheVariantNone) {
@@ -278,6 +284,41 @@ TEST(TableReportTest, NamesEveryVariantPlaceUnitAndScale) {
   EXPECT_THAT(text, testing::ContainsRegex("matrix +16\\.2  vector: quantization of attn\\.q\n"));
   EXPECT_THAT(text, testing::ContainsRegex("promotion +50 +50 +50\n"));
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("against none"))) << "there is no variant of that name";
+}
+
+TEST(TableReportTest, AnEncoderHasNoPerplexity) {
+  ReplayResult result = tests::synthetic_result();
+  result.basis = {.context = 512, .stride = {}, .scored_tokens = 0};
+  result.reference_perplexity = std::numeric_limits<double>::quiet_NaN();
+  for (VariantResult& variant : result.variants)
+    variant.perplexity = variant.top1_agreement = result.reference_perplexity;
+  const std::string text = write("table", result);
+  EXPECT_THAT(text, testing::ContainsRegex("fp32 reference +-\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("slanc +- +31\\.4 +- +1,234,567"));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("perplexity over")));
+}
+
+TEST(ValuesCsvReportTest, EveryLineHasTheHeadersFields) {
+  const ReplayResult result = tests::synthetic_result();
+  const std::vector<std::string> lines = lines_of(write("values.csv"));
+  ASSERT_EQ(lines.size(), 1 + result.variants.size() * result.variants[0].ops.size());
+  const std::vector<std::string> header = csv_fields(lines[0]);
+  for (const std::string& line : lines) ASSERT_EQ(csv_fields(line).size(), header.size()) << line;
+  const auto field = [&](std::size_t line, const std::string& name) {
+    const auto at = std::find(header.begin(), header.end(), name);
+    return at == header.end() ? "no such field"
+                              : csv_fields(lines[line])[static_cast<std::size_t>(at - header.begin())];
+  };
+  EXPECT_EQ(field(1, "predicted_norm"), "4000.12");
+  EXPECT_EQ(field(1, "norm_overflow_tokens"), "3");
+  EXPECT_EQ(field(1, "scaled_simulated_norm_median"), "2");
+  EXPECT_EQ(field(1, "array_victims"), "");
+  EXPECT_EQ(field(2, "activation_zeroed"), "45678");
+  EXPECT_EQ(field(2, "weight_values"), "9007199254740993");
+  EXPECT_EQ(field(2, "array_victims"), "12345");
+  EXPECT_EQ(field(2, "reference_victims"), "");
+  EXPECT_EQ(field(2, "group_scale_max"), "123457");
+  EXPECT_EQ(field(4, "layer"), "");
 }
 
 TEST(WorstPlacesTest, RangeThenSwampingThenUnderflowThenQuantizer) {

@@ -4,6 +4,7 @@
 #include "sim/report/cycle_tables.h"
 #include "sim/report/reports/reports.h"
 #include "sim/report/text_table.h"
+#include "sim/report/value_tables.h"
 
 namespace guardbit::sim {
 namespace {
@@ -88,7 +89,9 @@ std::string write_details(const ReplayResult& result) {
   constexpr std::size_t kAllReasons = 1000000;
   if (const std::string stalls = stall_table(result, kAllReasons, 0); !stalls.empty()) text += "\n" + stalls;
   for (const VariantResult& variant : result.variants) text += "\n" + energy_of_operations(variant);
-  return text + "\n" + area(result);
+  text += "\n" + area(result);
+  for (const VariantResult& variant : result.variants) text += value_tables(variant);
+  return text;
 }
 
 }  // namespace guardbit::sim

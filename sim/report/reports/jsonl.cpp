@@ -14,6 +14,9 @@ std::string write_jsonl(const ReplayResult& result) {
                  {"residual_gain", json_real(result.residual_gain)},
                  {"channel_gain", json_real(result.channel_gain)},
                  {"channels", result.channels},
+                 {"context", result.basis.context},
+                 {"stride", result.basis.stride ? Json(*result.basis.stride) : Json(nullptr)},
+                 {"scored_tokens", result.basis.scored_tokens},
                  {"reference_perplexity", json_real(result.reference_perplexity)}};
     line.update(to_json(variant, plain_variant(result)));
     text += dump(line, -1) + "\n";

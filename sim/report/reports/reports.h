@@ -15,7 +15,8 @@ namespace guardbit::sim {
 /// finite.
 ///
 ///     {"schema": "guardbit-replay/1", "provenance": {...},
-///      "trace": {"name", "windows", "tokens", "mode", "residual_gain", "channel_gain", "channels"},
+///      "trace": {"name", "windows", "tokens", "mode", "residual_gain", "channel_gain", "channels",
+///                "context", "stride", "scored_tokens"},
 ///      "accelerator": {"name", "clock_mhz", "area_um2": {part: um2}, "keys": {...}}, "reference": {"perplexity"},
 ///      "variants": [{"name", "perplexity", "sqnr_db", "top1_agreement", "events": {ten totals}, "cycles", "macs",
 ///                    "utilization", "digest",
@@ -31,15 +32,20 @@ namespace guardbit::sim {
 ///                             "start", "end", "cycles", "units": {unit: busy cycles}, "macs", "dram_bytes",
 ///                             "energy_pj": {unit: pJ}, "tile": null or {"rows", "cols", "scratchpad_bytes",
 ///                             "accumulator_bytes", "weight_passes", "double_buffered"}, "sqnr_db", "max_abs",
-///                             "reference_max_abs", "output_sha256", "norm_scale" (if one is applied)}]}]}
+///                             "reference_max_abs", "output_sha256", "norm_scale" (if one is applied), "layer",
+///                             and where the op has them "exponent_histogram", "quantizers", "norm", "outliers",
+///                             "group_scales"}],
+///                    "phases" (if tokens were decoded), "layers" (with values)}]}
+///
+/// docs/result.md describes every key.
 ///
 /// A unit's stalls sum to its three stall counters, the units of all purposes to its busy cycles. In mode no_values
 /// events, stages, errors and digests are null.
 [[nodiscard]] std::string write_json(const ReplayResult& result);
 
 /// The variants of write_json, one per line, each with "schema": "guardbit-replay-variant/1", "trace", "accelerator"
-/// (their names), "mode", "residual_gain", "channel_gain", "channels" and "reference_perplexity" before the variant's
-/// own keys.
+/// (their names), "mode", "residual_gain", "channel_gain", "channels", "context", "stride", "scored_tokens" and
+/// "reference_perplexity" before the variant's own keys.
 [[nodiscard]] std::string write_jsonl(const ReplayResult& result);
 
 /// RFC 4180 with LF line ends and the header
@@ -54,7 +60,12 @@ namespace guardbit::sim {
 /// start and end are those of the first window, the rest of all; no block: zeros.
 [[nodiscard]] std::string write_ops_csv(const ReplayResult& result);
 
-/// Text: every op with its cycles, bytes, energy and block; every stall; operations and what each costs; area.
+/// RFC 4180, one line per variant and op of a replay with values: the figures of docs/result.md that are not lists. A
+/// field is empty where an op has no such figure or the figure is not finite.
+[[nodiscard]] std::string write_values_csv(const ReplayResult& result);
+
+/// Text: every op with its cycles, bytes, energy and block; every stall; operations and what each costs; area; by
+/// variant its layers, norms, quantizers, outliers and group scales.
 [[nodiscard]] std::string write_details(const ReplayResult& result);
 
 }  // namespace guardbit::sim

@@ -1,12 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/base/error.h"
 #include "sim/report/cycle_tables.h"
 #include "sim/report/report_order.h"
 #include "sim/report/reports/reports.h"
 #include "sim/report/text_table.h"
+#include "sim/report/value_tables.h"
 #include "sim/report/worst_places.h"
 
 namespace guardbit::sim {
@@ -27,8 +29,18 @@ std::string title(const ReplayResult& result) {
   if (result.channels != 0) {
     text += fmt::format(", channel gain {:.6g} on {} channels", result.channel_gain, result.channels);
   }
-  return printable(text) + "\n";
+  text = printable(text) + "\n";
+  const std::string basis = perplexity_basis(result.basis);
+  return basis.empty() || result.mode == "no_values" ? text : text + "perplexity over " + basis + "\n";
 }
+
+/// "-" for an encoder, which predicts no next token and so has none.
+std::string perplexity_text(const ReplayResult& result, double perplexity) {
+  return result.basis.scored_tokens == 0 && std::isnan(perplexity) ? "-" : real_text(perplexity, 3);
+}
+
+/// "-" for a model without logits.
+std::string top1_text(double agreement) { return std::isnan(agreement) ? "-" : real_text(100 * agreement, 1); }
 
 std::string cost(const ReplayResult& result) {
   TextTable table({{"variant", kLeft}, {"cycles"}, {"ms"}, {"MAC util. %"}});
@@ -43,11 +55,11 @@ std::string cost(const ReplayResult& result) {
 std::string quality_and_cost(const ReplayResult& result) {
   if (result.mode == "no_values") return cost(result);
   TextTable table({{"variant", kLeft}, {"perplexity"}, {"SQNR dB"}, {"top-1 %"}, {"cycles"}, {"ms"}, {"MAC util. %"}});
-  table.add_row({"fp32 reference", real_text(result.reference_perplexity, 3), "", "", "", "", ""});
+  table.add_row({"fp32 reference", perplexity_text(result, result.reference_perplexity), "", "", "", "", ""});
   for (const VariantResult& variant : result.variants) {
     const auto cycles = static_cast<double>(variant.cycles.total);
-    table.add_row({variant.name, real_text(variant.perplexity, 3), real_text(variant.sqnr_db, 1),
-                   real_text(100 * variant.top1_agreement, 1), count_text(variant.cycles.total),
+    table.add_row({variant.name, perplexity_text(result, variant.perplexity), real_text(variant.sqnr_db, 1),
+                   top1_text(variant.top1_agreement), count_text(variant.cycles.total),
                    real_text(cycles / (1e3 * result.clock_mhz), 3), real_text(100 * variant.utilization, 1)});
   }
   return table.text();
@@ -177,11 +189,12 @@ std::string norm_scales(const ReplayResult& result) {
 
 std::string legend(const ReplayResult& result) {
   return fmt::format(
-      "perplexity: exp of the mean loss per token, nan if a logit is not finite. SQNR dB: logits against\n"
-      "fp32's. top-1 %: positions with the reference's likeliest token. ms: at {:.6g} MHz. MAC util. %: of\n"
-      "PE-cycles. overflow: left the format's range. saturated: delivered as its largest value. wrapped:\n"
-      "kept its low bits. underflow: tiny and not exact. invalid: a NaN arose. swamped: an addend left the\n"
-      "sum unchanged. clipped, zeroed: by a quantizer. G, T, P, E: 10^9, 10^12, 10^15, 10^18.\n",
+      "perplexity: exp of the mean loss per token, nan if a logit is not finite, - of an encoder. SQNR dB:\n"
+      "logits against fp32's. top-1 %: positions with the reference's likeliest token. ms: at {:.6g} MHz.\n"
+      "MAC util. %: of PE-cycles. overflow: left the format's range. saturated: delivered as its largest\n"
+      "value. wrapped: kept its low bits. underflow: tiny and not exact. invalid: a NaN arose. swamped: an\n"
+      "addend left the sum unchanged. clipped, zeroed: by a quantizer. G, T, P, E: 10^9, 10^12, 10^15,\n"
+      "10^18.\n",
       result.clock_mhz);
 }
 
