@@ -29,6 +29,10 @@ void read_trace(const JsonCursor& cursor, ReplayResult& result) {
   }
   result.residual_gain = read_real(cursor.at("residual_gain"));
   result.channel_gain = read_real(cursor.at("channel_gain"));
+  if (const auto context = cursor.find("context")) result.basis.context = read_count(*context);
+  const auto stride = cursor.find("stride");
+  if (stride && stride->value().kind != JsonValue::Kind::kNull) result.basis.stride = read_count(*stride);
+  if (const auto targets = cursor.find("scored_tokens")) result.basis.scored_tokens = read_count(*targets);
   constexpr std::uint64_t kMostChannels = std::numeric_limits<std::int64_t>::max();
   result.channels = static_cast<std::int64_t>(cursor.at("channels").unsigned_in(0, kMostChannels));
 }

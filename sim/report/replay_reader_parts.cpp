@@ -12,15 +12,6 @@ using Kind = JsonValue::Kind;
 
 bool is_null(const JsonCursor& cursor) { return cursor.exists() && cursor.value().kind == Kind::kNull; }
 
-numerics::EventCounts read_events(const JsonCursor& cursor) {
-  numerics::EventCounts counts;
-  if (is_null(cursor)) return counts;
-  for (const auto& [name, count] : cursor.members()) {
-    counts.counts[index_of_key(name, count, numerics::kEventNames)] = read_count(count);
-  }
-  return counts;
-}
-
 numerics::EventLedger read_ledger(const JsonCursor& cursor) {
   numerics::EventLedger ledger;
   if (is_null(cursor)) return ledger;
@@ -107,6 +98,15 @@ std::size_t read_name(const JsonCursor& cursor, std::span<const std::string_view
   return 0;
 }
 
+numerics::EventCounts read_events(const JsonCursor& cursor) {
+  numerics::EventCounts counts;
+  if (is_null(cursor)) return counts;
+  for (const auto& [name, count] : cursor.members()) {
+    counts.counts[index_of_key(name, count, numerics::kEventNames)] = read_count(count);
+  }
+  return counts;
+}
+
 OpResult read_op(const JsonCursor& cursor) {
   OpResult op;
   op.name = read_text(cursor.at("name"));
@@ -125,6 +125,7 @@ OpResult read_op(const JsonCursor& cursor) {
   op.reference_max_abs = read_real(cursor.at("reference_max_abs"));
   op.output_sha256 = read_text(cursor.at("output_sha256"));
   if (const auto scale = cursor.find("norm_scale")) op.norm_scale = read_real(*scale);
+  read_value_reports(cursor, op);
   return op;
 }
 
@@ -181,6 +182,7 @@ VariantResult read_variant(const JsonCursor& cursor) {
   variant.energy = read_energy(cursor.at("energy"));
   for (const JsonCursor& op : cursor.at("ops").items()) variant.ops.push_back(read_op(op));
   variant.cycles.stalls = read_stalls(cursor.at("stalls"), variant.ops);
+  if (const auto layers = cursor.find("layers")) variant.layers = read_layers(*layers);
   if (const auto phases = cursor.find("phases")) {
     for (const JsonCursor& phase : phases->items()) variant.phases.push_back(read_phase(phase));
   }

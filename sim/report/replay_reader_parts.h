@@ -23,6 +23,11 @@ namespace guardbit::sim {
 
 [[nodiscard]] VariantResult read_variant(const JsonCursor& cursor);
 [[nodiscard]] OpResult read_op(const JsonCursor& cursor);
+/// {event: count}; null: none.
+[[nodiscard]] numerics::EventCounts read_events(const JsonCursor& cursor);
+/// What docs/result.md calls "What became of values" of an op, and the op's layer.
+void read_value_reports(const JsonCursor& cursor, OpResult& op);
+[[nodiscard]] std::vector<LayerResult> read_layers(const JsonCursor& cursor);
 /// Stall reasons; ops are named, `ops` has been read.
 [[nodiscard]] StallAccount read_stalls(const JsonCursor& cursor, const std::vector<OpResult>& ops);
 [[nodiscard]] EnergyReport read_energy(const JsonCursor& cursor);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "sim/report/cycle_tables.h"
+#include "sim/report/html/value_chart_data.h"
 #include "sim/report/report_order.h"
 
 namespace guardbit::sim::html {
@@ -77,7 +78,9 @@ Json chart_data(const ReplayResult& result) {
                         {"cycles", variant.cycles.total},
                         {"units", units_of(variant)},
                         {"events", events_of(variant, indices)},
-                        {"sqnr_db", sqnr_of(variant, indices)}});
+                        {"sqnr_db", sqnr_of(variant, indices)},
+                        {"norms", norms_of(variant)},
+                        {"outliers", outliers_of(variant)}});
   }
   return Json{{"events", numerics::kEventNames},
               {"stages", numerics::kStageNames},

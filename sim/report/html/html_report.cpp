@@ -23,11 +23,15 @@ struct Section {
   std::string_view title;  ///< in the navigation
   std::string (*write)(const ReplayResult& result);
 };
-constexpr std::array kSections = {
-    Section{"variants", "Variants", html::variants_section},     Section{"worst", "Worst places", html::worst_section},
-    Section{"events", "Events by layer", html::events_section},  Section{"error", "Error", html::error_section},
-    Section{"cycles", "Cycles", html::cycles_section},           Section{"ops", "All ops", html::ops_section},
-    Section{"provenance", "Reproduce", html::provenance_section}};
+constexpr std::array kSections = {Section{"variants", "Variants", html::variants_section},
+                                  Section{"worst", "Worst places", html::worst_section},
+                                  Section{"events", "Events by layer", html::events_section},
+                                  Section{"exponents", "Norm range", html::exponents_section},
+                                  Section{"outliers", "Outliers", html::outliers_section},
+                                  Section{"error", "Error", html::error_section},
+                                  Section{"cycles", "Cycles", html::cycles_section},
+                                  Section{"ops", "All ops", html::ops_section},
+                                  Section{"provenance", "Reproduce", html::provenance_section}};
 
 /// RFC 4648, with padding.
 std::string base64(const std::vector<std::uint8_t>& bytes) {

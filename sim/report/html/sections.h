@@ -10,6 +10,8 @@ namespace guardbit::sim::html {
 [[nodiscard]] std::string variants_section(const ReplayResult& result);
 [[nodiscard]] std::string worst_section(const ReplayResult& result);
 [[nodiscard]] std::string events_section(const ReplayResult& result);
+[[nodiscard]] std::string exponents_section(const ReplayResult& result);
+[[nodiscard]] std::string outliers_section(const ReplayResult& result);
 [[nodiscard]] std::string error_section(const ReplayResult& result);
 [[nodiscard]] std::string cycles_section(const ReplayResult& result);
 [[nodiscard]] std::string ops_section(const ReplayResult& result);

@@ -34,10 +34,11 @@ Json outliers_of(const VariantResult& variant) {
   Json list = Json::array();
   for (const OpResult& op : variant.ops) {
     if (!op.reference_outliers || !op.array_outliers) continue;
-    list.push_back({{"op", op.name},
-                    {"reference", to_json(op.reference_outliers->ratio)},
-                    {"array", to_json(op.array_outliers->ratio)},
-                    {"outliers", Json::array({op.reference_outliers->outlier_values, op.array_outliers->outlier_values})}});
+    list.push_back(
+        {{"op", op.name},
+         {"reference", to_json(op.reference_outliers->ratio)},
+         {"array", to_json(op.array_outliers->ratio)},
+         {"outliers", Json::array({op.reference_outliers->outlier_values, op.array_outliers->outlier_values})}});
   }
   return list;
 }

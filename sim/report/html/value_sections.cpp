@@ -46,8 +46,7 @@ std::string norm_table(const ReplayResult& result) {
       const NormReport& norm = *op.norm;
       const auto& sums = norm.sums.exponents;
       const auto& squares = norm.squares.exponents;
-      table.add_row({op.name, variant.name, norm.accumulator.format,
-                     op.norm_scale ? significant(*op.norm_scale) : "",
+      table.add_row({op.name, variant.name, norm.accumulator.format, op.norm_scale ? significant(*op.norm_scale) : "",
                      sums.empty() ? "" : std::to_string(norm.accumulator.largest - sums.rbegin()->first),
                      squares.empty() ? "" : std::to_string(squares.begin()->first - norm.accumulator.least_normal),
                      norm.predicted_norm ? significant(*norm.predicted_norm) : "", middle(norm.reference_norm),
@@ -81,7 +80,8 @@ std::string outlier_table(const ReplayResult& result) {
                {"victims", kNumber, "normal values that became zero because an outlier set their scale"},
                {"victims of smoothing"},
                {"largest channels (tokens)", kText}});
-  const auto add = [&](const OpResult& op, const VariantResult& variant, const char* where, const OutlierReport& report) {
+  const auto add = [&](const OpResult& op, const VariantResult& variant, const char* where,
+                       const OutlierReport& report) {
     table.add_row({op.name, variant.name, where, middle(report.ratio), largest(report.ratio),
                    grouped(report.outlier_tokens), grouped(report.outlier_values), grouped(report.channel_outliers),
                    grouped(report.spike_values), report.victims ? grouped(*report.victims) : "",
@@ -101,24 +101,27 @@ std::string outlier_table(const ReplayResult& result) {
 
 std::string exponents_section(const ReplayResult& result) {
   if (!any_op(result, [](const OpResult& op) { return op.norm.has_value(); })) return "";
-  return section("exponents", "Range of the norms",
-                 "Exponents of a norm's squares and of their sums, with the range of the accumulator behind them. "
-                 "Head-room is what is left above the largest sum, foot-room what is left below the least square; "
-                 "a static scale such as SLaNC's moves both.",
-                 chart("exponents", "Exponent histograms of squares and their sums by variant, over the format's range.") +
-                     norm_table(result));
+  return section(
+      "exponents", "Range of the norms",
+      "Exponents of a norm's squares and of their sums, with the range of the accumulator behind them. "
+      "Head-room is what is left above the largest sum, foot-room what is left below the least square; "
+      "a static scale such as SLaNC's moves both.",
+      chart("exponents", "Exponent histograms of squares and their sums by variant, over the format's range.") +
+          norm_table(result));
 }
 
 std::string outliers_section(const ReplayResult& result) {
   const auto has = [](const OpResult& op) { return op.reference_outliers && op.array_outliers; };
   if (!any_op(result, has)) return "";
-  return section("outliers", "Outliers",
-                 "The largest magnitude of a token over its sigma, by linear layer: in the fp32 forward (hollow) and as "
-                 "it reaches the array, rotated and smoothed where the variant does that (filled). A value beyond 6 "
-                 "sigma is an outlier.",
-                 chart("outliers", "Largest magnitude over sigma by layer and variant, before and after the array's "
-                                   "rotation and smoothing; in the table below.") +
-                     outlier_table(result));
+  return section(
+      "outliers", "Outliers",
+      "The largest magnitude of a token over its sigma, by linear layer: in the fp32 forward (hollow) and as "
+      "it reaches the array, rotated and smoothed where the variant does that (filled). A value beyond 6 "
+      "sigma is an outlier.",
+      chart("outliers",
+            "Largest magnitude over sigma by layer and variant, before and after the array's "
+            "rotation and smoothing; in the table below.") +
+          outlier_table(result));
 }
 
 }  // namespace guardbit::sim::html

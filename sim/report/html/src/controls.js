@@ -37,3 +37,17 @@ export function legend(title, entries) {
   }
   return list;
 }
+
+/** A list to choose one of many from. */
+export function selectField(title, values, chosen, choose) {
+  const label = document.createElement('label');
+  label.className = 'filter';
+  label.append(`${title} `);
+  const select = label.appendChild(document.createElement('select'));
+  for (const value of values) {
+    const option = select.appendChild(document.createElement('option'));
+    Object.assign(option, { value, textContent: value, selected: value === chosen });
+  }
+  select.addEventListener('change', () => choose(select.value));
+  return label;
+}

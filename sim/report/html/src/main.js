@@ -1,14 +1,16 @@
 // Brings the page to life: draws the charts, folds tables away, and follows the reader's choices.
 import { Chart } from './charts.js';
-import { filterField, legend, radioGroup } from './controls.js';
+import { filterField, legend, radioGroup, selectField } from './controls.js';
 import { describeCycles, states } from './cycles.js';
 import { describeError } from './error.js';
 import { describeEvents, eventScale, offeredEvents } from './events.js';
+import { describeExponents, normNames, tightestNorm } from './exponents.js';
+import { describeOutliers } from './outliers.js';
 import { filterRows, makeSortable } from './tables.js';
 import { currentTheme } from './theme.js';
 
 const data = JSON.parse(document.getElementById('data').textContent);
-const state = { variant: '', filter: '', event: '' };
+const state = { variant: '', filter: '', event: '', norm: tightestNorm(data) };
 const charts = [];
 let theme = currentTheme();
 
@@ -28,6 +30,9 @@ function drawAll(width) {
     const entries = eventScale(data, state.event, theme);
     scale.replaceChildren(entries.length ? legend(state.event, entries) : `No ${state.event} in any variant.`);
   }
+  const bars = document.querySelector('.bars');
+  if (bars) bars.replaceChildren(legend('', [{ label: 'squares', color: theme.series[0] },
+                                             { label: 'sums of squares', color: theme.series[1] }]));
   const stateLegend = document.querySelector('.states');
   if (stateLegend) stateLegend.replaceChildren(legend('', states.map(([key, label]) => ({ label, color: theme.state[key] }))));
 }
@@ -45,7 +50,7 @@ function chooseFilter(filter) {
   for (const field of document.querySelectorAll('.filter input')) {
     if (field.value.trim().toLowerCase() !== filter) field.value = filter;
   }
-  for (const table of document.querySelectorAll('#events table, #ops table')) filterRows(table, filter);
+  for (const table of document.querySelectorAll('#events table, #ops table, #exponents table, #outliers table')) filterRows(table, filter);
   drawAll();
 }
 
@@ -57,6 +62,13 @@ function addEvents() {
   state.event = events.find(any) ?? events[0];
   const choice = radioGroup('event', 'Event', events, state.event, (event) => { state.event = event; drawAll(); });
   place('events', describeEvents(data, state), choice, filterField(chooseFilter), scale);
+}
+
+function addExponents() {
+  const bars = document.createElement('div');
+  bars.className = 'bars';
+  const choice = selectField('Norm', normNames(data), state.norm, (norm) => { state.norm = norm; drawAll(); });
+  place('exponents', describeExponents(data, state), choice, bars);
 }
 
 function addCycles() {
@@ -102,6 +114,8 @@ if (variantSwitch) {
   variantSwitch.addEventListener('change', (event) => chooseVariant(event.target.value));
 }
 addEvents();
+addExponents();
+place('outliers', describeOutliers(data, state));
 place('error', describeError(data, state));
 addCycles();
 const opDetails = document.querySelector('#ops details');
