@@ -2,7 +2,8 @@
 // them the range of the accumulator that sums them.
 import { exact, tip, tooltip } from './charts.js';
 
-const panelHeight = 104;
+const panelHeight = 96;
+const panelStep = panelHeight + 58;
 
 /** The norm of a variant by name, if it has it. */
 const normOf = (variant, op) => variant.norms.find((norm) => norm.op === op);
@@ -29,17 +30,18 @@ export function describeExponents(data, state) {
     const all = data.variants.map((variant) => normOf(variant, state.norm)).filter(Boolean);
     const exponents = all.flatMap((norm) => [norm.least, norm.largest, ...norm.squares.map(([e]) => e), ...norm.sums.map(([e]) => e)]);
     const [first, last] = [Math.min(...exponents) - 2, Math.max(...exponents) + 2];
+    const most = 20 * Math.ceil(Math.max(...all.flatMap((norm) => [tallest(norm.squares), tallest(norm.sums)])) / 20);
     const axis = Array.from({ length: last - first + 1 }, (_, index) => first + index);
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
     norms.forEach((norm, panel) => {
-      const top = 26 + panel * (panelHeight + 44);
+      const top = 26 + panel * panelStep;
       option.title.push({ text: title(shown[panel], norm), left: 4, top: top - 26,
                           textStyle: { fontSize: 12.5, fontWeight: 600, color: theme.text } });
       option.grid.push({ left: 44, right: 12, top, height: panelHeight });
       option.xAxis.push({ gridIndex: panel, type: 'category', data: axis, axisTick: { show: false },
                           axisLine: { lineStyle: { color: theme.rule } },
                           axisLabel: { color: theme.muted, formatter: (e) => superscript(Number(e)), hideOverlap: true } });
-      option.yAxis.push({ gridIndex: panel, type: 'value', max: 100, interval: 50,
+      option.yAxis.push({ gridIndex: panel, type: 'value', max: most, interval: most / 2,
                           axisLabel: { color: theme.muted, formatter: '{value} %' },
                           splitLine: { lineStyle: { color: theme.rule } } });
       option.series.push(bars('squares', norm.squares, norm, panel, axis, theme.series[0], range(norm, axis, theme)));
@@ -48,18 +50,23 @@ export function describeExponents(data, state) {
     option.tooltip = tooltip(theme, ({ data: item }) => item.count === undefined ? null : tip(
       `${state.norm}, 2^${item.exponent}`, [[item.what, exact(item.count)], ['share', `${item.value[1].toPrecision(3)} %`]],
       place(item.exponent, item.norm)));
-    return { height: Math.max(60, norms.length * (panelHeight + 44)), option };
+    return { height: Math.max(60, norms.length * panelStep), option };
   };
 }
+
+const total = (histogram) => histogram.reduce((sum, [, count]) => sum + count, 0);
+/** The largest share in percent; 1 of nothing. */
+const tallest = (histogram) => Math.max(1, ...histogram.map(([, count]) => 100 * count / total(histogram)));
+const bits = (count) => count === null ? '–' : `${String(count).replace('-', '−')} ${Math.abs(count) === 1 ? 'bit' : 'bits'}`;
 
 function title(variant, norm) {
   const { head, foot } = room(norm);
   const scale = norm.scale === null ? '' : `, s = ${norm.scale}`;
-  return `${variant.name}${scale}: head-room ${head ?? '–'} bits, foot-room ${foot ?? '–'} bits`;
+  return `${variant.name}${scale}: head-room ${bits(head)}, foot-room ${bits(foot)}`;
 }
 
 function bars(what, histogram, norm, panel, axis, color, markArea) {
-  const sum = histogram.reduce((total, [, count]) => total + count, 0);
+  const sum = total(histogram);
   return { type: 'bar', name: what, xAxisIndex: panel, yAxisIndex: panel, barGap: '-100%', barCategoryGap: '12%',
            barMinHeight: 2, itemStyle: { color, opacity: 0.85 }, markArea,
            data: histogram.map(([exponent, count]) => (
@@ -73,7 +80,7 @@ function range(norm, axis, theme) {
     { xAxis: at(from), name, itemStyle: { color: theme.muted, opacity },
       label: { color: theme.muted, fontSize: 11, position: 'insideTop', opacity: 1 } }, { xAxis: at(to) }];
   const areas = [area(norm.least_normal, norm.largest, `${norm.format} normal range`, 0.16)];
-  if (norm.least < norm.least_normal) areas.unshift(area(norm.least, norm.least_normal, 'subnormal', 0.08));
+  if (norm.least < norm.least_normal) areas.unshift(area(norm.least, norm.least_normal - 1, 'subnormal', 0.08));
   return { silent: true, data: areas };
 }
 
