@@ -12,7 +12,7 @@ export function describeOutliers(data, state) {
     const largest = Math.max(outlierSigmas, ...data.variants.flatMap(
       (variant) => variant.outliers.flatMap((entry) => [entry.reference[1], entry.array[1]])));
     const left = 8 + 6.6 * Math.max(4, ...ops.map((op) => op.length));
-    const layout = panels(width, variants.length, { least: 190, height: 18 * Math.max(1, ops.length), left, top: 48, bottom: 26, right: 20 });
+    const layout = panels(width, variants.length, { least: 110, height: 18 * Math.max(1, ops.length), left, top: 48, bottom: 26, right: 20 });
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
     variants.forEach((variant, panel) => {
       const place = layout.places[panel];
