@@ -1,5 +1,7 @@
 # Tests of reports that are files of their own (the HTML page, the timeline); included by tests/CMakeLists.txt.
-guardbit_test(unit/html_report_test.cpp LINK guardbit_report LABELS unit)
+foreach(test html_report_test html_sweep_test)
+  guardbit_test(unit/${test}.cpp LINK guardbit_report LABELS unit)
+endforeach()
 foreach(test report_verb_test timeline_test)
   guardbit_test(system/${test}.cpp LINK nlohmann_json::nlohmann_json guardbit_base LABELS system)
   add_dependencies(${test} guardbit)

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "sim/base/input_file.h"
 #include "sim/report/replay_reader_parts.h"
 
 namespace guardbit::sim {
@@ -69,12 +68,6 @@ ReplayResult read_replay_json(std::string_view content, const std::filesystem::p
   }
   problems.throw_if_any();
   return result;
-}
-
-ReplayResult read_replay_result(const std::filesystem::path& path) {
-  std::error_code ignored;
-  const std::filesystem::path file = std::filesystem::is_directory(path, ignored) ? path / "result.json" : path;
-  return read_replay_json(read_file(file), file);
 }
 
 }  // namespace guardbit::sim

@@ -14,7 +14,4 @@ namespace guardbit::sim {
 /// `content` is a result.json; `file` only names it in messages. UserError kMalformedInput with every problem found.
 [[nodiscard]] ReplayResult read_replay_json(std::string_view content, const std::filesystem::path& file);
 
-/// Likewise of a file, or of the directory of `replay -o`, whose result.json is read. Also throws as read_file().
-[[nodiscard]] ReplayResult read_replay_result(const std::filesystem::path& path);
-
 }  // namespace guardbit::sim

@@ -25,6 +25,7 @@ namespace guardbit::sim {
 [[nodiscard]] OpResult read_op(const JsonCursor& cursor);
 /// {event: count}; null: none.
 [[nodiscard]] numerics::EventCounts read_events(const JsonCursor& cursor);
+[[nodiscard]] TokenEvents read_token_events(const JsonCursor& cursor);
 /// What docs/result.md calls "What became of values" of an op, and the op's layer.
 void read_value_reports(const JsonCursor& cursor, OpResult& op);
 [[nodiscard]] std::vector<LayerResult> read_layers(const JsonCursor& cursor);

@@ -44,15 +44,6 @@ Spread read_spread(const JsonCursor& cursor, std::string_view key) {
           .max = read_real(spread.at("max"))};
 }
 
-TokenEvents read_token_events(const JsonCursor& cursor) {
-  TokenEvents events{.tokens = read_count(cursor.at("tokens")), .events = read_count(cursor.at("events")), .worst = {}};
-  if (const auto worst = given(cursor, "worst")) {
-    events.worst = {read_count(worst->at("window")), read_count(worst->at("position"))};
-    events.worst_events = read_count(worst->at("events"));
-  }
-  return events;
-}
-
 NormReport read_norm(const JsonCursor& cursor) {
   NormReport norm;
   norm.tokens = read_count(cursor.at("tokens"));
@@ -97,6 +88,15 @@ OutlierReport read_outliers(const JsonCursor& cursor) {
 }
 
 }  // namespace
+
+TokenEvents read_token_events(const JsonCursor& cursor) {
+  TokenEvents events{.tokens = read_count(cursor.at("tokens")), .events = read_count(cursor.at("events")), .worst = {}};
+  if (const auto worst = given(cursor, "worst")) {
+    events.worst = {read_count(worst->at("window")), read_count(worst->at("position"))};
+    events.worst_events = read_count(worst->at("events"));
+  }
+  return events;
+}
 
 void read_value_reports(const JsonCursor& cursor, OpResult& op) {
   constexpr std::uint64_t kMostLayers = 1'000'000;

@@ -33,12 +33,30 @@ writeFileSync(resultFile, run('replay', join(source, 'traces/kjv-gpt2'), '-a', j
 const result = JSON.parse(readFileSync(resultFile, 'utf8'));
 
 /** Writes the page of `value` and returns its address. */
-function pageOf(value, name) {
+function pageOf(value, name, ...options) {
   const json = join(folder, `${name}.json`);
   const html = join(folder, `${name}.html`);
   writeFileSync(json, JSON.stringify(value));
-  run('report', json, '-o', html, '--quiet');
+  run('report', json, '-o', html, '--quiet', ...options);
   return html;
+}
+
+/** What `guardbit bathtub` prints, of a norm that overflows below s = 1 and loses its squares above s = 256. */
+function bathtubFile() {
+  const events = (tokens) => ({ tokens, events: tokens, ...(tokens ? { worst: { window: 0, position: 1, events: 1 } } : {}) });
+  const points = [];
+  for (let scale = -4; scale <= 14; ++scale) {
+    points.push({ log2_scale: scale, error: scale < 0 ? null : scale <= 8 ? 2e-4 : 2e-4 * 4 ** (scale - 8), nonfinite: scale < 0 ? 9 : 0,
+                  events: { overflow: events(scale < 0 ? 5 : 0), underflow: events(0), swamped: events(scale > 8 ? 60 : 0) },
+                  output_sha256: 'x' });
+  }
+  const file = join(folder, 'bathtub.json');
+  writeFileSync(file, JSON.stringify({
+    schema: 'guardbit-bathtub/1', provenance: {}, accelerator: { name: 'edge', keys: {} },
+    trace: { name: 'kjv-gpt2', windows: 1, tokens: 256, residual_gain: 1, channel_gain: 1, channels: 0 },
+    norms: [{ name: 'final_norm', layer: null, tokens: 256, norm: null, same_bits: { from: 2, to: 5 },
+              marks: [{ method: 'none', scale: 1, log2_scale: 0 }, { method: 'slanc', scale: 128, log2_scale: 7 }], points }] }));
+  return file;
 }
 
 const browser = await chromium.launch({
@@ -168,6 +186,46 @@ async function testHostileNames() {
   await close(page);
 }
 
+async function testNorms(html) {
+  const page = await open(html);
+  const titles = async () => (await chartText(page, 'exponents')).filter((text) => text.includes('head-room'));
+  assert.equal((await titles()).length, 3);
+  const before = await titles();
+  await page.locator('#exponents select').selectOption('layers.1.attn_norm');
+  assert.notDeepEqual(await titles(), before);
+  const scale = result.variants[1].ops.find((op) => op.name === 'layers.1.attn_norm').norm_scale;
+  assert.ok((await titles())[1].startsWith(`slanc, s = ${scale}: head-room`));
+  assert.ok((await chartText(page, 'exponents')).includes('fp16 normal range'));
+  const bathtub = await chartText(page, 'bathtub');
+  for (const text of ['slanc', 'not finite', 'same bits']) assert.ok(bathtub.includes(text), text);
+  await close(page);
+}
+
+async function testSweep() {
+  const points = [];
+  for (let id = 1; id <= 60; ++id) {
+    const format = ['int4', 'fp8_e4m3', '<img src=x onerror=window.pwned=1>'][id % 3];
+    points.push({ id, status: id === 7 ? 'failed' : 'done', variant: id % 2 ? 'none' : 'rrs', array_activation: format, windows: 1,
+                  cycles: 1000 + 37 * ((id * 17) % 60), perplexity: 3 + ((id * 29) % 60) / 20, energy_pj: 1e6 + 5 * id });
+  }
+  const page = await open(pageOf(points, 'points'));
+  assert.ok(await drawn(page, 'sweep') >= 59);
+  const done = points.filter((point) => point.status === 'done');
+  const expected = (list) => list.filter((point) => !list.some(
+    (other) => other.cycles <= point.cycles && other.perplexity <= point.perplexity && other !== point)).length;
+  const all = await drawn(page, 'sweep');
+  await page.getByRole('checkbox', { name: 'int4' }).focus();
+  await page.keyboard.press('Space');
+  const shown = done.filter((point) => point.array_activation !== 'int4');
+  const change = (done.length + expected(done)) - (shown.length + expected(shown));
+  assert.equal(all - await drawn(page, 'sweep'), change, 'marks of hidden points go, and the front is that of the others');
+  await page.locator('.filter select').nth(1).selectOption('energy_pj');
+  assert.ok((await chartText(page, 'sweep')).includes('energy_pj'));
+  assert.equal(await page.locator('img').count(), 0);
+  assert.equal(await page.evaluate(() => window.pwned), undefined);
+  await close(page);
+}
+
 async function testTimingAlone() {
   const json = join(folder, 'timing.json');
   writeFileSync(json, run('replay', join(source, 'traces/kjv-gpt2'), '-a', join(source, 'configs/accelerators/edge.toml'),
@@ -179,12 +237,14 @@ async function testTimingAlone() {
 }
 
 try {
-  const html = pageOf(result, 'report');
+  const html = pageOf(result, 'report', '--bathtub', bathtubFile());
   assert.ok(statSync(html).size < 3e6, `${statSync(html).size} bytes`);
   await testCharts(html);
   await testChoices(html);
   await testScreens(html);
+  await testNorms(html);
   await testHostileNames();
+  await testSweep();
   await testTimingAlone();
   console.log('the page does what it says');
 } finally {

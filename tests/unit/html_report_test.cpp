@@ -9,7 +9,6 @@
 #include "sim/report/reports/reports.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/synthetic_result.h"
-#include "tests/support/temporary_directory.h"
 
 namespace guardbit::sim {
 namespace {
@@ -38,16 +37,6 @@ TEST(ReplayReaderTest, WritesAgainWhatItRead) {
   const ReplayResult read = read_replay_json(json, "result.json");
   EXPECT_EQ(write_json(read), json);
   EXPECT_EQ(write_csv(read), write_csv(decoded_result())) << "every counter, beyond 2^53 too";
-}
-
-TEST(ReplayReaderTest, ReadsTheDirectoryOfAReplay) {
-  const tests::TemporaryDirectory directory;
-  const std::string json = write_json(decoded_result());
-  const std::filesystem::path file = directory.write("result.json", json);
-  EXPECT_EQ(write_json(read_replay_result(directory.path())), json);
-  EXPECT_EQ(write_json(read_replay_result(file)), json);
-  EXPECT_TRUE(
-      refuses([&] { (void)read_replay_result(directory / "none.json"); }, ExitCode::kMissingInput, "none.json"));
 }
 
 TEST(ReplayReaderTest, SaysWhatIsWrongAndWhere) {

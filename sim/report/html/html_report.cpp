@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <vector>
 
-#include "sim/base/sha256.h"
-#include "sim/report/html/assets.h"
+#include "sim/report/html/bathtub_section.h"
 #include "sim/report/html/chart_data.h"
 #include "sim/report/html/html_text.h"
+#include "sim/report/html/page.h"
 #include "sim/report/html/sections.h"
 
 namespace guardbit::sim {
@@ -33,29 +31,6 @@ constexpr std::array kSections = {Section{"variants", "Variants", html::variants
                                   Section{"ops", "All ops", html::ops_section},
                                   Section{"provenance", "Reproduce", html::provenance_section}};
 
-/// RFC 4648, with padding.
-std::string base64(const std::vector<std::uint8_t>& bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i) group = group << 8 | (i < count ? bytes[at + i] : 0u);
-    for (std::size_t i = 0; i < 4; ++i) text += i <= count ? kDigits[group >> (18 - 6 * i) & 63u] : '=';
-  }
-  return text;
-}
-
-/// The script's hash as a content security policy names it.
-std::string script_hash() {
-  const std::string hex = sha256_hex(html::kScript);
-  std::vector<std::uint8_t> bytes;
-  for (std::size_t at = 0; at < hex.size(); at += 2) {
-    bytes.push_back(static_cast<std::uint8_t>(std::stoi(hex.substr(at, 2), nullptr, 16)));
-  }
-  return "sha256-" + base64(bytes);
-}
-
 std::string mode_text(const ReplayResult& result) {
   if (result.mode == "no_values") return "timing alone";
   return result.mode == "closed_loop" ? "closed loop" : "open loop";
@@ -70,16 +45,6 @@ std::string facts(const ReplayResult& result) {
   const auto commit = result.provenance.find("commit");
   if (commit != result.provenance.end()) text += ", Guardbit " + escaped(commit->second);
   return text;
-}
-
-std::string head(std::string_view title) {
-  return fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src '{}'; style-src "
-      "'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n",
-      script_hash(), title, html::kStyle);
 }
 
 /// Chooses the variants that are shown; scripts bring it to life.
@@ -97,23 +62,18 @@ std::string variant_switch(const ReplayResult& result) {
 
 }  // namespace
 
-std::string write_html(const ReplayResult& result) {
-  const std::string title = fmt::format("{} on {}", escaped(result.trace_name), escaped(result.accelerator_name));
-  std::string navigation;
-  std::string sections;
-  for (const Section& section : kSections) {
-    const std::string content = section.write(result);
-    if (content.empty()) continue;
-    navigation += fmt::format("<a href=\"#{}\">{}</a>\n", section.id, section.title);
-    sections += content;
-  }
-  return fmt::format(
-      "{}<body>\n<a class=\"skip\" href=\"#variants\">Skip to the report</a>\n"
-      "<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n"
-      "<div class=\"bar\">\n<nav aria-label=\"Sections\">\n{}</nav>\n{}</div>\n<main>\n{}</main>\n"
-      "<script type=\"application/json\" id=\"data\">{}</script>\n<script>{}</script>\n</body>\n</html>\n",
-      head(title), title, facts(result), navigation, variant_switch(result), sections,
-      html::script_json(html::chart_data(result)), html::kScript);
+std::string write_html(const ReplayResult& result, const BathtubResult* bathtub) {
+  html::Page page;
+  page.title = fmt::format("{} on {}", escaped(result.trace_name), escaped(result.accelerator_name));
+  page.facts = facts(result);
+  page.controls = variant_switch(result);
+  for (const Section& section : kSections) page.sections.push_back({section.id, section.title, section.write(result)});
+  const auto behind_range = std::find_if(page.sections.begin(), page.sections.end(),
+                                         [](const html::PageSection& section) { return section.id == "outliers"; });
+  page.sections.insert(behind_range, {"bathtub", "Norm scales", html::bathtub_section(bathtub)});
+  page.data = html::chart_data(result);
+  page.data["bathtub"] = html::bathtub_data(bathtub);
+  return html::page_text(page);
 }
 
 }  // namespace guardbit::sim

@@ -5,10 +5,12 @@
 /// Test: tests/unit/html_report_test.cpp, tests/browser/report_test.mjs.
 #include <string>
 
+#include "sim/stats/bathtub_result.h"
 #include "sim/stats/result.h"
 
 namespace guardbit::sim {
 
-[[nodiscard]] std::string write_html(const ReplayResult& result);
+/// `bathtub`: of the same norms at every scale, shown beside their range; may be null.
+[[nodiscard]] std::string write_html(const ReplayResult& result, const BathtubResult* bathtub = nullptr);
 
 }  // namespace guardbit::sim

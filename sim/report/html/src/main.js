@@ -1,4 +1,5 @@
 // Brings the page to life: draws the charts, folds tables away, and follows the reader's choices.
+import { describeBathtub } from './bathtub.js';
 import { Chart } from './charts.js';
 import { filterField, legend, radioGroup, selectField } from './controls.js';
 import { describeCycles, states } from './cycles.js';
@@ -6,11 +7,12 @@ import { describeError } from './error.js';
 import { describeEvents, eventScale, offeredEvents } from './events.js';
 import { describeExponents, normNames, tightestNorm } from './exponents.js';
 import { describeOutliers } from './outliers.js';
+import { addSweep } from './sweep.js';
 import { filterRows, makeSortable } from './tables.js';
 import { currentTheme } from './theme.js';
 
 const data = JSON.parse(document.getElementById('data').textContent);
-const state = { variant: '', filter: '', event: '', norm: tightestNorm(data) };
+const state = { variant: '', filter: '', event: '', norm: data.variants ? tightestNorm(data) : '' };
 const charts = [];
 let theme = currentTheme();
 
@@ -25,6 +27,7 @@ function place(name, describe, ...above) {
 
 function drawAll(width) {
   for (const chart of charts) chart.draw(theme, width);
+  if (drawSweep) drawSweep(theme, width);
   const scale = document.querySelector('.scale');
   if (scale) {
     const entries = eventScale(data, state.event, theme);
@@ -105,6 +108,19 @@ function followPrinter() {
   });
 }
 
+function addReplay() {
+  addEvents();
+  addExponents();
+  const bathtubs = data.bathtub.map((norm) => norm.op);
+  place('bathtub', describeBathtub(data, state),
+        selectField('Norm', bathtubs, state.norm, (norm) => { state.norm = norm; drawAll(); }));
+  place('outliers', describeOutliers(data, state));
+  place('error', describeError(data, state));
+  addCycles();
+  const opDetails = document.querySelector('#ops details');
+  if (opDetails) opDetails.before(filterField(chooseFilter));
+}
+
 document.documentElement.classList.add('scripted');
 for (const details of document.querySelectorAll('details')) details.open = false;
 for (const table of document.querySelectorAll('table.sortable')) makeSortable(table);
@@ -113,13 +129,9 @@ if (variantSwitch) {
   variantSwitch.hidden = false;
   variantSwitch.addEventListener('change', (event) => chooseVariant(event.target.value));
 }
-addEvents();
-addExponents();
-place('outliers', describeOutliers(data, state));
-place('error', describeError(data, state));
-addCycles();
-const opDetails = document.querySelector('#ops details');
-if (opDetails) opDetails.before(filterField(chooseFilter));
+const sweep = document.querySelector('[data-chart="sweep"]');
+const drawSweep = sweep ? addSweep(data.sweep, sweep, () => theme) : null;
+if (!sweep) addReplay();
 drawAll();
 followScreen();
 followPrinter();
