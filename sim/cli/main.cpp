@@ -67,6 +67,7 @@ int run(int argc, char** argv) {
       "70 internal error, 73 cannot create output, 74 I/O error, 75 partial, 78 configuration, 128+n signal n.\n"
       "Example: guardbit replay traces/kjv-gpt2 --accelerator configs/accelerators/edge.toml");
   Action action;
+  add_bathtub(app, action);
   add_quantize(app, action);
   add_replay(app, action);
   add_capture(app, action);

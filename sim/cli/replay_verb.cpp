@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -22,12 +21,6 @@ namespace guardbit::sim::cli {
 namespace {
 
 constexpr std::int64_t kLargestCount = std::numeric_limits<std::int64_t>::max();
-
-/// CLI::Range lets NaN through.
-std::string check_gain(const std::string& text) {
-  const double value = std::strtod(text.c_str(), nullptr);
-  return value >= 1e-6 && value <= 1e6 ? "" : "got " + text + "; expected a number in 1e-6..1e6";
-}
 
 std::string check_not_empty(const std::string& text) { return text.empty() ? "expected a path" : ""; }
 
@@ -197,12 +190,7 @@ void add_replay(CLI::App& app, Action& action) {
       ->needs(timeline)
       ->check(whole_number(1, kLargestCount))
       ->capture_default_str();
-  verb->add_option("--residual-gain", options.residual_gain,
-                   "Scale the residual stream to a large model's range; the function stays the same")
-      ->check(check_gain);
-  verb->add_option("--channel-gain", options.channel_gain, "Scale outlier channels at the norms' outputs")
-      ->check(check_gain);
-  verb->add_option("--channels", options.channels, "Number of outlier channels")->check(CLI::Range(0, 1 << 20));
+  add_gains(*verb, options.residual_gain, options.channel_gain, options.channels);
   verb->add_option("--windows", arguments->windows, "Replay only the first windows of the trace (0: all)")
       ->check(CLI::Range(std::int64_t{0}, kLargestCount));
   verb->add_option("--decode", arguments->decode,

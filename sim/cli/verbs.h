@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <string>
@@ -17,6 +18,7 @@ namespace guardbit::sim::cli {
 /// What the chosen verb does, with its exit status; set while parsing, run afterwards.
 using Action = std::function<int()>;
 
+void add_bathtub(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_capture(CLI::App& app, Action& action);
@@ -40,7 +42,20 @@ inline std::function<std::string(const std::string&)> check_seed() {
   return whole_number(0, std::numeric_limits<std::int64_t>::max());
 }
 
+/// CLI::Range lets NaN through.
+inline std::string check_gain(const std::string& text) {
+  const double value = std::strtod(text.c_str(), nullptr);
+  return value >= 1e-6 && value <= 1e6 ? "" : "got " + text + "; expected a number in 1e-6..1e6";
+}
+
 /// Options that mean the same in every verb that has them.
+inline void add_gains(CLI::App& verb, double& residual_gain, double& channel_gain, int& channels) {
+  verb.add_option("--residual-gain", residual_gain,
+                  "Scale the residual stream to a large model's range; the function stays the same")
+      ->check(check_gain);
+  verb.add_option("--channel-gain", channel_gain, "Scale outlier channels at the norms' outputs")->check(check_gain);
+  verb.add_option("--channels", channels, "Number of outlier channels")->check(CLI::Range(0, 1 << 20));
+}
 inline void add_threads(CLI::App& verb, std::int64_t& threads) {
   verb.add_option("--threads", threads, "Worker threads (0: all processors); never changes results")
       ->check(CLI::Range(0, 1024));

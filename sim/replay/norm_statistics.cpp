@@ -16,7 +16,7 @@ float length_of(numerics::MatrixView<const float> rows, std::size_t row) {
   return std::isfinite(sum) ? static_cast<float>(std::sqrt(sum)) : std::numeric_limits<float>::quiet_NaN();
 }
 
-ExponentRange range_of(const units::NormAccumulatorConfig& accumulator) {
+AccumulatorRange range_of(const units::NormAccumulatorConfig& accumulator) {
   const numerics::FloatSpec spec =
       units::float_spec(accumulator.format, accumulator.rounding, accumulator.overflow, accumulator.subnormals);
   const numerics::FloatFormat& format = spec.format;
@@ -39,6 +39,29 @@ Spread scaled(Spread spread, double factor) {
 
 }  // namespace
 
+void add_lengths(numerics::MatrixView<const float> rows, std::vector<float>& lengths) {
+  for (std::size_t row = 0; row < rows.rows; ++row) add_finite(length_of(rows, row), lengths);
+}
+
+void add_token_events(std::span<const units::NormTrace> traces, std::size_t rows_per_token, TokenPlace first,
+                      std::array<TokenEvents, kNormEvents.size()>& events) {
+  for (std::size_t token = 0; token < traces.size() / rows_per_token; ++token) {
+    numerics::EventCounts of_token;
+    for (std::size_t row = 0; row < rows_per_token; ++row) {
+      of_token += traces[token * rows_per_token + row].events;
+    }
+    for (std::size_t kind = 0; kind < kNormEvents.size(); ++kind) {
+      const std::uint64_t count = of_token[kNormEvents[kind]];
+      TokenEvents& sum = events[kind];
+      sum.tokens += count > 0 ? 1 : 0;
+      sum.events += count;
+      if (count <= sum.worst_events) continue;
+      sum.worst = {first.window, first.position + token};
+      sum.worst_events = count;
+    }
+  }
+}
+
 NormStatistics::NormStatistics(const transformer::Op& op, const units::NormConfig& config)
     : op_(op), centres_(op.norm == transformer::NormKind::kLayerNorm && config.statistics != "one_pass") {
   report_.accumulator = range_of(config.accumulator);
@@ -60,31 +83,17 @@ void NormStatistics::add_squares(numerics::MatrixView<const float> rows, std::si
 void NormStatistics::add_simulated(numerics::MatrixView<const float> rows, TokenPlace first, std::size_t rows_per_token,
                                    std::span<const units::NormTrace> traces) {
   report_.rows_per_token = rows_per_token;
-  for (std::size_t token = 0; token < rows.rows / rows_per_token; ++token) {
-    numerics::EventCounts events;
-    for (std::size_t row = token * rows_per_token; row < (token + 1) * rows_per_token; ++row) {
-      const float length = length_of(rows, row);
-      add_finite(length, simulated_norms_);
-      add_finite(length * traces[row].reciprocal_scale, scaled_norms_);
-      add_squares(rows, row, traces[row]);
-      events += traces[row].events;
-    }
-    ++report_.tokens;
-    for (std::size_t kind = 0; kind < kNormEvents.size(); ++kind) {
-      const std::uint64_t count = events[kNormEvents[kind]];
-      TokenEvents& sum = report_.events[kind];
-      sum.tokens += count > 0 ? 1 : 0;
-      sum.events += count;
-      if (count <= sum.worst_events) continue;
-      sum.worst = {first.window, first.position + token};
-      sum.worst_events = count;
-    }
+  report_.tokens += rows.rows / rows_per_token;
+  for (std::size_t row = 0; row < rows.rows; ++row) {
+    const float length = length_of(rows, row);
+    add_finite(length, simulated_norms_);
+    add_finite(length * traces[row].reciprocal_scale, scaled_norms_);
+    add_squares(rows, row, traces[row]);
   }
+  add_token_events(traces, rows_per_token, first, report_.events);
 }
 
-void NormStatistics::add_reference(numerics::MatrixView<const float> rows) {
-  for (std::size_t row = 0; row < rows.rows; ++row) add_finite(length_of(rows, row), reference_norms_);
-}
+void NormStatistics::add_reference(numerics::MatrixView<const float> rows) { add_lengths(rows, reference_norms_); }
 
 NormReport NormStatistics::finish() {
   report_.reference_norm = spread_of(std::move(reference_norms_));

@@ -1,5 +1,6 @@
 #pragma once
 /// What one norm saw over all windows: row lengths before and after its scale, events by token, exponents of squares.
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,6 +11,13 @@
 #include "sim/stats/value_reports.h"
 
 namespace guardbit::sim {
+
+/// Appends the length ||row|| of every row whose elements are all finite.
+void add_lengths(numerics::MatrixView<const float> rows, std::vector<float>& lengths);
+
+/// Adds the events of rows that follow one another, `rows_per_token` of them a token, from token `first` on.
+void add_token_events(std::span<const units::NormTrace> traces, std::size_t rows_per_token, TokenPlace first,
+                      std::array<TokenEvents, kNormEvents.size()>& events);
 
 /// Test: tests/unit/value_observer_test.cpp.
 class NormStatistics {

@@ -18,6 +18,7 @@
 #include "sim/replay/no_values.h"
 #include "sim/replay/prepared_variant.h"
 #include "sim/replay/replay_windows.h"
+#include "sim/replay/scaled_model.h"
 #include "sim/replay/timeline_file.h"
 #include "sim/replay/variant_statistics.h"
 #include "sim/schedule/operation_counts.h"
@@ -26,35 +27,6 @@
 
 namespace guardbit::sim {
 namespace {
-
-/// A rewrite that the model may not allow.
-template <class Rewrite>
-void apply_to_trace(const Trace& trace, const Rewrite& rewrite) {
-  try {
-    rewrite();
-  } catch (const std::invalid_argument& error) {
-    throw UserError(ExitCode::kUsage, fmt::format("{}: {}", trace.directory.string(), error.what()));
-  }
-}
-
-/// The model of the trace at the asked range.
-transformer::Model<float> load_scaled_model(const Trace& trace, const ReplayOptions& options,
-                                            const numerics::ParallelFor& parallel_for) {
-  transformer::Model<float> model = load_model(trace);
-  verify_trace(trace, model, parallel_for);
-  if (options.residual_gain != 1) {
-    apply_to_trace(trace, [&] { calibration::apply_residual_gain(model, options.residual_gain); });
-  }
-  if (options.channels > model.shape.hidden_size) {
-    throw UserError(ExitCode::kUsage, fmt::format("--channels: got {}; expected 0..{}, the model's hidden size",
-                                                  options.channels, model.shape.hidden_size));
-  }
-  if (options.channels > 0) {
-    apply_to_trace(
-        trace, [&] { calibration::apply_channel_gain(model, options.channel_gain, options.channels, options.seed); });
-  }
-  return model;
-}
 
 void check_variants(const std::vector<std::string>& variants) {
   try {

@@ -119,14 +119,8 @@ void WindowValues::rows(std::size_t index, Range range) {
   switch (op.kind) {
     case OpKind::kNorm: {
       std::vector<units::NormTrace> traces;
-      variant_.norm->run(norm_rows(x, op),
-                         {.layer_norm = op.norm == transformer::NormKind::kLayerNorm,
-                          .gamma = vector_of(variant_.model, op.weight),
-                          .beta = vector_of(variant_.model, op.bias),
-                          .epsilon = op.epsilon,
-                          .input_scale = op.input_scale,
-                          .dynamic_scale = op.dynamic_input_scale},
-                         norm_rows(y, op), ledger, &traces, options_.parallel_for);
+      variant_.norm->run(norm_rows(x, op), norm_parameters(variant_.model, op), norm_rows(y, op), ledger, &traces,
+                         options_.parallel_for);
       if (options_.observer != nullptr) {
         options_.observer->add_norm(index, range.begin, norm_rows(x, op), traces.size() / range.size(), traces);
       }

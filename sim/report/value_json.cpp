@@ -13,29 +13,12 @@ double fraction(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-Json to_json(const Spread& spread) {
-  if (spread.count == 0) return nullptr;
-  return Json{{"count", spread.count},
-              {"min", json_real(spread.min)},
-              {"median", json_real(spread.median)},
-              {"max", json_real(spread.max)}};
-}
-
 Json to_json(const QuantizerCounts& counts) {
   return Json{{"values", counts.values},
               {"clipped", counts.clipped},
               {"zeroed", counts.zeroed},
               {"clipped_fraction", json_real(fraction(counts.clipped, counts.values))},
               {"zeroed_fraction", json_real(fraction(counts.zeroed, counts.values))}};
-}
-
-Json to_json(const TokenEvents& events) {
-  Json json = {{"tokens", events.tokens}, {"events", events.events}};
-  if (events.tokens > 0) {
-    json["worst"] = {
-        {"window", events.worst.window}, {"position", events.worst.position}, {"events", events.worst_events}};
-  }
-  return json;
 }
 
 /// Doublings left below the accumulator's largest exponent: negative if the exact sums exceed it.
@@ -53,16 +36,16 @@ Json footroom_json(const NormReport& norm) {
 Json to_json(const NormReport& norm) {
   Json events = Json::object();
   for (std::size_t kind = 0; kind < kNormEvents.size(); ++kind) {
-    events[std::string(name_of(kNormEvents[kind]))] = to_json(norm.events[kind]);
+    events[std::string(name_of(kNormEvents[kind]))] = token_events_json(norm.events[kind]);
   }
   return Json{{"tokens", norm.tokens},
               {"rows_per_token", norm.rows_per_token},
               {"events", std::move(events)},
               {"predicted_norm", norm.predicted_norm ? json_real(*norm.predicted_norm) : Json(nullptr)},
-              {"reference_norm", to_json(norm.reference_norm)},
-              {"simulated_norm", to_json(norm.simulated_norm)},
-              {"scaled_reference_norm", to_json(norm.scaled_reference_norm)},
-              {"scaled_simulated_norm", to_json(norm.scaled_simulated_norm)},
+              {"reference_norm", spread_json(norm.reference_norm)},
+              {"simulated_norm", spread_json(norm.simulated_norm)},
+              {"scaled_reference_norm", spread_json(norm.scaled_reference_norm)},
+              {"scaled_simulated_norm", spread_json(norm.scaled_simulated_norm)},
               {"accumulator",
                {{"format", norm.accumulator.format},
                 {"largest_exponent", norm.accumulator.largest},
@@ -83,7 +66,7 @@ Json to_json(const OutlierReport& outliers) {
       {"tokens", outliers.tokens},
       {"left_out", outliers.left_out},
       {"channels", outliers.channels},
-      {"max_over_sigma", to_json(outliers.ratio)},
+      {"max_over_sigma", spread_json(outliers.ratio)},
       {"worst",
        {{"window", outliers.worst.window}, {"position", outliers.worst.position}, {"channel", outliers.worst_channel}}},
       {"outlier_tokens", outliers.outlier_tokens},
@@ -97,6 +80,23 @@ Json to_json(const OutlierReport& outliers) {
 }
 
 }  // namespace
+
+Json spread_json(const Spread& spread) {
+  if (spread.count == 0) return nullptr;
+  return Json{{"count", spread.count},
+              {"min", json_real(spread.min)},
+              {"median", json_real(spread.median)},
+              {"max", json_real(spread.max)}};
+}
+
+Json token_events_json(const TokenEvents& events) {
+  Json json = {{"tokens", events.tokens}, {"events", events.events}};
+  if (events.tokens > 0) {
+    json["worst"] = {
+        {"window", events.worst.window}, {"position", events.worst.position}, {"events", events.worst_events}};
+  }
+  return json;
+}
 
 Json histogram_json(const ExponentHistogram& histogram) {
   Json exponents = Json::object();
@@ -124,7 +124,7 @@ void add_value_reports(const OpResult& op, Json& json) {
   if (op.group_scales) {
     json["group_scales"] = {{"groups", op.group_scales->groups},
                             {"passes", op.group_scales->passes},
-                            {"scale", to_json(op.group_scales->scale)}};
+                            {"scale", spread_json(op.group_scales->scale)}};
   }
 }
 

@@ -5,6 +5,9 @@
 namespace guardbit::sim {
 
 [[nodiscard]] Json histogram_json(const ExponentHistogram& histogram);
+/// Null if there are no figures.
+[[nodiscard]] Json spread_json(const Spread& spread);
+[[nodiscard]] Json token_events_json(const TokenEvents& events);
 
 /// Puts "exponent_histogram", "quantizers", "norm", "outliers" and "group_scales" into an op's object, each where the
 /// op has it.

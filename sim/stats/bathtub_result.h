@@ -33,7 +33,8 @@ struct BathtubNorm {
   Spread norm;                       ///< ||x|| of the rows
   std::vector<BathtubPoint> points;  ///< by ascending scale
   std::vector<BathtubMark> marks;
-  /// The widest range of scales around the point of least error that give its very bits; none: no error is finite.
+  /// The widest range of scales with the same outputs, bit for bit, among those with at most twice the least error;
+  /// none: no error is finite.
   struct Range {
     int from = 0;
     int to = 0;

@@ -50,7 +50,7 @@ inline constexpr std::array kNormEvents = {numerics::Event::kOverflow, numerics:
                                            numerics::Event::kSwamped};
 
 /// Range of the accumulator that sums a norm's squares.
-struct ExponentRange {
+struct AccumulatorRange {
   std::string format;
   int largest = 0;       ///< exponent of the largest finite value
   int least_normal = 0;  ///< of the smallest normal value
@@ -68,7 +68,7 @@ struct NormReport {
   Spread scaled_simulated_norm;          ///< ||x / s||, of a dynamic scale with each row's own s
   ExponentHistogram squares;             ///< exact squares of what the unit squares
   ExponentHistogram sums;                ///< their exact sums, one per row
-  ExponentRange accumulator;
+  AccumulatorRange accumulator;
 };
 
 /// Outliers of a linear layer's input.
