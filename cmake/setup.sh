@@ -1,13 +1,13 @@
 # Sourced by quickstart and run-tests: installs what is missing, configures and builds a preset.
 # shellcheck shell=bash
 
-# Installs the Debian packages of cmake/debian-packages.txt that are not there yet.
+# install_packages [LIST]: installs the Debian packages of LIST (cmake/debian-packages.txt) that are not there yet.
 install_packages() {
-  local missing=() package
+  local list=${1:-cmake/debian-packages.txt} missing=() package
   while read -r package; do
     [ -n "$package" ] || continue
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-  done < cmake/debian-packages.txt
+  done < "$list"
   [ ${#missing[@]} -gt 0 ] || return 0
   echo "installing Debian packages: ${missing[*]}" >&2
   local as_root=()

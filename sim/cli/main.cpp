@@ -75,6 +75,7 @@ int run(int argc, char** argv) {
   add_conform(app, action);
   add_gemm(app, action);
   add_list(app, action);
+  add_report(app, action);
   add_truths(app, action);
   check_verb(app, argc, argv);
   try {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -9,9 +10,11 @@
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
 #include "sim/base/thread_pool.h"
+#include "sim/cli/command_text.h"
 #include "sim/cli/progress_line.h"
 #include "sim/cli/verbs.h"
 #include "sim/replay/replay.h"
+#include "sim/replay/timeline_file.h"
 #include "sim/report/report_registry.h"
 
 namespace guardbit::sim::cli {
@@ -38,6 +41,9 @@ struct ReplayArguments {
   std::string wave;
   std::string wave_window;
   std::string wave_select;
+  std::string timeline;
+  std::uint64_t timeline_limit = TimelineOptions{}.limit;
+  const CLI::App* verb = nullptr;
   bool quiet = false;
   bool no_values = false;
   ReplayOptions options;
@@ -85,6 +91,24 @@ std::optional<WaveOptions> wave_options(const ReplayArguments& arguments) {
   return options;
 }
 
+/// What the result is a function of: where it goes, how many threads and which instructions are not.
+std::string reproducing_command(const ReplayArguments& arguments) {
+  constexpr std::array<std::string_view, 11> kLeftOut = {"output",   "format",         "threads",     "vector-target",
+                                                         "quiet",    "wave",           "wave-window", "wave-select",
+                                                         "timeline", "timeline-limit", "help"};
+  return command_text(*arguments.verb, kLeftOut);
+}
+
+/// Puts the timeline into place and says what it does not hold.
+void finish_timeline(TimelineFile& timeline, const ReplayArguments& arguments, double clock_mhz) {
+  for (const TimelineLeftOut& missing : timeline.finish(clock_mhz)) {
+    if (arguments.quiet) continue;
+    say(fmt::format(
+        "{}: {}: left out {} slices, all of {} runs among them; complete up to cycle {} (--timeline-limit)\n",
+        printable(arguments.timeline), missing.variant, missing.slices, missing.runs, missing.whole_until));
+  }
+}
+
 int run_replay(ReplayArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
   const LoadedAccelerator accelerator = load_accelerator(arguments.accelerator, arguments.overrides);
@@ -105,6 +129,12 @@ int run_replay(ReplayArguments& arguments) {
   arguments.options.decode = static_cast<std::size_t>(arguments.decode);
   arguments.options.seed = static_cast<std::uint64_t>(arguments.seed);
   arguments.options.stepped = arguments.fidelity == "pe";
+  std::optional<TimelineFile> timeline;
+  if (!arguments.timeline.empty()) {
+    timeline.emplace(TimelineOptions{.file = arguments.timeline, .limit = arguments.timeline_limit},
+                     arguments.options.variants.size());
+    arguments.options.timeline = &*timeline;
+  }
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   ReplayResult result;
   {
@@ -114,6 +144,8 @@ int run_replay(ReplayArguments& arguments) {
                       progress.update(done, total, "ops", what);
                     });
   }
+  result.provenance["command"] = reproducing_command(arguments);
+  if (timeline) finish_timeline(*timeline, arguments, accelerator.config.clock.mhz);
   if (directory) write_results(*directory, result);
   print(find_report(arguments.format)->write(result));
   if (directory && !arguments.quiet) say(fmt::format("results written to {}\n", arguments.output));
@@ -131,6 +163,7 @@ std::vector<std::string> report_names() {
 void add_replay(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<ReplayArguments>();
   CLI::App* verb = app.add_subcommand("replay", "Replay a trace on a described accelerator, bit for bit");
+  arguments->verb = verb;
   ReplayOptions& options = arguments->options;
   verb->add_option("trace", arguments->trace, "Trace directory (made by guardbit capture)")->required();
   verb->add_option("--accelerator,-a", arguments->accelerator, "Accelerator file (configs/README.md)")->required();
@@ -154,6 +187,14 @@ void add_replay(CLI::App& app, Action& action) {
   verb->add_option("--wave-select", arguments->wave_select, "Signals by glob, such as '*.matrix.*'; default: all")
       ->needs(wave)
       ->check(check_not_empty);
+  CLI::Option* timeline =
+      verb->add_option("--timeline", arguments->timeline, "Write a timeline for ui.perfetto.dev to this JSON file")
+          ->check(check_not_empty);
+  verb->add_option("--timeline-limit", arguments->timeline_limit,
+                   "Commands and stalls in the timeline at most, shared evenly by the variants")
+      ->needs(timeline)
+      ->check(whole_number(1, kLargestCount))
+      ->capture_default_str();
   add_gains(*verb, options.residual_gain, options.channel_gain, options.channels);
   verb->add_option("--windows", arguments->windows, "Replay only the first windows of the trace (0: all)")
       ->check(CLI::Range(std::int64_t{0}, kLargestCount));
@@ -181,8 +222,10 @@ void add_replay(CLI::App& app, Action& action) {
   add_vector_target(*verb, arguments->vector_target);
   verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
   verb->footer(
-      "Example: guardbit replay traces/kjv-gpt2 --accelerator configs/accelerators/edge.toml \\\n"
-      "           --variants none,slanc,rrs,slanc+rrs --set norm.lanes=32 --format json -o out/edge");
+      "Examples: guardbit replay traces/kjv-gpt2 --accelerator configs/accelerators/edge.toml \\\n"
+      "            --variants none,slanc,rrs,slanc+rrs --set norm.lanes=32 --format json -o out/edge\n"
+      "          guardbit replay traces/kjv-gpt2 -a configs/accelerators/edge.toml --no-values --windows 1 \\\n"
+      "            --timeline edge.trace.json");
   verb->final_callback([arguments, &action] { action = [arguments] { return run_replay(*arguments); }; });
 }
 

@@ -51,6 +51,8 @@ class Accelerator : public sc_core::sc_module {
 
   /// Adds every signal of the machine to a recorder that lives as long as runs are recorded; before the first run().
   void record(WaveRecorder& recorder);
+  /// Tells the recorder, which lives as long as runs follow, of every command and stall from the next run on.
+  void record(TimelineRecorder& recorder) { state_.timeline = &recorder; }
 
   /// Runs a program to its end and reports its cycles, relative to the start of the run. At the start all units are
   /// idle, the scratchpad is empty, no token is available and every DRAM row is closed, so that a run does not depend

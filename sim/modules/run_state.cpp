@@ -36,14 +36,22 @@ void RunState::note_end(const Command& command, std::uint64_t cycle, std::span<c
   CycleReport::OpCycles& op = report.ops[command.op_index];
   const auto unit = static_cast<std::size_t>(command.unit);
   op.end = std::max(op.end, cycle - start_cycle);
+  std::uint64_t busy = 0;
   for (const PurposeShare& share : shares) {
+    busy += share.cycles;
     const auto purpose = static_cast<std::size_t>(share.purpose);
     op.busy[unit] += share.cycles;
     op.by_purpose[purpose] += share.cycles;
     report.purposes[purpose][unit] += share.cycles;
   }
+  if (timeline != nullptr) timeline->add_busy(command, cycle - busy - start_cycle, cycle - start_cycle);
   end_cycle = std::max(end_cycle, cycle);
   ++num_finished;
+}
+
+void RunState::note_stall(const StallReason& reason, std::uint64_t from_cycle, std::uint64_t to_cycle) {
+  report.stalls[reason] += to_cycle - from_cycle;
+  if (timeline != nullptr) timeline->add_stall(reason, from_cycle - start_cycle, to_cycle - start_cycle);
 }
 
 IssuedCommand* RunState::take_slot() {

@@ -9,6 +9,7 @@
 
 #include "sim/modules/command.h"
 #include "sim/modules/purpose_cycles.h"
+#include "sim/modules/timeline_recorder.h"
 #include "sim/stats/result.h"
 
 namespace guardbit::sim {
@@ -30,6 +31,7 @@ class RunState {
   std::uint64_t num_issued = 0;
   std::uint64_t num_finished = 0;
   bool source_exhausted = false;
+  TimelineRecorder* timeline = nullptr;  ///< told of every command and stall, if there is one
 
   void reset(std::uint64_t cycle, std::size_t num_ops);
   bool all_done() const { return source_exhausted && num_finished == num_issued; }
@@ -44,7 +46,7 @@ class RunState {
   void note_start(std::uint32_t op_index, std::uint64_t cycle);
   /// `shares`: busy cycles by purpose, which sum to the command's.
   void note_end(const Command& command, std::uint64_t cycle, std::span<const PurposeShare> shares);
-  void note_stall(const StallReason& reason, std::uint64_t cycles) { report.stalls[reason] += cycles; }
+  void note_stall(const StallReason& reason, std::uint64_t from_cycle, std::uint64_t to_cycle);
 
   IssuedCommand* take_slot();
   void recycle(IssuedCommand* slot);

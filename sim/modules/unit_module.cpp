@@ -91,7 +91,9 @@ void UnitModule::charge_until(std::uint64_t cycle) {
   const UnitChannel* channel = deciding_channel();
   const UnitState unit_state = channel == nullptr ? UnitState::kIdle : channel->state_;
   cycles_in(cycles_, unit_state) += rest;
-  if (unit_state != UnitState::kIdle && unit_state != UnitState::kBusy) state().note_stall(channel->reason_, rest);
+  if (unit_state != UnitState::kIdle && unit_state != UnitState::kBusy) {
+    state().note_stall(channel->reason_, busy_end, cycle);
+  }
 }
 
 void UnitModule::update_probe() {

@@ -22,6 +22,7 @@
 #include "sim/replay/replay_windows.h"
 #include "sim/replay/runnable_variant.h"
 #include "sim/replay/scaled_model.h"
+#include "sim/replay/timeline_file.h"
 #include "sim/replay/variant_statistics.h"
 #include "sim/schedule/operation_counts.h"
 #include "sim/schedule/scheduler.h"
@@ -215,6 +216,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   Accelerator machine("accelerator", accelerator.config, {.stall_seed = options.stall_seed, .stepped = stepped});
   std::optional<WaveRecorder> recorder;
   if (options.wave) machine.record(recorder.emplace(*options.wave));
+  if (options.timeline != nullptr) machine.record(options.timeline->recorder());
   for (const RunnableVariant& variant : variants) {
     const std::string name = variant.name();
     const auto in_phase = [&](const char* phase) {
@@ -225,8 +227,8 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
     if (!options.values) {
       require_outlined_time(variant);
       const transformer::Model<float> outlined = outline(trace, variant);
-      result.variants.push_back(
-          time_variant(name, outlined, variant.config(), windows, options.decode, machine, in_phase("simulate")));
+      result.variants.push_back(time_variant(name, outlined, variant.config(), windows, options.decode, machine,
+                                             options.timeline, in_phase("simulate")));
       result.variants.back().ran_with = describe_hardware(outlined, variant.config(), accelerator.config);
       continue;
     }

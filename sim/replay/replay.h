@@ -16,6 +16,8 @@
 
 namespace guardbit::sim {
 
+class TimelineFile;
+
 struct ReplayOptions {
   std::vector<std::string> variants;  ///< texts of calibration::parse_variant; each replayed on its own
   bool values = true;                 ///< false: cycles, bytes and energy alone, from the trace's description
@@ -27,6 +29,7 @@ struct ReplayOptions {
   std::size_t max_windows = 0;              ///< 0: all of the trace's
   std::size_t decode = 0;                   ///< tokens at the end of each window that are processed one at a time
   std::optional<WaveOptions> wave;          ///< record waveforms
+  TimelineFile* timeline = nullptr;         ///< told of every run, if there is one; outlives the replay
   std::optional<std::uint64_t> stall_seed;  ///< AcceleratorOptions::stall_seed
   std::uint64_t seed = 1;                   ///< rotation signs, outlier channels and stochastic rounding
   calibration::CalibrationOptions calibration;

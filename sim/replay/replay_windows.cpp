@@ -1,5 +1,7 @@
 #include "sim/replay/replay_windows.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -7,6 +9,7 @@
 #include "models/transformer/reference.h"
 #include "sim/base/signal_guard.h"
 #include "sim/replay/no_values.h"
+#include "sim/replay/timeline_file.h"
 #include "sim/replay/variant_statistics.h"
 #include "sim/replay/window_values.h"
 #include "sim/schedule/operation_counts.h"
@@ -39,10 +42,23 @@ class WindowProgress {
   std::size_t window_ = 0;
 };
 
+void begin_timeline(TimelineFile* timeline, const std::string& variant, const transformer::Model<float>& model) {
+  if (timeline == nullptr) return;
+  std::vector<std::string> names;
+  for (const transformer::Op& op : model.ops) names.push_back(op.name);
+  timeline->begin_variant(variant, std::move(names));
+}
+
+/// What a run is called in a timeline.
+std::string describe(std::size_t window, const Pass& pass) {
+  const std::string phase = pass.phase.empty() ? "" : pass.phase + ", ";
+  return fmt::format("window {}, {}tokens {} to {}", window, phase, pass.tokens.begin, pass.tokens.end - 1);
+}
+
 /// One run of the machine: some tokens of a window through the whole model.
 void run_pass(const transformer::Model<float>& model, const units::AcceleratorConfig& config, const Pass& pass,
               std::size_t window_tokens, ValueEngine& engine, Accelerator& machine, VariantStatistics& statistics,
-              const WindowProgress& progress) {
+              TimelineFile* timeline, const WindowProgress& progress) {
   PassSchedule schedule;
   std::vector<Command> commands = schedule_tokens(model, config, pass.tokens, window_tokens, engine, &schedule.tiles);
   double num_computed = 0;
@@ -59,7 +75,9 @@ void run_pass(const transformer::Model<float>& model, const units::AcceleratorCo
   const std::size_t num_ops = model.ops.size();
   schedule.macs = multiply_accumulates(commands, num_ops);
   schedule.operations = count_operations(model, config, commands);
-  statistics.add_pass(pass.phase, pass.tokens.size(), schedule, machine.run(std::move(commands), num_ops));
+  const CycleReport cycles = machine.run(std::move(commands), num_ops);
+  if (timeline != nullptr) timeline->end_run(cycles, statistics.ledgers());
+  statistics.add_pass(pass.phase, pass.tokens.size(), schedule, cycles);
 }
 
 /// Compares a window with the fp32 forward, op by op. `reference` is either complete or empty; then it is computed on
@@ -104,6 +122,7 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
                              const ReplayOptions& options, const numerics::ParallelFor& parallel_for,
                              Accelerator& machine, PeRequestSlot* stepped, const PhaseProgress& op_progress) {
   VariantStatistics statistics(variant.name, variant.model);
+  begin_timeline(options.timeline, variant.name, variant.model);
   ValueObserver observer(variant);
   WindowProgress progress(op_progress, windows.size(), variant.model.ops.size());
   for (std::size_t index = 0; index < windows.size(); ++index) {
@@ -123,7 +142,9 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
     const std::size_t num_tokens = inputs.size();
     for (const Pass& pass : passes_of(num_tokens, options.decode)) {
       values.begin_pass(pass.tokens);
-      run_pass(variant.model, variant.config, pass, num_tokens, values, machine, statistics, progress);
+      if (options.timeline != nullptr) options.timeline->begin_run(describe(index, pass));
+      run_pass(variant.model, variant.config, pass, num_tokens, values, machine, statistics, options.timeline,
+               progress);
     }
     compare_window(variant.model, windows[index], parallel_for, values.take_tensors(), std::move(reference), statistics,
                    observer);
@@ -136,15 +157,18 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
 
 VariantResult time_variant(const std::string& name, const transformer::Model<float>& model,
                            const units::AcceleratorConfig& config, std::span<const Trace::Window> windows,
-                           std::size_t decode, Accelerator& machine, const PhaseProgress& op_progress) {
+                           std::size_t decode, Accelerator& machine, TimelineFile* timeline,
+                           const PhaseProgress& op_progress) {
   VariantStatistics statistics(name, model);
+  begin_timeline(timeline, name, model);
   WindowProgress progress(op_progress, windows.size(), model.ops.size());
   NoValues engine;
-  for (const Trace::Window& window : windows) {
+  for (std::size_t index = 0; index < windows.size(); ++index) {
     throw_if_interrupted();
-    const std::size_t num_tokens = inputs_of(window, model.shape).size();
+    const std::size_t num_tokens = inputs_of(windows[index], model.shape).size();
     for (const Pass& pass : passes_of(num_tokens, decode)) {
-      run_pass(model, config, pass, num_tokens, engine, machine, statistics, progress);
+      if (timeline != nullptr) timeline->begin_run(describe(index, pass));
+      run_pass(model, config, pass, num_tokens, engine, machine, statistics, timeline, progress);
     }
     progress.finish_window();
   }

@@ -33,6 +33,7 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
 /// Cycles, bytes and energy of a variant.
 VariantResult time_variant(const std::string& name, const transformer::Model<float>& model,
                            const units::AcceleratorConfig& config, std::span<const Trace::Window> windows,
-                           std::size_t decode, Accelerator& machine, const PhaseProgress& op_progress);
+                           std::size_t decode, Accelerator& machine, TimelineFile* timeline,
+                           const PhaseProgress& op_progress);
 
 }  // namespace guardbit::sim

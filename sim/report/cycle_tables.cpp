@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "sim/base/error.h"
@@ -32,7 +33,8 @@ std::string explanation(const VariantResult& variant, const StallReason& reason)
                          op_name(variant, reason.producer_op));
     case StallReason::Cause::kScratchpadSpace: return "scratchpad space for " + op_name(variant, reason.op);
     case StallReason::Cause::kAccumulatorSpace: return "accumulator space for " + op_name(variant, reason.op);
-    case StallReason::Cause::kRandomDelay: return "random delay";
+    case StallReason::Cause::kRandomDelay:
+      return fmt::format("random delay in {}", words(kUnitStateNames[static_cast<std::size_t>(reason.state)]));
   }
   return "";  // unreachable: the switch is exhaustive (-Wswitch-enum)
 }
@@ -67,12 +69,14 @@ std::string without_layer(std::string_view op) {
 }
 
 std::vector<GroupedStall> grouped_stalls(const VariantResult& variant) {
-  std::map<std::pair<UnitKind, std::string>, std::uint64_t> groups;
+  std::map<std::tuple<UnitKind, std::string, UnitState>, std::uint64_t> groups;
   for (const auto& [reason, cycles] : variant.cycles.stalls) {
-    groups[{reason.unit, explanation(variant, reason)}] += cycles;
+    groups[{reason.unit, explanation(variant, reason), reason.state}] += cycles;
   }
   std::vector<GroupedStall> list;
-  for (const auto& [key, cycles] : groups) list.push_back({key.first, key.second, cycles});
+  for (const auto& [key, cycles] : groups) {
+    list.push_back({std::get<UnitKind>(key), std::get<UnitState>(key), std::get<std::string>(key), cycles});
+  }
   std::stable_sort(list.begin(), list.end(), [](const GroupedStall& a, const GroupedStall& b) {
     return a.unit != b.unit ? a.unit < b.unit : a.cycles > b.cycles;
   });

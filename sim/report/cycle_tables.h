@@ -15,7 +15,8 @@ namespace guardbit::sim {
 /// Stalls of a unit with one explanation, over all layers.
 struct GroupedStall {
   UnitKind unit = UnitKind::kLoad;
-  std::string on;  ///< "load: weights of mlp.down", "scratchpad space for mlp.up"
+  UnitState state = UnitState::kIdle;  ///< one of the three stalls
+  std::string on;                      ///< "load: weights of mlp.down", "scratchpad space for mlp.up"
   std::uint64_t cycles = 0;
 };
 /// By unit, the longest first; equals by text.

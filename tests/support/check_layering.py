@@ -23,7 +23,7 @@ ALLOWED = {
     "sim/replay": ["sim/schedule", "sim/modules", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
     "sim/conform": ["sim/stats", "sim/base", "models"],
     "sim/probe": ["sim/modules", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
-    "sim/report": ["sim/stats", "sim/base", "models"],
+    "sim/report": ["sim/trace", "sim/stats", "sim/base", "models"],
     "sim/cli": ["sim", "models"],
 }
 # External headers that only some layers may include.

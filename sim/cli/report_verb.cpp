@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "sim/base/atomic_file.h"
+#include "sim/base/error.h"
+#include "sim/base/input_file.h"
+#include "sim/cli/verbs.h"
+#include "sim/report/bathtub_reader.h"
+#include "sim/report/html/html_report.h"
+#include "sim/report/html/sweep_page.h"
+#include "sim/report/replay_reader.h"
+
+namespace guardbit::sim::cli {
+namespace {
+
+struct ReportArguments {
+  std::string result;
+  std::string bathtub;
+  std::string output;
+  bool quiet = false;
+};
+
+/// The file itself, or the result.json of a directory.
+std::filesystem::path result_file(const std::string& result) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(result, ignored) ? std::filesystem::path(result) / "result.json"
+                                                        : std::filesystem::path(result);
+}
+
+/// Points of a sweep are an array, a replay is an object.
+bool is_array(std::string_view json) {
+  const std::size_t first = json.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && json[first] == '[';
+}
+
+std::string page_of(const ReportArguments& arguments) {
+  const std::filesystem::path file = result_file(arguments.result);
+  const std::string content = read_file(file);
+  if (is_array(content)) {
+    if (arguments.bathtub.empty()) return write_sweep_html(content, file);
+    throw UserError(ExitCode::kUsage, "--bathtub: got the points of a sweep; expected the result of a replay");
+  }
+  const ReplayResult result = read_replay_json(content, file);
+  if (arguments.bathtub.empty()) return write_html(result);
+  const BathtubResult bathtub = read_bathtub_json(read_file(arguments.bathtub), arguments.bathtub);
+  return write_html(result, &bathtub);
+}
+
+int run_report(const ReportArguments& arguments) {
+  write_file(arguments.output, page_of(arguments));
+  if (!arguments.quiet) say(fmt::format("report written to {}\n", printable(arguments.output)));
+  return 0;
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<ReportArguments>();
+  CLI::App* verb =
+      app.add_subcommand("report", "Make one self-contained HTML page of a replay's result or a sweep's points");
+  verb->add_option("result", arguments->result,
+                   "result.json, the directory of replay -o that holds it, or the points of a sweep as JSON")
+      ->required();
+  verb->add_option("--bathtub", arguments->bathtub, "Norms at every scale: what bathtub --format json printed");
+  verb->add_option("-o,--output", arguments->output, "The page; appears whole or not at all")->required();
+  verb->add_flag("--quiet,-q", arguments->quiet, "Nothing on standard error");
+  verb->footer(
+      "Examples: guardbit replay traces/kjv-gpt2 -a configs/accelerators/edge.toml -o out/edge\n"
+      "          guardbit report out/edge -o edge.html\n"
+      "          guardbit bathtub traces/kjv-gpt2 -a configs/accelerators/edge.toml --format json > out/bathtub.json\n"
+      "          guardbit report out/edge/result.json --bathtub out/bathtub.json -o edge.html\n"
+      "          guardbit query out/formats.db \"SELECT * FROM points\" --format json > out/formats.json\n"
+      "          guardbit report out/formats.json -o formats.html");
+  verb->final_callback([arguments, &action] { action = [arguments] { return run_report(*arguments); }; });
+}
+
+}  // namespace guardbit::sim::cli

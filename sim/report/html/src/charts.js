@@ -1,0 +1,98 @@
+// The parts of ECharts that the report uses, and what all its charts have in common.
+import { BarChart, HeatmapChart, LineChart, ScatterChart } from 'echarts/charts';
+import { GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, TitleComponent,
+         TooltipComponent } from 'echarts/components';
+import { init, use } from 'echarts/core';
+import { SVGRenderer } from 'echarts/renderers';
+
+use([BarChart, HeatmapChart, LineChart, ScatterChart, GridComponent, LegendComponent, MarkAreaComponent,
+     MarkLineComponent, TitleComponent, TooltipComponent, SVGRenderer]);
+
+const narrow = 700;
+
+/** A chart in `element` that `describe(width, theme)` describes: {height, option}. Drawn again when asked. */
+export class Chart {
+  constructor(element, describe) {
+    this.element = element;
+    this.describe = describe;
+    this.chart = null;
+  }
+
+  draw(theme, width = this.element.clientWidth) {
+    if (width === 0) return;
+    const { height, option } = this.describe(width, theme);
+    this.element.style.height = `${height}px`;
+    if (!this.chart) this.chart = init(this.element, null, { renderer: 'svg', width, height });
+    this.chart.resize({ width, height });
+    this.chart.setOption({ ...common(theme), ...option }, { notMerge: true });
+  }
+}
+
+function common(theme) {
+  return {
+    animation: false,
+    backgroundColor: 'transparent',
+    textStyle: { fontFamily: theme.font, color: theme.text, fontSize: 12 },
+  };
+}
+
+/** Places `count` panels side by side as far as they fit: [{left, top, width, height}] and the height of all. */
+export function panels(width, count, { least, height, gap = 24, left, top, bottom = 8, right = 12 }) {
+  const columns = Math.max(1, Math.min(count, Math.floor((width - left + gap) / (least + gap))));
+  const each = (width - left - right - gap * (columns - 1)) / columns;
+  const rows = Math.ceil(count / columns);
+  const places = [];
+  for (let index = 0; index < count; ++index) {
+    places.push({
+      left: left + (index % columns) * (each + gap),
+      top: top + Math.floor(index / columns) * (height + top + bottom),
+      width: each,
+      height,
+      first: index % columns === 0,
+    });
+  }
+  return { places, height: rows * (height + top + bottom) };
+}
+
+export function isNarrow(width) { return width < narrow; }
+
+/** Tooltip content as an element: text is never parsed as HTML. `rows`: [label, value]. */
+export function tip(title, rows, note = '') {
+  const box = document.createElement('div');
+  box.className = 'tip';
+  const add = (parent, tag, text) => {
+    const element = parent.appendChild(document.createElement(tag));
+    element.textContent = text;
+    return element;
+  };
+  add(box, 'strong', title);
+  const table = box.appendChild(document.createElement('table'));
+  for (const [label, value] of rows) {
+    const row = table.appendChild(document.createElement('tr'));
+    add(row, 'td', label);
+    add(row, 'td', value).className = 'n';
+  }
+  if (note) add(box, 'p', note);
+  return box;
+}
+
+export function tooltip(theme, formatter, more = {}) {
+  return {
+    confine: true, backgroundColor: theme.surface, borderColor: theme.rule, borderWidth: 1, padding: [8, 10],
+    textStyle: { color: theme.text, fontSize: 12 }, formatter, ...more,
+  };
+}
+
+const counts = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+/** Every digit of a count, as long as a number holds them. */
+export function exact(count) {
+  return Number.isSafeInteger(count) ? counts.format(count) : `${count.toPrecision(4)}`;
+}
+/** 6127269 -> "6.1M", for a small place. */
+export function brief(count) {
+  const units = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
+  let unit = 0;
+  while (count >= 999.5 && unit + 1 < units.length) { count /= 1000; ++unit; }
+  return (unit > 0 && count < 9.95 ? count.toFixed(1) : Math.round(count).toString()) + units[unit];
+}
+export function percent(part, whole) { return whole === 0 ? '–' : `${(100 * part / whole).toFixed(1)} %`; }

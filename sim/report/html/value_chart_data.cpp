@@ -1,0 +1,46 @@
+#include "sim/report/html/value_chart_data.h"
+
+namespace guardbit::sim::html {
+namespace {
+
+/// [[exponent, count], ...]
+Json bars(const ExponentHistogram& histogram) {
+  Json list = Json::array();
+  for (const auto& [exponent, count] : histogram.exponents) list.push_back(Json::array({exponent, count}));
+  return list;
+}
+
+Json to_json(const Spread& spread) { return Json::array({json_real(spread.median), json_real(spread.max)}); }
+
+}  // namespace
+
+Json norms_of(const VariantResult& variant) {
+  Json norms = Json::array();
+  for (const OpResult& op : variant.ops) {
+    if (!op.norm) continue;
+    norms.push_back({{"op", op.name},
+                     {"format", op.norm->accumulator.format},
+                     {"largest", op.norm->accumulator.largest},
+                     {"least_normal", op.norm->accumulator.least_normal},
+                     {"least", op.norm->accumulator.least},
+                     {"scale", op.norm_scale ? json_real(*op.norm_scale) : Json(nullptr)},
+                     {"squares", bars(op.norm->squares)},
+                     {"sums", bars(op.norm->sums)}});
+  }
+  return norms;
+}
+
+Json outliers_of(const VariantResult& variant) {
+  Json list = Json::array();
+  for (const OpResult& op : variant.ops) {
+    if (!op.reference_outliers || !op.array_outliers) continue;
+    list.push_back(
+        {{"op", op.name},
+         {"reference", to_json(op.reference_outliers->ratio)},
+         {"array", to_json(op.array_outliers->ratio)},
+         {"outliers", Json::array({op.reference_outliers->outlier_values, op.array_outliers->outlier_values})}});
+  }
+  return list;
+}
+
+}  // namespace guardbit::sim::html

@@ -1,0 +1,253 @@
+// The page of `guardbit report` in a real browser: charts, tooltips, choices, keyboard, dark, narrow, paper, without
+// scripts, with hostile names. Usage: node report_test.mjs GUARDBIT SOURCE_DIR; 77: not run, the reason is printed.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const [guardbit, source] = process.argv.slice(2);
+const browserPath = '/usr/bin/chromium';
+
+async function findChromium() {
+  if (!existsSync(browserPath)) return null;
+  try {
+    return (await import('playwright-core')).chromium;
+  } catch {
+    return null;
+  }
+}
+
+const chromium = await findChromium();
+if (!chromium) {
+  console.log('skipped: needs Chromium and playwright-core (tests/browser/setup.sh)');
+  process.exit(process.env.GUARDBIT_REQUIRE_BROWSER ? 1 : 77);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'guardbit-browser-'));
+const resultFile = join(folder, 'result.json');
+const run = (...options) => execFileSync(guardbit, options, { maxBuffer: 1 << 28 });
+writeFileSync(resultFile, run('replay', join(source, 'traces/kjv-gpt2'), '-a', join(source, 'configs/accelerators/edge.toml'),
+                              '--windows', '1', '--variants', 'none,slanc,slanc+rrs', '--format', 'json', '--quiet'));
+const result = JSON.parse(readFileSync(resultFile, 'utf8'));
+
+/** Writes the page of `value` and returns its address. */
+function pageOf(value, name, ...options) {
+  const json = join(folder, `${name}.json`);
+  const html = join(folder, `${name}.html`);
+  writeFileSync(json, JSON.stringify(value));
+  run('report', json, '-o', html, '--quiet', ...options);
+  return html;
+}
+
+/** What `guardbit bathtub` prints, of a norm that overflows below s = 1 and loses its squares above s = 256. */
+function bathtubFile() {
+  const events = (tokens) => ({ tokens, events: tokens, ...(tokens ? { worst: { window: 0, position: 1, events: 1 } } : {}) });
+  const points = [];
+  for (let scale = -4; scale <= 14; ++scale) {
+    points.push({ log2_scale: scale, error: scale < 0 ? null : scale <= 8 ? 2e-4 : 2e-4 * 4 ** (scale - 8), nonfinite: scale < 0 ? 9 : 0,
+                  events: { overflow: events(scale < 0 ? 5 : 0), underflow: events(0), swamped: events(scale > 8 ? 60 : 0) },
+                  output_sha256: 'x' });
+  }
+  const file = join(folder, 'bathtub.json');
+  writeFileSync(file, JSON.stringify({
+    schema: 'guardbit-bathtub/1', provenance: {}, accelerator: { name: 'edge', keys: {} },
+    trace: { name: 'kjv-gpt2', windows: 1, tokens: 256, residual_gain: 1, channel_gain: 1, channels: 0 },
+    norms: [{ name: 'final_norm', layer: null, tokens: 256, norm: null, same_bits: { from: 2, to: 5 },
+              marks: [{ method: 'none', scale: 1, log2_scale: 0 }, { method: 'slanc', scale: 128, log2_scale: 7 }], points }] }));
+  return file;
+}
+
+const browser = await chromium.launch({
+  executablePath: browserPath,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+         '--disable-component-update', '--disable-sync'],
+});
+
+/** Opens the page from disk; whatever it complains of or asks the network for is an error at the end. */
+async function open(html, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.problems = [];
+  page.on('console', (message) => page.problems.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => page.problems.push(error.message));
+  page.on('dialog', (dialog) => { page.problems.push(`dialog ${dialog.message()}`); dialog.dismiss(); });
+  page.on('request', (request) => {
+    if (request.url() !== pathToFileURL(html).href) page.problems.push(`request ${request.url()}`);
+  });
+  await page.goto(pathToFileURL(html).href);
+  return page;
+}
+
+async function close(page) {
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+}
+
+const visible = (page, selector) => page.locator(selector).evaluateAll(
+  (elements) => elements.filter((element) => element.checkVisibility()).map((element) => element.textContent));
+const drawn = (page, chart) => page.locator(`[data-chart="${chart}"] svg path`).count();
+const chartText = (page, chart) => page.locator(`[data-chart="${chart}"] svg text`).allTextContents();
+
+async function testCharts(html) {
+  const page = await open(html);
+  for (const chart of await page.locator('[data-chart]').evaluateAll((all) => all.map((one) => one.dataset.chart))) {
+    assert.ok(await drawn(page, chart) > 10, `${chart} is drawn`);
+  }
+  const titles = (await chartText(page, 'cycles')).filter((text) => ['none', 'slanc', 'slanc+rrs'].includes(text));
+  assert.equal(titles.length, 3);
+
+  const none = result.variants[0];
+  const head = none.ops.find((op) => op.name === 'head');
+  await page.getByRole('radio', { name: 'swamped' }).check({ force: true });
+  const cell = page.locator('[data-chart="events"] svg text', { hasText: /^head$/ }).first();
+  await cell.scrollIntoViewIfNeeded();
+  const box = await cell.boundingBox();
+  await page.mouse.move(box.x + box.width + 25, box.y + box.height / 2);
+  const tip = page.locator('.tip').first();
+  await tip.waitFor();
+  assert.match(await tip.textContent(), new RegExp(`head, none.*swamped${head.events.swamped.toLocaleString('en-US')}`));
+  await close(page);
+}
+
+async function testChoices(html) {
+  const page = await open(html);
+  const rows = () => visible(page, '#variants tbody tr th');
+  assert.deepEqual(await rows(), ['fp32 reference', 'none', 'slanc', 'slanc+rrs']);
+  await page.locator('.bar input[value="slanc"]').check({ force: true });
+  assert.deepEqual(await rows(), ['fp32 reference', 'slanc']);
+  assert.ok(!(await chartText(page, 'cycles')).includes('none'));
+  await page.keyboard.press('ArrowRight');
+  assert.deepEqual(await rows(), ['fp32 reference', 'slanc+rrs']);
+  await page.locator('.bar input[value=""]').check({ force: true });
+
+  await page.locator('#ops summary').first().click();
+  await page.locator('#ops .filter input').fill('Mlp.Down');
+  const names = await visible(page, '#ops tbody th');
+  assert.equal(names.length, 4 * 3);
+  assert.ok(names.every((name) => name.endsWith('mlp.down')));
+  assert.equal(await page.locator('#events .filter input').inputValue(), 'mlp.down');
+  assert.ok(!(await chartText(page, 'events')).includes('head'));
+  await page.locator('#ops .filter input').fill('');
+
+  const table = page.locator('#ops table').first();
+  const column = await table.locator('thead th').allTextContents().then((all) => all.indexOf('busy cycles'));
+  await table.locator('thead th').nth(column).getByRole('button').press('Enter');
+  const sorted = (await table.locator(`tbody tr > :nth-child(${column + 1})`).allTextContents())
+    .map((text) => Number(text.replaceAll(',', '')));
+  assert.deepEqual(sorted, result.variants[0].ops.map((op) => op.cycles).sort((a, b) => b - a));
+  await close(page);
+}
+
+async function testScreens(html) {
+  const ink = (page) => page.locator('[data-chart="cycles"] svg text').first().evaluate((text) => getComputedStyle(text).fill);
+  const light = await open(html);
+  const lightInk = await ink(light);
+  await light.emulateMedia({ colorScheme: 'dark' });
+  assert.notEqual(await ink(light), lightInk, 'charts follow the colour scheme');
+  await light.emulateMedia({ colorScheme: 'light' });
+  const pdf = await light.pdf({ format: 'A4' });
+  const pages = pdf.toString('latin1').match(/\/Type \/Page\b/g).length;
+  assert.ok(pages >= 2 && pages <= 8, `${pages} pages`);
+  await close(light);
+
+  const narrow = await open(html, { viewport: { width: 390, height: 800 } });
+  const excess = await narrow.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert.ok(excess <= 0, `the page is ${excess} px wider than a phone`);
+  await close(narrow);
+
+  const plain = await open(html, { javaScriptEnabled: false });
+  assert.equal(await plain.locator('#ops tbody tr').filter({ visible: true }).count(),
+               result.variants.reduce((sum, variant) => sum + variant.ops.length, 0));
+  assert.equal(await plain.locator('[data-chart]').filter({ visible: true }).count(), 0);
+  await close(plain);
+}
+
+async function testHostileNames() {
+  const script = '</script><script>window.pwned=1</script>';
+  const image = '"><img src=x onerror=window.pwned=1>\u2028\'&amp;';
+  const hostile = JSON.parse(JSON.stringify(result).replaceAll('"layers.0.mlp.down"', JSON.stringify(script)));
+  hostile.variants[1].name = image;
+  hostile.trace.name = script;
+  hostile.accelerator.name = image;
+  hostile.provenance.command = `<svg onload=window.pwned=1>`;
+  hostile.accelerator.keys[image] = script;
+  const page = await open(pageOf(hostile, 'hostile'));
+  for (const radio of await page.getByRole('radio').all()) await radio.check({ force: true });
+  await page.locator('.bar input[value=""]').check({ force: true });
+  await page.locator('[data-chart="events"]').hover();
+  await page.locator('[data-chart="error"]').hover();
+  assert.equal(await page.evaluate(() => window.pwned), undefined);
+  assert.equal(await page.locator('img').count(), 0);
+  assert.equal(await page.locator('h1').textContent(), `${script} on ${image}`);
+  assert.ok((await chartText(page, 'cycles')).includes(image));
+  assert.equal(await page.locator('pre').textContent(), '<svg onload=window.pwned=1>');
+  await close(page);
+}
+
+async function testNorms(html) {
+  const page = await open(html);
+  const titles = async () => (await chartText(page, 'exponents')).filter((text) => text.includes('head-room'));
+  assert.equal((await titles()).length, 3);
+  const before = await titles();
+  await page.locator('#exponents select').selectOption('layers.1.attn_norm');
+  assert.notDeepEqual(await titles(), before);
+  const scale = result.variants[1].ops.find((op) => op.name === 'layers.1.attn_norm').norm_scale;
+  assert.ok((await titles())[1].startsWith(`slanc, s = ${scale}: head-room`));
+  assert.ok((await chartText(page, 'exponents')).includes('fp16 normal range'));
+  const bathtub = await chartText(page, 'bathtub');
+  for (const text of ['slanc', 'not finite', 'same bits']) assert.ok(bathtub.includes(text), text);
+  await close(page);
+}
+
+async function testSweep() {
+  const points = [];
+  for (let id = 1; id <= 60; ++id) {
+    const format = ['int4', 'fp8_e4m3', '<img src=x onerror=window.pwned=1>'][id % 3];
+    points.push({ id, status: id === 7 ? 'failed' : 'done', variant: id % 2 ? 'none' : 'rrs', array_activation: format, windows: 1,
+                  cycles: 1000 + 37 * ((id * 17) % 60), perplexity: 3 + ((id * 29) % 60) / 20, energy_pj: 1e6 + 5 * id });
+  }
+  const page = await open(pageOf(points, 'points'));
+  assert.ok(await drawn(page, 'sweep') >= 59);
+  const done = points.filter((point) => point.status === 'done');
+  const expected = (list) => list.filter((point) => !list.some(
+    (other) => other.cycles <= point.cycles && other.perplexity <= point.perplexity && other !== point)).length;
+  const all = await drawn(page, 'sweep');
+  await page.getByRole('checkbox', { name: 'int4' }).focus();
+  await page.keyboard.press('Space');
+  const shown = done.filter((point) => point.array_activation !== 'int4');
+  const change = (done.length + expected(done)) - (shown.length + expected(shown));
+  assert.equal(all - await drawn(page, 'sweep'), change, 'marks of hidden points go, and the front is that of the others');
+  await page.locator('.filter select').nth(1).selectOption('energy_pj');
+  assert.ok((await chartText(page, 'sweep')).includes('energy_pj'));
+  assert.equal(await page.locator('img').count(), 0);
+  assert.equal(await page.evaluate(() => window.pwned), undefined);
+  await close(page);
+}
+
+async function testTimingAlone() {
+  const json = join(folder, 'timing.json');
+  writeFileSync(json, run('replay', join(source, 'traces/kjv-gpt2'), '-a', join(source, 'configs/accelerators/edge.toml'),
+                          '--no-values', '--windows', '1', '--decode', '2', '--format', 'json', '--quiet'));
+  const page = await open(pageOf(JSON.parse(readFileSync(json, 'utf8')), 'timing'));
+  assert.deepEqual(await visible(page, 'h2'), ['Variants', 'Cycles', 'All ops', 'Reproduce']);
+  assert.ok(await drawn(page, 'cycles') > 10);
+  await close(page);
+}
+
+try {
+  const html = pageOf(result, 'report', '--bathtub', bathtubFile());
+  assert.ok(statSync(html).size < 3e6, `${statSync(html).size} bytes`);
+  await testCharts(html);
+  await testChoices(html);
+  await testScreens(html);
+  await testNorms(html);
+  await testHostileNames();
+  await testSweep();
+  await testTimingAlone();
+  console.log('the page does what it says');
+} finally {
+  await browser.close();
+  rmSync(folder, { recursive: true });
+}
