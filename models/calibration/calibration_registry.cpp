@@ -6,18 +6,23 @@
 #include <vector>
 
 #include "models/calibration/method.h"
-#include "models/transformer/family.h"
 
 namespace guardbit::calibration {
 
 using transformer::Model;
 
-void apply_dynamic_norm(Model<double>& model, const CalibrationOptions& options);
-void apply_rotate(Model<double>& model, const CalibrationOptions& options);
-void apply_rrs(Model<double>& model, const CalibrationOptions& options);
-void apply_rs(Model<double>& model, const CalibrationOptions& options);
-void apply_slanc(Model<double>& model, const CalibrationOptions& options);
-void apply_slanc_residual(Model<double>& model, const CalibrationOptions& options);
+template <class T>
+void apply_dynamic_norm(Model<T>& model, const CalibrationOptions& options);
+template <class T>
+void apply_rotate(Model<T>& model, const CalibrationOptions& options);
+template <class T>
+void apply_rrs(Model<T>& model, const CalibrationOptions& options);
+template <class T>
+void apply_rs(Model<T>& model, const CalibrationOptions& options);
+template <class T>
+void apply_slanc(Model<T>& model, const CalibrationOptions& options);
+template <class T>
+void apply_slanc_residual(Model<T>& model, const CalibrationOptions& options);
 void outline_dynamic_norm(Model<float>& model, const CalibrationOptions& options);
 void outline_rotate(Model<float>& model, const CalibrationOptions& options);
 void outline_rrs(Model<float>& model, const CalibrationOptions& options);
@@ -30,31 +35,27 @@ template <class T>
 void apply_none(Model<T>&, const CalibrationOptions&) {}
 void outline_as_it_is(Model<float>&, const CalibrationOptions&) {}
 
-/// A float model is rewritten in binary64 and rounded once.
-template <void (*kApply)(Model<double>&, const CalibrationOptions&)>
-void apply_widened(Model<float>& model, const CalibrationOptions& options) {
-  Model<double> wide = transformer::convert<double>(model);
-  kApply(wide, options);
-  model = transformer::convert<float>(wide);
-}
-
-template <void (*kApply)(Model<double>&, const CalibrationOptions&),
-          void (*kOutline)(Model<float>&, const CalibrationOptions&) = outline_as_it_is>
+using Rewrite = void (*)(Model<float>&, const CalibrationOptions&);
+template <Rewrite kApply, void (*kApplyDouble)(Model<double>&, const CalibrationOptions&),
+          Rewrite kOutline = outline_as_it_is>
 constexpr Method make_method(std::string_view name, unsigned effects, std::string_view summary) {
-  return {name, summary, effects, apply_widened<kApply>, kApply, kOutline};
+  return {name, summary, effects, kApply, kApplyDouble, kOutline};
 }
 
 constexpr std::array kMethods = {
-    make_method<apply_dynamic_norm, outline_dynamic_norm>(
+    make_method<apply_dynamic_norm<float>, apply_dynamic_norm<double>, outline_dynamic_norm>(
         "dynamic_norm", kScalesNorms, "norms divide each row by its largest magnitude, found in an extra pass"),
     Method{"none", "the model as it is; quantization rounds to nearest", 0, apply_none<float>, apply_none<double>,
            outline_as_it_is},
-    make_method<apply_rotate, outline_rotate>("rotate", kRotates,
-                                              "QuaRot: Hadamard rotations of weights and activations"),
-    make_method<apply_rrs, outline_rrs>("rrs", kRotates | kSmooths, "rotated runtime smooth: rotate, then rs"),
-    make_method<apply_rs, outline_rs>("rs", kSmooths, "runtime smooth: channel scales found while running"),
-    make_method<apply_slanc>("slanc", kScalesNorms, "static norm scales from weights, as published"),
-    make_method<apply_slanc_residual, outline_slanc_residual>(
+    make_method<apply_rotate<float>, apply_rotate<double>, outline_rotate>(
+        "rotate", kRotates, "QuaRot: Hadamard rotations of weights and activations"),
+    make_method<apply_rrs<float>, apply_rrs<double>, outline_rrs>("rrs", kRotates | kSmooths,
+                                                                  "rotated runtime smooth: rotate, then rs"),
+    make_method<apply_rs<float>, apply_rs<double>, outline_rs>("rs", kSmooths,
+                                                               "runtime smooth: channel scales found while running"),
+    make_method<apply_slanc<float>, apply_slanc<double>>("slanc", kScalesNorms,
+                                                         "static norm scales from weights, as published"),
+    make_method<apply_slanc_residual<float>, apply_slanc_residual<double>, outline_slanc_residual>(
         "slanc_residual", kScalesNorms, "static norm scales from the residual stream's accumulated power"),
 };
 

@@ -6,7 +6,8 @@
 
 namespace guardbit::calibration {
 
-void apply_rotate(Model<double>& model, const CalibrationOptions& options);
+template <class T>
+void apply_rotate(Model<T>& model, const CalibrationOptions& options);
 void outline_rotate(Model<float>& model, const CalibrationOptions& options);
 
 namespace {
@@ -22,10 +23,14 @@ void smooth_inputs(Model<T>& model, const CalibrationOptions& options) {
 
 }  // namespace
 
-void apply_rs(Model<double>& model, const CalibrationOptions& options) { smooth_inputs(model, options); }
+template <class T>
+void apply_rs(Model<T>& model, const CalibrationOptions& options) {
+  smooth_inputs(model, options);
+}
 void outline_rs(Model<float>& model, const CalibrationOptions& options) { smooth_inputs(model, options); }
 
-void apply_rrs(Model<double>& model, const CalibrationOptions& options) {
+template <class T>
+void apply_rrs(Model<T>& model, const CalibrationOptions& options) {
   apply_rotate(model, options);
   apply_rs(model, options);
 }
@@ -33,5 +38,10 @@ void outline_rrs(Model<float>& model, const CalibrationOptions& options) {
   outline_rotate(model, options);
   outline_rs(model, options);
 }
+
+template void apply_rs(Model<float>&, const CalibrationOptions&);
+template void apply_rs(Model<double>&, const CalibrationOptions&);
+template void apply_rrs(Model<float>&, const CalibrationOptions&);
+template void apply_rrs(Model<double>&, const CalibrationOptions&);
 
 }  // namespace guardbit::calibration

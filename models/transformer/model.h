@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "models/numerics/matrix.h"
+#include "models/numerics/shared_matrix.h"
 #include "models/units/rope_scaling.h"
 
 namespace guardbit::transformer {
 
 using numerics::Matrix;
+using numerics::SharedMatrix;
 
 enum class NormKind { kLayerNorm, kRmsNorm };
 enum class ActivationKind { kGeluTanh, kGelu, kSilu, kRelu };
@@ -103,7 +105,8 @@ template <class T>
 struct Model {
   ModelShape shape;
   std::vector<Op> ops;
-  std::map<std::string, Matrix<T>> weights;  ///< by the names that ops use; vectors are (1, n)
+  /// By the names that ops use; vectors are (1, n). Copies of a model and a tied head share what none has edited.
+  std::map<std::string, SharedMatrix<T>> weights;
 };
 
 }  // namespace guardbit::transformer
