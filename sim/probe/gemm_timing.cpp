@@ -52,7 +52,7 @@ GemmTiming timing_of(const ProductMode& product, const GemmOptions& options) {
 SteppedArray::SteppedArray(const ProductMode& product, const GemmOptions& options)
     : product_(product), options_(options) {
   const units::ArrayConfig& array = product.array;
-  require_stepped_array(array, {&product.mode, 1});
+  require_stepped_array(array);
   machine_.emplace(static_cast<std::uint32_t>(array.rows), static_cast<std::uint32_t>(array.cols));
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -147,13 +146,6 @@ void check_schedules(const Trace& trace, const LoadedAccelerator& accelerator, c
   }
 }
 
-void require_stepped_modes(const units::AcceleratorConfig& config) {
-  const std::array modes = {units::make_matrix_mode(config.array, config.linear, config.accumulator),
-                            units::make_matrix_mode(config.array, config.attention, config.attention_accumulator),
-                            units::make_matrix_mode(config.array, config.head, config.head_accumulator)};
-  require_stepped_array(config.array, modes);
-}
-
 /// An outline has all that the variant's time depends on.
 void require_outlined_time(const std::string& variant, const calibration::CalibrationOptions& calibration) {
   if (!calibration::time_needs_weights(variant, calibration)) return;
@@ -182,8 +174,9 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   calibration::CalibrationOptions calibration = options.calibration;
   calibration.seed = options.seed;
   calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
+  calibration.parallel_for = parallel_for;
 
-  if (options.stepped) require_stepped_modes(accelerator.config);
+  if (options.stepped) require_stepped_array(accelerator.config.array);
   check_schedules(trace, accelerator, options, calibration, longest);
   ReplayResult result = describe(trace, accelerator, options, windows);
   transformer::Model<float> model;
@@ -207,7 +200,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
                                              options.decode, machine, window_done));
       continue;
     }
-    // The last variant needs the model for itself: a large one does not fit twice.
+    // Variants share the weights that they leave alone; the last one need not leave any.
     transformer::Model<float> rewritten = &name == &options.variants.back() ? std::move(model) : model;
     apply_to_trace(trace, [&] { calibration::apply_variant(name, rewritten, calibration); });
     const PreparedVariant variant =
