@@ -12,6 +12,7 @@
 #include "sim/base/thread_pool.h"
 #include "sim/cli/progress_line.h"
 #include "sim/cli/verbs.h"
+#include "sim/cli/wave_arguments.h"
 #include "sim/replay/replay.h"
 #include "sim/report/report_registry.h"
 
@@ -41,9 +42,7 @@ struct ReplayArguments {
   std::int64_t decode = 0;
   std::int64_t seed = 1;
   std::optional<std::uint64_t> stall_seed;
-  std::string wave;
-  std::string wave_window;
-  std::string wave_select;
+  WaveArguments wave;
   bool quiet = false;
   bool no_values = false;
   ReplayOptions options;
@@ -82,21 +81,13 @@ void check_combinations(const ReplayArguments& arguments) {
   throw UserError(ExitCode::kUsage, fmt::format("--no-values: got {} as well; expected it without", other));
 }
 
-std::optional<WaveOptions> wave_options(const ReplayArguments& arguments) {
-  if (arguments.wave.empty()) return std::nullopt;
-  WaveOptions options{.file = arguments.wave};
-  if (!arguments.wave_window.empty()) parse_wave_window(arguments.wave_window, options);
-  if (!arguments.wave_select.empty()) options.select = arguments.wave_select;
-  return options;
-}
-
 int run_replay(ReplayArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
   const LoadedAccelerator accelerator = load_accelerator(arguments.accelerator, arguments.overrides);
   check_combinations(arguments);
   arguments.options.values = !arguments.no_values;
   arguments.options.stall_seed = arguments.stall_seed;
-  arguments.options.wave = wave_options(arguments);
+  arguments.options.wave = wave_options(arguments.wave);
   const Trace trace = arguments.no_values ? load_trace_description(arguments.trace) : load_trace(arguments.trace);
   std::unique_ptr<OutputDirectory> directory;
   if (!arguments.output.empty()) directory = std::make_unique<OutputDirectory>(arguments.output, result_names());
@@ -147,15 +138,7 @@ void add_replay(CLI::App& app, Action& action) {
                  "Cycles, bytes and energy alone, from shapes: no weights are read, no perplexity");
   verb->add_option("--stall-seed", arguments->stall_seed,
                    "Delay commands, tokens and bursts at random: changes cycles, never values");
-  CLI::Option* wave = verb->add_option("--wave", arguments->wave, "Write waveforms of the machine to this VCD file")
-                          ->check(check_not_empty);
-  verb->add_option("--wave-window", arguments->wave_window,
-                   "from:to, cycles of simulated time (variants, windows and passes follow one another); default: all")
-      ->needs(wave)
-      ->check(check_not_empty);
-  verb->add_option("--wave-select", arguments->wave_select, "Signals by glob, such as '*.matrix.*'; default: all")
-      ->needs(wave)
-      ->check(check_not_empty);
+  add_wave(*verb, arguments->wave, "cycles of simulated time (variants, windows and passes follow one another)");
   verb->add_option("--residual-gain", options.residual_gain,
                    "Scale the residual stream to a large model's range; the function stays the same")
       ->check(check_gain);

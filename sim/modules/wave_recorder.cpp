@@ -132,6 +132,12 @@ bool WaveRecorder::is_selected(const std::string& name) const {
 }
 
 void WaveRecorder::check_selection() const {
+  if (num_selected_ > kMaxSignals) {
+    throw UserError(ExitCode::kUsage,
+                    fmt::format("--wave-select: got '{}', which {} signals match; expected a pattern of at most {}, "
+                                "such as '*.pe_0_*' for the first row of PEs or '*.state' for the units",
+                                options_.select, num_selected_, kMaxSignals));
+  }
   if (num_selected_ != 0) return;
   throw UserError(ExitCode::kUsage,
                   fmt::format("--wave-select: got '{}', which no signal matches; expected a pattern of: {}",

@@ -7,6 +7,11 @@ namespace {
 
 using numerics::Stage;
 
+/// A PE that takes one cycle per MAC, on the same shape.
+MatrixWork plain_work_of(const GemmOptions& options) { return {.m = options.m, .n = options.n, .k = options.k}; }
+
+}  // namespace
+
 MatrixWork work_of(const ProductMode& product, const GemmOptions& options) {
   const PeTiming& pe = product.pe;
   return {.m = options.m,
@@ -18,11 +23,6 @@ MatrixWork work_of(const ProductMode& product, const GemmOptions& options) {
           .pipeline_cycles = pe.pipeline_cycles,
           .chunk = static_cast<std::uint64_t>(product.mode.chunk)};
 }
-
-/// A PE that takes one cycle per MAC, on the same shape.
-MatrixWork plain_work_of(const GemmOptions& options) { return {.m = options.m, .n = options.n, .k = options.k}; }
-
-}  // namespace
 
 GemmTiming timing_of(const ProductMode& product, const GemmOptions& options) {
   const units::ArrayConfig& array = product.array;
