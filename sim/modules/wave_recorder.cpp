@@ -77,7 +77,13 @@ WaveRecorder::WaveRecorder(const WaveOptions& options)
 }
 
 void WaveRecorder::open_pipe() {
-  std::string name = (std::filesystem::temp_directory_path() / "guardbit-wave-XXXXXX").string();
+  std::error_code missing;
+  const std::filesystem::path parent = std::filesystem::temp_directory_path(missing);
+  if (missing) {
+    errno = missing.value();
+    fail(options_.file, "no temporary directory (TMPDIR)");
+  }
+  std::string name = (parent / "guardbit-wave-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) fail(options_.file, "no directory for a pipe");
   directory_ = name;
   const std::filesystem::path pipe = directory_ / (std::string(kPipeName) + ".vcd");
