@@ -24,14 +24,14 @@ class WaveRecorder {
   WaveRecorder(const WaveRecorder&) = delete;
   WaveRecorder& operator=(const WaveRecorder&) = delete;
 
-  /// Records a variable that outlives the recorder, if its name is selected; before simulation starts. `listed`: the
-  /// name is told where none is selected.
+  /// Records a variable that outlives the recorder, if its name is selected; before simulation starts. Whether it does.
+  /// `listed`: the name is told where none is selected.
   template <class T>
   bool add(const std::string& name, const T& value, int width_bits, bool listed = true) {
     if (listed) names_ += (names_.empty() ? "" : ", ") + name;
     if (!is_selected(name)) return false;
-    if (num_selected_ < kMaxSignals) sc_core::sc_trace(trace_, value, name, width_bits);
-    ++num_selected_;
+    if (++num_selected_ > kMaxSignals) return false;  // check_selection() will refuse them all
+    sc_core::sc_trace(trace_, value, name, width_bits);
     return true;
   }
   const WaveOptions& options() const { return options_; }

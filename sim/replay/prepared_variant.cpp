@@ -10,6 +10,22 @@ namespace guardbit::sim {
 using transformer::Op;
 using transformer::OpKind;
 
+namespace {
+
+PreparedLinear prepare_linear(const numerics::Matrix<float>& weights, const units::MatrixMode& mode, bool reordered,
+                              numerics::EventLedger& events, const numerics::ParallelFor& parallel_for) {
+  PreparedLinear linear{.mode = mode, .num_outputs = weights.rows(), .weights = {}, .narrow = {}};
+  if (units::NarrowOperand::fits(mode) && !reordered) {
+    linear.narrow.emplace(weights.view(), mode, events, parallel_for);
+    linear.weights.scales = linear.narrow->scales();
+  } else {
+    linear.weights = units::quantize_operand(weights.view(), mode, /*is_weight=*/true, events, parallel_for);
+  }
+  return linear;
+}
+
+}  // namespace
+
 const numerics::FloatSpec& PreparedVariant::storage_of(const Op& op) const {
   const std::string& format = storage_format(model, config, op);
   if (&format == &config.storage.residual) return residual;
@@ -36,9 +52,8 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
     if (variant.kv_quantized && is_cached(variant.model, op.output)) variant.quantized_tensors.insert(op.output);
     has_rope = has_rope || op.kind == OpKind::kRope;
     if (op.kind != OpKind::kLinear) continue;
-    const units::MatrixMode mode = linear_mode(config, op);
-    variant.linears[index] = {mode, units::quantize_operand(variant.model.weights.at(op.weight).view(), mode,
-                                                            /*is_weight=*/true, variant.weight_events, parallel_for)};
+    variant.linears[index] = prepare_linear(variant.model.weights.at(op.weight), linear_mode(config, op),
+                                            /*reordered=*/op.smooth, variant.weight_events, parallel_for);
   }
   if (has_rope) {
     variant.rope = units::make_rope_table(variant.model.shape.head_size, static_cast<int>(num_positions),

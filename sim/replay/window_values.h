@@ -58,11 +58,12 @@ class WindowValues final : public ValueEngine {
  private:
   /// A linear layer between its first operand and its last result; T: the tokens of the pass.
   struct LinearState {
-    numerics::Matrix<float> rotated;       ///< (T, K), where the op rotates
-    units::SmoothPlan plan;                ///< where the op smooths
-    units::Operand gathered;               ///< weights in the plan's order
-    units::Operand x;                      ///< (T, K)
-    numerics::Matrix<float> accumulators;  ///< (T, N)
+    numerics::Matrix<float> rotated;  ///< (T, K), where the op rotates
+    units::SmoothPlan plan;           ///< where the op smooths
+    units::Operand gathered;          ///< weights in the plan's order
+    units::Operand widened;           ///< weights of a block, where they are kept narrow
+    units::Operand x;                 ///< (T, K)
+    std::map<std::pair<std::size_t, std::size_t>, numerics::Matrix<float>> accumulators;  ///< blocks by first row, col
   };
   using BlockKey = std::pair<std::size_t, std::size_t>;  ///< head, first query row
   /// One product of an attention layer: keys or values by key/value head, and the blocks of queries in flight.
