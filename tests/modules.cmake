@@ -8,3 +8,4 @@ guardbit_test(system/unit_latency_test.cpp LINK guardbit_modules SYSTEMC LABELS 
 guardbit_test(system/pe_array_test.cpp LINK guardbit_pe_array SYSTEMC LABELS system)
 guardbit_test(system/pe_array_full_test.cpp LINK guardbit_pe_array SYSTEMC LABELS full)
 guardbit_test(system/wave_test.cpp LINK guardbit_modules guardbit_base SYSTEMC LABELS system)
+guardbit_test(system/pe_wave_test.cpp LINK guardbit_modules guardbit_base SYSTEMC LABELS system)

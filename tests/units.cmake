@@ -1,5 +1,5 @@
 # Tests of units; included by tests/CMakeLists.txt.
-foreach(unit accelerator_config activation arithmetic eltwise function hadamard_matrix kv_cache matrix norm pe_arithmetic rotate rsqrt smooth
+foreach(unit accelerator_config activation arithmetic eltwise function hadamard_matrix kv_cache matrix narrow_operand norm pe_arithmetic rotate rsqrt smooth
              softmax)
   guardbit_test(unit/${unit}_unit_test.cpp LINK guardbit_units LABELS unit)
 endforeach()

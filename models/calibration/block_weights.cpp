@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "models/calibration/linear_algebra.h"
+
 namespace guardbit::calibration {
 
 Matrix<double> repeat_kv_heads(const Matrix<double>& m, const transformer::ModelShape& shape) {
@@ -18,10 +20,14 @@ Matrix<double> repeat_kv_heads(const Matrix<double>& m, const transformer::Model
 namespace {
 
 /// The norm whose output the op reads.
-const Op& norm_feeding(Model<double>& model, const Op& op) { return op_named(model, op.inputs[0]); }
+template <class T>
+const Op& norm_feeding(const Model<T>& model, const Op& op) {
+  return op_named(model, op.inputs[0]);
+}
 
 /// The norm that reads an op's output.
-Op& norm_reading(Model<double>& model, const std::string& tensor) {
+template <class T>
+Op& norm_reading(Model<T>& model, const std::string& tensor) {
   for (Op& op : model.ops)
     if (is_stream_norm(op) && op.inputs[0] == tensor) return op;
   GUARDBIT_CHECK(false, "a norm reads " + tensor);
@@ -29,25 +35,48 @@ Op& norm_reading(Model<double>& model, const std::string& tensor) {
 
 }  // namespace
 
-AttentionWeights attention_weights(Model<double>& model, int layer) {
+template <class T>
+AttentionWeights attention_weights(const Model<T>& model, int layer) {
   const Op& v = op_named(model, layer_op(layer, "attn.v"));
-  return {matrix_named(model, norm_feeding(model, v).weight),
-          repeat_kv_heads(matrix_named(model, v.weight), model.shape),
-          matrix_named(model, op_named(model, layer_op(layer, "attn.o")).weight)};
+  return {widened(matrix_named(model, norm_feeding(model, v).weight)),
+          repeat_kv_heads(widened(matrix_named(model, v.weight)), model.shape),
+          widened(matrix_named(model, op_named(model, layer_op(layer, "attn.o")).weight))};
 }
 
-MlpWeights mlp_weights(Model<double>& model, int layer) {
+template <class T>
+MlpWeights mlp_weights(const Model<T>& model, int layer) {
   const Op* const gate = find_op(model, layer_op(layer, "mlp.gate"));
   const Op& up = op_named(model, layer_op(layer, "mlp.up"));
-  return {matrix_named(model, norm_feeding(model, up).weight),
-          gate == nullptr ? nullptr : &matrix_named(model, gate->weight), matrix_named(model, up.weight),
-          matrix_named(model, op_named(model, layer_op(layer, "mlp.down")).weight)};
+  MlpWeights weights{widened(matrix_named(model, norm_feeding(model, up).weight)),
+                     {},
+                     widened(matrix_named(model, up.weight)),
+                     widened(matrix_named(model, op_named(model, layer_op(layer, "mlp.down")).weight))};
+  if (gate != nullptr) weights.gate = widened(matrix_named(model, gate->weight));
+  return weights;
 }
 
-Op& norm_behind_attention(Model<double>& model, int layer) {
+template <class T>
+Op& norm_behind_attention(Model<T>& model, int layer) {
   return norm_reading(model, layer_op(layer, "attn_residual"));
 }
-Op& norm_behind_mlp(Model<double>& model, int layer) { return norm_reading(model, layer_op(layer, "mlp_residual")); }
-Op& norm_behind_embedding(Model<double>& model) { return norm_reading(model, "embed"); }
+template <class T>
+Op& norm_behind_mlp(Model<T>& model, int layer) {
+  return norm_reading(model, layer_op(layer, "mlp_residual"));
+}
+template <class T>
+Op& norm_behind_embedding(Model<T>& model) {
+  return norm_reading(model, "embed");
+}
+
+template AttentionWeights attention_weights(const Model<float>&, int);
+template AttentionWeights attention_weights(const Model<double>&, int);
+template MlpWeights mlp_weights(const Model<float>&, int);
+template MlpWeights mlp_weights(const Model<double>&, int);
+template Op& norm_behind_attention(Model<float>&, int);
+template Op& norm_behind_attention(Model<double>&, int);
+template Op& norm_behind_mlp(Model<float>&, int);
+template Op& norm_behind_mlp(Model<double>&, int);
+template Op& norm_behind_embedding(Model<float>&);
+template Op& norm_behind_embedding(Model<double>&);
 
 }  // namespace guardbit::calibration

@@ -1,34 +1,39 @@
 #include <array>
 
 #include "models/calibration/method.h"
-#include "models/transformer/family.h"
 
 namespace guardbit::calibration {
 
 using transformer::Model;
 
-void apply_dynamic_norm(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
-void apply_rotate(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
-void apply_rrs(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
-void apply_rs(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_awq(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_dynamic_norm(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_gptq(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_rotate(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_rrs(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_rs(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 template <class T>
 void apply_rtn(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
-void apply_slanc(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
-void apply_slanc_residual(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_slanc(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_slanc_residual(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_smoothquant(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_awq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_dynamic_norm(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void outline_gptq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rotate(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rrs(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rs(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rtn(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_slanc_residual(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
-template <class T>
-void apply_awq(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
-template <class T>
-void apply_gptq(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
-template <class T>
-void apply_smoothquant(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
-void outline_gptq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
-void outline_awq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_smoothquant(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 
 namespace {
@@ -37,35 +42,15 @@ template <class T>
 void apply_none(Model<T>&, const MethodArguments&, const CalibrationOptions&) {}
 void outline_as_it_is(Model<float>&, const MethodArguments&, const CalibrationOptions&) {}
 
-/// A float model is rewritten in binary64 and rounded once.
-template <Rewrite<double> kApply>
-void apply_widened(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
-  Model<double> wide = transformer::convert<double>(model);
-  kApply(wide, arguments, options);
-  model = transformer::convert<float>(wide);
-}
-
-template <Rewrite<double> kApply, Rewrite<float> kOutline = outline_as_it_is>
-constexpr Method make_method(std::string_view name, unsigned effects, std::span<const Parameter> parameters,
-                             std::string_view summary) {
-  return {.name = name,
-          .summary = summary,
-          .effects = effects,
-          .parameters = parameters,
-          .apply_float = apply_widened<kApply>,
-          .apply_double = kApply,
-          .outline = kOutline};
-}
-
-/// A method that looks at a calibration text, with the model in its own precision.
+/// A method that sees the model alone, or, if `needs_activations`, a calibration text as well.
 template <Rewrite<float> kFloat, Rewrite<double> kDouble, Rewrite<float> kOutline = outline_as_it_is>
-constexpr Method make_calibrated(std::string_view name, unsigned effects, std::span<const Parameter> parameters,
-                                 std::string_view summary) {
+constexpr Method make_method(std::string_view name, unsigned effects, std::span<const Parameter> parameters,
+                             std::string_view summary, bool needs_activations = false) {
   return {.name = name,
           .summary = summary,
           .effects = effects,
           .parameters = parameters,
-          .needs_activations = true,
+          .needs_activations = needs_activations,
           .apply_float = kFloat,
           .apply_double = kDouble,
           .outline = kOutline};
@@ -109,27 +94,28 @@ constexpr std::array kRtnParameters = {
     Parameter{"tensor", ParameterKind::kFlag, 0, 0, 1, "one scale for the whole matrix"}};
 
 constexpr std::array kMethods = {
-    make_calibrated<apply_awq<float>, apply_awq<double>, outline_awq>(
+    make_method<apply_awq<float>, apply_awq<double>, outline_awq>(
         "awq", kSmooths | kQuantizesWeights, kAwqParameters,
-        "input channels scaled by a searched power of their mean magnitude, weights to nearest"),
-    with_scales_at_run_time(make_method<apply_dynamic_norm, outline_dynamic_norm>(
+        "input channels scaled by a searched power of their mean magnitude, weights to nearest",
+        /*needs_activations=*/true),
+    with_scales_at_run_time(make_method<apply_dynamic_norm<float>, apply_dynamic_norm<double>, outline_dynamic_norm>(
         "dynamic_norm", kScalesNorms, kNoParameters,
         "norms divide each row by its largest magnitude, found in an extra pass")),
-    make_calibrated<apply_gptq<float>, apply_gptq<double>, outline_gptq>(
+    make_method<apply_gptq<float>, apply_gptq<double>, outline_gptq>(
         "gptq", kQuantizesWeights, kGptqParameters,
-        "weights rounded one after the other, the rest taking up each error"),
+        "weights rounded one after the other, the rest taking up each error", /*needs_activations=*/true),
     Method{.name = "none",
            .summary = "the model as it is; quantization rounds to nearest",
            .parameters = {},
            .apply_float = apply_none<float>,
            .apply_double = apply_none<double>,
            .outline = outline_as_it_is},
-    make_method<apply_rotate, outline_rotate>("rotate", kRotates, kNoParameters,
-                                              "QuaRot: Hadamard rotations of weights and activations"),
-    make_method<apply_rrs, outline_rrs>("rrs", kRotates | kSmooths, kSmoothParameters,
-                                        "rotated runtime smooth: rotate, then rs"),
-    make_method<apply_rs, outline_rs>("rs", kSmooths, kSmoothParameters,
-                                      "runtime smooth: channel scales found while running"),
+    make_method<apply_rotate<float>, apply_rotate<double>, outline_rotate>(
+        "rotate", kRotates, kNoParameters, "QuaRot: Hadamard rotations of weights and activations"),
+    make_method<apply_rrs<float>, apply_rrs<double>, outline_rrs>("rrs", kRotates | kSmooths, kSmoothParameters,
+                                                                  "rotated runtime smooth: rotate, then rs"),
+    make_method<apply_rs<float>, apply_rs<double>, outline_rs>("rs", kSmooths, kSmoothParameters,
+                                                               "runtime smooth: channel scales found while running"),
     Method{.name = "rtn",
            .summary = "weights rounded to nearest, per tensor, output channel or group",
            .effects = kQuantizesWeights,
@@ -137,13 +123,14 @@ constexpr std::array kMethods = {
            .apply_float = apply_rtn<float>,
            .apply_double = apply_rtn<double>,
            .outline = outline_rtn},
-    make_method<apply_slanc>("slanc", kScalesNorms, kSlancParameters, "static norm scales from weights, as published"),
-    make_method<apply_slanc_residual, outline_slanc_residual>(
+    make_method<apply_slanc<float>, apply_slanc<double>>("slanc", kScalesNorms, kSlancParameters,
+                                                         "static norm scales from weights, as published"),
+    make_method<apply_slanc_residual<float>, apply_slanc_residual<double>, outline_slanc_residual>(
         "slanc_residual", kScalesNorms, kSlancParameters,
         "static norm scales from the residual stream's accumulated power"),
-    make_calibrated<apply_smoothquant<float>, apply_smoothquant<double>, outline_smoothquant>(
+    make_method<apply_smoothquant<float>, apply_smoothquant<double>, outline_smoothquant>(
         "smoothquant", kSmooths, kSmoothQuantParameters,
-        "outlier channels divided by a static scale, weights multiplied"),
+        "outlier channels divided by a static scale, weights multiplied", /*needs_activations=*/true),
 };
 
 }  // namespace

@@ -17,7 +17,13 @@ void scale_rows(Model<T>& model) {
 
 }  // namespace
 
-void apply_dynamic_norm(Model<double>& model, const MethodArguments&, const CalibrationOptions&) { scale_rows(model); }
+template <class T>
+void apply_dynamic_norm(Model<T>& model, const MethodArguments&, const CalibrationOptions&) {
+  scale_rows(model);
+}
+template void apply_dynamic_norm(Model<float>&, const MethodArguments&, const CalibrationOptions&);
+template void apply_dynamic_norm(Model<double>&, const MethodArguments&, const CalibrationOptions&);
+
 void outline_dynamic_norm(Model<float>& model, const MethodArguments&, const CalibrationOptions&) { scale_rows(model); }
 
 }  // namespace guardbit::calibration

@@ -17,17 +17,25 @@ Matrix<To> converted(const Matrix<From>& m) {
 
 /// a * b.
 Matrix<double> product(const Matrix<double>& a, const Matrix<double>& b);
+/// The values in binary64.
+template <class T>
+Matrix<double> widened(const Matrix<T>& m) {
+  return {m.rows(), m.cols(), std::vector<double>(m.data().begin(), m.data().end())};
+}
 /// m * diag(row); row is (1, m.cols()).
 Matrix<double> scale_columns(const Matrix<double>& m, const Matrix<double>& row);
 Matrix<double> transpose(const Matrix<double>& m);
 
 /// Sum of squares of all elements; its root is the Frobenius norm.
-double sum_of_squares(const Matrix<double>& m);
+template <class T>
+double sum_of_squares(const Matrix<T>& m);
 double frobenius_norm(const Matrix<double>& m);
 
-/// Largest singular value, by power iteration on m^T m from a fixed pseudo-random vector. Stops when an iteration
-/// changes the estimate by less than 1e-10 of it, at most after 5000 iterations. The estimate approaches from below;
-/// two largest singular values that lie within a relative gap g of each other leave an error of at most about g.
+/// Largest singular value: Lanczos' iteration on m^T m (Golub and Van Loan, Matrix Computations, 10.1) from a fixed
+/// pseudo-random vector, in binary64. Stops when a step changes the eigenvalue by less than 1e-12 of it, at most after
+/// 5000. The estimate approaches from below, as its vectors are not orthogonalised again, which lets eigenvalues appear
+/// more than once and none that is larger. Two largest singular values that lie within a relative gap g of each other
+/// may leave an error of about g. Not finite if the matrix or its squares are not.
 double spectral_norm(const Matrix<double>& m);
 
 }  // namespace guardbit::calibration

@@ -13,12 +13,13 @@ namespace guardbit::calibration {
 struct CalibrationData;  // calibration_data.h
 
 struct CalibrationOptions {
-  std::uint64_t seed = 1;                 ///< signs of the randomised Hadamard
-  bool pow2_scales = true;                ///< round SLaNC scales up to powers of two
-  double target_norm = 1;                 ///< SLaNC: the norm that x / s is scaled to
-  bool smooth_qkv = false;                ///< RRS: runtime smoothing on q, k, v as well
-  int weight_bits = 0;                    ///< of linear layers, 2..8; 0: floats, which no method quantizes
-  const CalibrationData* data = nullptr;  ///< for methods with needs_activations
+  std::uint64_t seed = 1;                   ///< signs of the randomised Hadamard
+  bool pow2_scales = true;                  ///< round SLaNC scales up to powers of two
+  double target_norm = 1;                   ///< SLaNC: the norm that x / s is scaled to
+  bool smooth_qkv = false;                  ///< RRS: runtime smoothing on q, k, v as well
+  int weight_bits = 0;                      ///< of linear layers, 2..8; 0: floats, which no method quantizes
+  const CalibrationData* data = nullptr;    ///< for methods with needs_activations
+  numerics::ParallelFor parallel_for = {};  ///< never changes a bit
 };
 
 /// What a method does to a model. Methods that share an effect exclude one another; a variant applies its methods in

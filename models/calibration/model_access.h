@@ -1,8 +1,10 @@
 #pragma once
 /// How methods find their way in a Model: ops by the names of transformer/family.h, and who reads a tensor.
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "models/transformer/model.h"
@@ -19,26 +21,31 @@ inline std::string layer_op(int layer, const std::string& local) {
   return "layers." + std::to_string(layer) + "." + local;
 }
 
-/// Null if there is none.
-template <class T>
-Op* find_op(Model<T>& model, std::string_view name) {
-  for (Op& op : model.ops)
-    if (op.name == name) return &op;
-  return nullptr;
+/// Null if there is none; of a const model a const Op.
+template <class ModelType>
+auto* find_op(ModelType& model, std::string_view name) {
+  const auto found = std::find_if(model.ops.begin(), model.ops.end(), [name](const Op& op) { return op.name == name; });
+  return found == model.ops.end() ? nullptr : &*found;
 }
 
-template <class T>
-Op& op_named(Model<T>& model, std::string_view name) {
-  Op* const op = find_op(model, name);
+template <class ModelType>
+auto& op_named(ModelType& model, std::string_view name) {
+  auto* const op = find_op(model, name);
   GUARDBIT_CHECK(op != nullptr, "a model of every family has an op " + std::string(name));
   return *op;
 }
 
+/// For reading. Of a model that is not const: to be edited, and no longer shared with the model's copies.
 template <class T>
-Matrix<T>& matrix_named(Model<T>& model, const std::string& name) {
+const Matrix<T>& matrix_named(const Model<T>& model, const std::string& name) {
   const auto found = model.weights.find(name);
   GUARDBIT_CHECK(found != model.weights.end(), "the model has " + name);
   return found->second;
+}
+template <class T>
+Matrix<T>& matrix_named(Model<T>& model, const std::string& name) {
+  (void)matrix_named(std::as_const(model), name);
+  return model.weights.at(name).edit();
 }
 
 /// Whether the op normalises the residual stream (and not the heads of q or k, which no method touches).

@@ -15,6 +15,11 @@
 /// divisor; a divisor of 1 leaves it alone. Norms keep their epsilon: step 1 leaves the variance, step 3 the sum of
 /// squares, which is also why SLaNC's scales stay valid. Norms of q's and k's heads (Qwen3) stand outside: q and k are
 /// not rotated before them. Post-norm models are refused.
+#include <algorithm>
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
 #include "models/calibration/linear_algebra.h"
 #include "models/calibration/method.h"
 #include "models/calibration/model_access.h"
@@ -43,23 +48,18 @@ void rotate_rows_forward(Matrix<double>& m, const RuntimeRotation& rotation) {
   transformer::rotate_rows(m, rotation, RotationDirection::kForward);
 }
 
-/// Applies `change` to the vectors that a linear layer adds to the stream: its weight's columns and its bias.
-template <class Change>
-void change_outputs(Model<double>& model, const Op& op, const Change& change) {
-  Matrix<double>& weight = matrix_named(model, op.weight);
-  Matrix<double> columns = transpose(weight);
-  change(columns);
-  weight = transpose(columns);
-  if (!op.bias.empty()) change(matrix_named(model, op.bias));
-}
-
-/// Applies `change` to every row vector that is added to the residual stream.
-template <class Change>
-void change_stream_writers(Model<double>& model, const Change& change) {
-  const Op& embed = op_named(model, "embed");
-  change(matrix_named(model, embed.weight));
-  if (!embed.bias.empty()) change(matrix_named(model, embed.bias));
-  for (const Op* const op : layers_writing_the_stream(model)) change_outputs(model, *op, change);
+/// Rows in binary64, `block_rows` of them at a time, rounded once when they are put back: a large table does not fit in
+/// memory twice. change(rows, index of the first).
+template <class T, class Change>
+void change_rows(Matrix<T>& m, std::size_t block_rows, const numerics::ParallelFor& parallel_for,
+                 const Change& change) {
+  numerics::run_parallel(parallel_for, (m.rows() + block_rows - 1) / block_rows, [&](std::size_t block) {
+    const std::size_t begin = block * block_rows;
+    const std::size_t end = std::min(m.rows(), begin + block_rows);
+    Matrix<double> rows(end - begin, m.cols(), std::vector<double>(m.row(begin), m.row(end)));
+    change(rows, begin);
+    std::copy(rows.data().begin(), rows.data().end(), m.row(begin));
+  });
 }
 
 void remove_row_means(Matrix<double>& m) {
@@ -67,44 +67,6 @@ void remove_row_means(Matrix<double>& m) {
     double mean = 0;
     for (std::size_t c = 0; c < m.cols(); ++c) mean += m(r, c) / static_cast<double>(m.cols());
     for (std::size_t c = 0; c < m.cols(); ++c) m(r, c) -= mean;
-  }
-}
-
-/// Step 1. All norms of a model are of one kind.
-void convert_to_rms_norm(Model<double>& model) {
-  bool has_layer_norm = false;
-  for (Op& op : model.ops) {
-    if (!is_stream_norm(op) || op.norm != transformer::NormKind::kLayerNorm) continue;
-    has_layer_norm = true;
-    op.norm = transformer::NormKind::kRmsNorm;
-  }
-  if (has_layer_norm) change_stream_writers(model, remove_row_means);
-}
-
-/// Step 2 for one layer that reads the norm.
-void fuse_norm_into(Model<double>& model, const Op& norm, Op& layer) {
-  Matrix<double>& weight = matrix_named(model, layer.weight);
-  if (!norm.bias.empty()) {
-    const Matrix<double> shift = transpose(product(weight, transpose(matrix_named(model, norm.bias))));
-    if (layer.bias.empty()) {
-      layer.bias = layer.name + ".bias";
-      model.weights[layer.bias] = shift;
-    } else {
-      Matrix<double>& bias = matrix_named(model, layer.bias);
-      for (std::size_t i = 0; i < bias.cols(); ++i) bias(0, i) += shift(0, i);
-    }
-  }
-  weight = scale_columns(weight, matrix_named(model, norm.weight));
-}
-
-void fuse_norms(Model<double>& model) {
-  for (Op& norm : model.ops) {
-    if (!is_stream_norm(norm)) continue;
-    for (Op* const layer : layers_fed_by(model, norm)) fuse_norm_into(model, norm, *layer);
-    Matrix<double>& gamma = matrix_named(model, norm.weight);
-    gamma = Matrix<double>(1, gamma.cols(), 1.0);
-    if (!norm.bias.empty()) model.weights.erase(norm.bias);
-    norm.bias.clear();
   }
 }
 
@@ -120,21 +82,6 @@ Matrix<double> random_signs(std::size_t num_channels, std::uint64_t seed) {
   return signs;
 }
 
-/// Step 3. Rows of readers are multiplied by R too: (W R^T)'s row is R times W's row.
-void rotate_stream(Model<double>& model, std::uint64_t seed) {
-  const RuntimeRotation rotation = rotation_of(model.shape.hidden_size, 1);
-  const Matrix<double> signs = random_signs(static_cast<std::size_t>(model.shape.hidden_size), seed);
-  const auto apply_r = [&](Matrix<double>& rows) {
-    rows = scale_columns(rows, signs);
-    rotate_rows_forward(rows, rotation);
-  };
-  change_stream_writers(model, apply_r);
-  for (const Op& norm : model.ops) {
-    if (!is_stream_norm(norm)) continue;
-    for (Op* const layer : layers_fed_by(model, norm)) apply_r(matrix_named(model, layer->weight));
-  }
-}
-
 /// The rotations that the unit does, of steps 4 and 5.
 template <class T>
 void set_runtime_rotations(Model<T>& model, int layer) {
@@ -142,29 +89,140 @@ void set_runtime_rotations(Model<T>& model, int layer) {
   op_named(model, layer_op(layer, "mlp.down")).rotation = rotation_of(model.shape.intermediate_size, 1);
 }
 
-/// Steps 4 and 5.
-void rotate_block_outputs(Model<double>& model, int layer) {
-  const RuntimeRotation within_head = rotation_of(model.shape.head_size, 1);
-  set_runtime_rotations(model, layer);
-  change_outputs(model, op_named(model, layer_op(layer, "attn.v")),
-                 [&](Matrix<double>& rows) { rotate_rows_forward(rows, within_head); });
-  const Op& o = op_named(model, layer_op(layer, "attn.o"));
-  rotate_rows_forward(matrix_named(model, o.weight), within_head);
-  rotate_rows_forward(matrix_named(model, o.weight), o.rotation);
+/// The steps matrix by matrix. Of a matrix they are done in ascending order, so that it is rounded once.
+template <class T>
+class Rotation {
+ public:
+  Rotation(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options)
+      : model_(model),
+        parallel_for_(options.parallel_for),
+        stream_(rotation_of(model.shape.hidden_size, 1)),
+        within_head_(rotation_of(model.shape.head_size, 1)),
+        signs_(random_signs(static_cast<std::size_t>(model.shape.hidden_size), options.seed)) {}
 
-  const Op& down = op_named(model, layer_op(layer, "mlp.down"));
-  rotate_rows_forward(matrix_named(model, down.weight), down.rotation);
-}
+  void run() {
+    convert_to_rms_norm();
+    const Op& embed = op_named(model_, "embed");
+    for (const std::string& table : {embed.weight, embed.bias}) {
+      if (table.empty()) continue;
+      change_rows(matrix_named(model_, table), kBlockRows, parallel_for_,
+                  [&](Matrix<double>& rows, std::size_t) { move_into_stream(rows); });
+    }
+    for (Op& norm : model_.ops)
+      if (is_stream_norm(norm)) empty_into_readers(norm);
+    for (int layer = 0; layer < model_.shape.num_layers; ++layer) {
+      set_runtime_rotations(model_, layer);
+      const Op& o = op_named(model_, layer_op(layer, "attn.o"));
+      rotate_writer(o, {within_head_, o.rotation});
+      const Op& down = op_named(model_, layer_op(layer, "mlp.down"));
+      rotate_writer(down, {down.rotation});
+    }
+  }
+
+ private:
+  static constexpr std::size_t kBlockRows = 64;
+
+  /// Of step 1, the norms. All norms of a model are of one kind.
+  void convert_to_rms_norm() {
+    for (Op& op : model_.ops) {
+      if (!is_stream_norm(op) || op.norm != transformer::NormKind::kLayerNorm) continue;
+      has_layer_norm_ = true;
+      op.norm = transformer::NormKind::kRmsNorm;
+    }
+  }
+
+  /// Step 3. (W R^T)'s row is R times W's row.
+  void apply_r(Matrix<double>& rows) const {
+    rows = scale_columns(rows, signs_);
+    rotate_rows_forward(rows, stream_);
+  }
+
+  /// Steps 1 and 3 of row vectors that are added to the residual stream.
+  void move_into_stream(Matrix<double>& rows) const {
+    if (has_layer_norm_) remove_row_means(rows);
+    apply_r(rows);
+  }
+
+  /// Steps 1, 3, and then 4 or 5: the rotations of the layer's inputs.
+  void rotate_writer(const Op& op, std::initializer_list<RuntimeRotation> of_inputs) {
+    Matrix<double> columns = transpose(widened(matrix_named(std::as_const(model_), op.weight)));
+    move_into_stream(columns);
+    Matrix<double> rows = transpose(columns);
+    for (const RuntimeRotation& rotation : of_inputs) rotate_rows_forward(rows, rotation);
+    store(op.weight, rows);
+    if (op.bias.empty()) return;
+    Matrix<double> bias = widened(matrix_named(std::as_const(model_), op.bias));
+    move_into_stream(bias);
+    store(op.bias, bias);
+  }
+
+  /// Steps 2 and 3 of the layers that read the norm, and step 4 of v.
+  void empty_into_readers(Op& norm) {
+    for (Op* const layer : layers_fed_by(model_, norm)) rotate_reader(norm, *layer);
+    Matrix<T>& gamma = matrix_named(model_, norm.weight);
+    gamma = Matrix<T>(1, gamma.cols(), T(1));
+    if (!norm.bias.empty()) model_.weights.erase(norm.bias);
+    norm.bias.clear();
+  }
+
+  void rotate_reader(const Op& norm, Op& layer) {
+    const Matrix<double> gamma = widened(matrix_named(std::as_const(model_), norm.weight));
+    const bool has_beta = !norm.bias.empty();
+    const Matrix<double> beta =
+        has_beta ? transpose(widened(matrix_named(std::as_const(model_), norm.bias))) : Matrix<double>{};
+    Matrix<T>& weight = matrix_named(model_, layer.weight);
+    const bool is_v = layer.name.ends_with(".attn.v");
+    Matrix<double> shift(1, weight.rows());  // W beta
+    // A rotation of v's outputs needs all of its rows.
+    change_rows(weight, is_v ? weight.rows() : kBlockRows, parallel_for_, [&](Matrix<double>& rows, std::size_t first) {
+      if (has_beta) {
+        const Matrix<double> part = product(rows, beta);
+        std::copy(part.data().begin(), part.data().end(), shift.row(0) + first);
+      }
+      rows = scale_columns(rows, gamma);
+      apply_r(rows);
+      if (!is_v) return;
+      Matrix<double> columns = transpose(rows);
+      rotate_rows_forward(columns, within_head_);
+      rows = transpose(columns);
+    });
+    change_bias(layer, has_beta, shift, is_v);
+  }
+
+  void change_bias(Op& layer, bool has_shift, const Matrix<double>& shift, bool is_v) {
+    if (layer.bias.empty() && !has_shift) return;
+    Matrix<double> bias = shift;
+    if (!layer.bias.empty()) {
+      bias = widened(matrix_named(std::as_const(model_), layer.bias));
+      for (std::size_t i = 0; has_shift && i < bias.cols(); ++i) bias(0, i) += shift(0, i);
+    }
+    if (is_v) rotate_rows_forward(bias, within_head_);
+    if (layer.bias.empty()) layer.bias = layer.name + ".bias";
+    store(layer.bias, bias);
+  }
+
+  void store(const std::string& name, const Matrix<double>& values) {
+    model_.weights[name] =
+        Matrix<T>(values.rows(), values.cols(), std::vector<T>(values.data().begin(), values.data().end()));
+  }
+
+  Model<T>& model_;
+  const numerics::ParallelFor& parallel_for_;
+  const RuntimeRotation stream_;
+  const RuntimeRotation within_head_;
+  const Matrix<double> signs_;
+  bool has_layer_norm_ = false;
+};
 
 }  // namespace
 
-void apply_rotate(Model<double>& model, const MethodArguments&, const CalibrationOptions& options) {
+template <class T>
+void apply_rotate(Model<T>& model, const MethodArguments&, const CalibrationOptions& options) {
   require_rotatable(model);
-  convert_to_rms_norm(model);
-  fuse_norms(model);
-  rotate_stream(model, options.seed);
-  for (int layer = 0; layer < model.shape.num_layers; ++layer) rotate_block_outputs(model, layer);
+  Rotation<T>(model, options).run();
 }
+template void apply_rotate(Model<float>&, const MethodArguments&, const CalibrationOptions&);
+template void apply_rotate(Model<double>&, const MethodArguments&, const CalibrationOptions&);
 
 void outline_rotate(Model<float>& model, const MethodArguments&, const CalibrationOptions&) {
   require_rotatable(model);
@@ -174,7 +232,7 @@ void outline_rotate(Model<float>& model, const MethodArguments&, const Calibrati
     for (Op* const layer : layers_fed_by(model, norm)) {
       if (norm.bias.empty() || !layer->bias.empty()) continue;
       layer->bias = layer->name + ".bias";
-      model.weights[layer->bias] = Matrix<float>::outline(1, matrix_named(model, layer->weight).rows());
+      model.weights[layer->bias] = Matrix<float>::outline(1, matrix_named(std::as_const(model), layer->weight).rows());
     }
     norm.bias.clear();
   }

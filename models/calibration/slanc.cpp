@@ -31,21 +31,26 @@ double mean_magnitude(const Matrix<double>& row) {
 }
 
 double mlp_norm(const MlpWeights& weights) {
-  if (weights.gate == nullptr)
-    return mean_magnitude(weights.gamma) * spectral_norm(weights.up) * spectral_norm(weights.down);
+  if (!weights.gate) return mean_magnitude(weights.gamma) * spectral_norm(weights.up) * spectral_norm(weights.down);
   return frobenius_norm(scale_columns(product(weights.down, weights.up), weights.gamma)) *
          spectral_norm(scale_columns(*weights.gate, weights.gamma));
 }
 
 }  // namespace
 
-void apply_slanc(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& given) {
+template <class T>
+void apply_slanc(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& given) {
   const CalibrationOptions options = with_target(arguments, given);
   norm_behind_embedding(model).input_scale = 1;
-  for (int layer = 0; layer < model.shape.num_layers; ++layer) {
-    set_input_scale(norm_behind_attention(model, layer), attention_norm(attention_weights(model, layer)), options);
-    set_input_scale(norm_behind_mlp(model, layer), mlp_norm(mlp_weights(model, layer)), options);
-  }
+  numerics::run_parallel(
+      options.parallel_for, static_cast<std::size_t>(model.shape.num_layers), [&](std::size_t index) {
+        const int layer = static_cast<int>(index);
+        set_input_scale(norm_behind_attention(model, layer),
+                        attention_norm(attention_weights(std::as_const(model), layer)), options);
+        set_input_scale(norm_behind_mlp(model, layer), mlp_norm(mlp_weights(std::as_const(model), layer)), options);
+      });
 }
+template void apply_slanc(Model<float>&, const MethodArguments&, const CalibrationOptions&);
+template void apply_slanc(Model<double>&, const MethodArguments&, const CalibrationOptions&);
 
 }  // namespace guardbit::calibration

@@ -22,19 +22,22 @@ namespace guardbit::calibration {
 namespace {
 
 /// (1, cols): the mean of the rows.
-Matrix<double> mean_row(const Matrix<double>& m) {
+template <class T>
+Matrix<double> mean_row(const Matrix<T>& m) {
   Matrix<double> mean(1, m.cols());
   for (std::size_t r = 0; r < m.rows(); ++r)
-    for (std::size_t c = 0; c < m.cols(); ++c) mean(0, c) += m(r, c) / static_cast<double>(m.rows());
+    for (std::size_t c = 0; c < m.cols(); ++c)
+      mean(0, c) += static_cast<double>(m(r, c)) / static_cast<double>(m.rows());
   return mean;
 }
 
-double embedding_power(Model<double>& model) {
+template <class T>
+double embedding_power(const Model<T>& model) {
   const Op& embed = op_named(model, "embed");
-  const Matrix<double>& tokens = matrix_named(model, embed.weight);
+  const Matrix<T>& tokens = matrix_named(model, embed.weight);
   double power = sum_of_squares(tokens) / static_cast<double>(tokens.rows());
   if (embed.bias.empty()) return power;
-  const Matrix<double>& positions = matrix_named(model, embed.bias);
+  const Matrix<T>& positions = matrix_named(model, embed.bias);
   power += sum_of_squares(positions) / static_cast<double>(positions.rows());
   const Matrix<double> mean_token = mean_row(tokens);
   const Matrix<double> mean_position = mean_row(positions);
@@ -43,23 +46,25 @@ double embedding_power(Model<double>& model) {
 }
 
 /// A linear layer's bias as a column; zeros if it has none.
-Matrix<double> bias_column(Model<double>& model, const Op& op) {
+template <class T>
+Matrix<double> bias_column(const Model<T>& model, const Op& op) {
   if (op.bias.empty()) return Matrix<double>(matrix_named(model, op.weight).rows(), 1);
-  return transpose(matrix_named(model, op.bias));
+  return transpose(widened(matrix_named(model, op.bias)));
 }
 
 void add_to(Matrix<double>& sum, const Matrix<double>& addend) {
   for (std::size_t i = 0; i < sum.data().size(); ++i) sum.data()[i] += addend.data()[i];
 }
 
-double attention_power(Model<double>& model, int layer) {
+template <class T>
+double attention_power(const Model<T>& model, int layer) {
   const AttentionWeights weights = attention_weights(model, layer);
   const double linear_power = sum_of_squares(scale_columns(product(weights.output, weights.value), weights.gamma));
 
   Matrix<double> value_constant =
       repeat_kv_heads(bias_column(model, op_named(model, layer_op(layer, "attn.v"))), model.shape);
   const Op& norm = op_named(model, layer_op(layer, "attn_norm"));
-  if (!norm.bias.empty()) add_to(value_constant, product(weights.value, transpose(matrix_named(model, norm.bias))));
+  if (!norm.bias.empty()) add_to(value_constant, product(weights.value, bias_column(model, norm)));
   Matrix<double> constant = product(weights.output, value_constant);
   add_to(constant, bias_column(model, op_named(model, layer_op(layer, "attn.o"))));
   return linear_power + sum_of_squares(constant);
@@ -73,13 +78,14 @@ Matrix<double> row_powers(const Matrix<double>& m) {
   return powers;
 }
 
-double mlp_power(Model<double>& model, int layer) {
+template <class T>
+double mlp_power(const Model<T>& model, int layer) {
   const MlpWeights weights = mlp_weights(model, layer);
   const transformer::ActivationKind activation = op_named(model, layer_op(layer, "mlp.act")).activation;
   const Matrix<double> up_powers = row_powers(scale_columns(weights.up, weights.gamma));  // sigma_u,j^2
   const Matrix<double> down_powers = row_powers(transpose(weights.down));                 // ||d_j||^2
   double power = sum_of_squares(bias_column(model, op_named(model, layer_op(layer, "mlp.down"))));
-  if (weights.gate != nullptr) {
+  if (weights.gate) {
     const Matrix<double> gate_powers = row_powers(scale_columns(*weights.gate, weights.gamma));
     for (std::size_t j = 0; j < up_powers.rows(); ++j)
       power += down_powers(j, 0) * up_powers(j, 0) *
@@ -106,17 +112,21 @@ void outline_slanc_residual(Model<float>& model, const MethodArguments&, const C
   require_stream(model);
 }
 
-void apply_slanc_residual(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& given) {
+template <class T>
+void apply_slanc_residual(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& given) {
   const CalibrationOptions options = with_target(arguments, given);
   require_stream(model);
-  double stream_power = embedding_power(model);
+  const Model<T>& weights = model;
+  double stream_power = embedding_power(weights);
   set_input_scale(op_named(model, layer_op(0, "attn_norm")), std::sqrt(stream_power), options);
   for (int layer = 0; layer < model.shape.num_layers; ++layer) {
-    stream_power += attention_power(model, layer);
+    stream_power += attention_power(weights, layer);
     set_input_scale(op_named(model, layer_op(layer, "mlp_norm")), std::sqrt(stream_power), options);
-    stream_power += mlp_power(model, layer);
+    stream_power += mlp_power(weights, layer);
     set_input_scale(norm_behind_mlp(model, layer), std::sqrt(stream_power), options);
   }
 }
+template void apply_slanc_residual(Model<float>&, const MethodArguments&, const CalibrationOptions&);
+template void apply_slanc_residual(Model<double>&, const MethodArguments&, const CalibrationOptions&);
 
 }  // namespace guardbit::calibration

@@ -6,7 +6,8 @@
 
 namespace guardbit::calibration {
 
-void apply_rotate(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+template <class T>
+void apply_rotate(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_rotate(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 
 namespace {
@@ -23,14 +24,16 @@ void smooth_inputs(Model<T>& model, const MethodArguments& arguments, const Cali
 
 }  // namespace
 
-void apply_rs(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
+template <class T>
+void apply_rs(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
   smooth_inputs(model, arguments, options);
 }
 void outline_rs(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
   smooth_inputs(model, arguments, options);
 }
 
-void apply_rrs(Model<double>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
+template <class T>
+void apply_rrs(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
   apply_rotate(model, arguments, options);
   apply_rs(model, arguments, options);
 }
@@ -38,5 +41,10 @@ void outline_rrs(Model<float>& model, const MethodArguments& arguments, const Ca
   outline_rotate(model, arguments, options);
   outline_rs(model, arguments, options);
 }
+
+template void apply_rs(Model<float>&, const MethodArguments&, const CalibrationOptions&);
+template void apply_rs(Model<double>&, const MethodArguments&, const CalibrationOptions&);
+template void apply_rrs(Model<float>&, const MethodArguments&, const CalibrationOptions&);
+template void apply_rrs(Model<double>&, const MethodArguments&, const CalibrationOptions&);
 
 }  // namespace guardbit::calibration

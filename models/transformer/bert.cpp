@@ -13,7 +13,7 @@ struct BertBuilder : FamilyBuilder {
     return add_layer_norm(name, input, stored + ".LayerNorm");
   }
 
-  std::string add_embedding(Matrix<float> table) const {
+  std::string add_embedding(const SharedMatrix<float>& table) const {
     constexpr std::size_t kTokenTypes = 2;
     const std::string stored = "bert.embeddings";
     Matrix<float> positions = tensors(stored + ".position_embeddings.weight", to_size(shape.context_length), hidden);
@@ -21,7 +21,7 @@ struct BertBuilder : FamilyBuilder {
     const std::size_t num_positions = positions.is_outline() ? 0 : positions.rows();  // an outline has no elements
     for (std::size_t t = 0; t < num_positions; ++t)
       for (std::size_t i = 0; i < hidden; ++i) positions(t, i) += types(0, i);
-    return add_norm("embed_norm", ops.embed(std::move(table), std::move(positions)), stored);
+    return add_norm("embed_norm", ops.embed(table, std::move(positions)), stored);
   }
 
   std::string add_layer(int layer, const std::string& input) const {
@@ -43,7 +43,7 @@ struct BertBuilder : FamilyBuilder {
     return add_norm("mlp_norm", ops.residual("mlp_residual", middle, down), stored + "output");
   }
 
-  void add_head(const std::string& input, Matrix<float> weight) const {
+  void add_head(const std::string& input, SharedMatrix<float> weight) const {
     const std::string stored = "cls.predictions";
     const std::string dense =
         ops.head_linear("head.dense", input, tensors(stored + ".transform.dense.weight", hidden, hidden),
@@ -64,11 +64,10 @@ Model<float> build_bert(const ModelShape& shape, const TensorSource& tensors) {
   OpBuilder ops(model);
   const BertBuilder builder{{shape, tensors, ops}};
   const std::size_t vocabulary = to_size(shape.vocabulary_size);
-  Matrix<float> table = tensors("bert.embeddings.word_embeddings.weight", vocabulary, builder.hidden);
-  Matrix<float> head;
-  if (shape.has_head)
-    head = shape.tied_head ? table : tensors("cls.predictions.decoder.weight", vocabulary, builder.hidden);
-  std::string stream = builder.add_embedding(std::move(table));
+  const SharedMatrix<float> table = tensors("bert.embeddings.word_embeddings.weight", vocabulary, builder.hidden);
+  SharedMatrix<float> head = table;
+  if (shape.has_head && !shape.tied_head) head = tensors("cls.predictions.decoder.weight", vocabulary, builder.hidden);
+  std::string stream = builder.add_embedding(table);
   for (int layer = 0; layer < shape.num_layers; ++layer) stream = builder.add_layer(layer, stream);
   ops.set_layer(-1);
   if (shape.has_head) builder.add_head(stream, std::move(head));

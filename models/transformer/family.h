@@ -39,7 +39,7 @@ struct Family {
 /// attn_norm and mlp_norm stand behind the residual additions, and instead of final_norm "head.dense", "head.act",
 /// "head.norm". An op's output tensor has the op's name. Weight keys: op name + ".weight" / ".bias"; embed:
 /// "embed.tokens", "embed.positions". The head always has a weight of its own key "head.weight" (a copy of the table
-/// when tied), so that rewriting one leaves the other alone.
+/// when tied, which shares its elements), so that rewriting one leaves the other alone.
 std::span<const Family> families();
 const Family* find_family(std::string_view name);
 /// False for an encoder; the shape's family exists.

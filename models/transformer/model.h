@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "models/numerics/matrix.h"
+#include "models/numerics/shared_matrix.h"
 #include "models/units/quantized_weight.h"
 #include "models/units/rope_scaling.h"
 
 namespace guardbit::transformer {
 
 using numerics::Matrix;
+using numerics::SharedMatrix;
 
 enum class NormKind { kLayerNorm, kRmsNorm };
 enum class ActivationKind { kGeluTanh, kGelu, kSilu, kRelu };
@@ -117,7 +119,8 @@ template <class T>
 struct Model {
   ModelShape shape;
   std::vector<Op> ops;
-  std::map<std::string, Matrix<T>> weights;  ///< by the names that ops use; vectors are (1, n)
+  /// By the names that ops use; vectors are (1, n). Copies of a model and a tied head share what none has edited.
+  std::map<std::string, SharedMatrix<T>> weights;
   /// Codes of linear layers' weights that were quantized offline, by the weight's name. The hardware multiplies these;
   /// `weights` keeps what they stand for before quantization. Others are rounded to nearest when they are loaded.
   std::map<std::string, units::QuantizedWeight> quantized_weights;

@@ -14,7 +14,7 @@ Op& OpBuilder::add(const std::string& name, OpKind kind, std::vector<std::string
   return model_.ops.emplace_back(std::move(op));
 }
 
-void OpBuilder::set_weights(Op& op, Matrix<float> weight, Matrix<float> bias) {
+void OpBuilder::set_weights(Op& op, SharedMatrix<float> weight, Matrix<float> bias) {
   op.weight = op.name + ".weight";
   model_.weights[op.weight] = std::move(weight);
   if (bias.cols() == 0) return;
@@ -22,7 +22,7 @@ void OpBuilder::set_weights(Op& op, Matrix<float> weight, Matrix<float> bias) {
   model_.weights[op.bias] = std::move(bias);
 }
 
-std::string OpBuilder::embed(Matrix<float> tokens, Matrix<float> positions) {
+std::string OpBuilder::embed(SharedMatrix<float> tokens, Matrix<float> positions) {
   Op& op = add("embed", OpKind::kEmbed, {});
   op.weight = "embed.tokens";
   model_.weights[op.weight] = std::move(tokens);
@@ -42,7 +42,7 @@ std::string OpBuilder::norm(const std::string& name, const std::string& input, N
   return op.output;
 }
 
-std::string OpBuilder::linear(const std::string& name, const std::string& input, Matrix<float> weight,
+std::string OpBuilder::linear(const std::string& name, const std::string& input, SharedMatrix<float> weight,
                               Matrix<float> bias) {
   Op& op = add(name, OpKind::kLinear, {input});
   set_weights(op, std::move(weight), std::move(bias));
@@ -55,7 +55,7 @@ std::string OpBuilder::head_norm(const std::string& name, const std::string& inp
   return output;
 }
 
-std::string OpBuilder::head_linear(const std::string& name, const std::string& input, Matrix<float> weight,
+std::string OpBuilder::head_linear(const std::string& name, const std::string& input, SharedMatrix<float> weight,
                                    Matrix<float> bias) {
   const std::string output = linear(name, input, std::move(weight), std::move(bias));
   model_.ops.back().operand_class = OperandClass::kHead;

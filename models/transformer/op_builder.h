@@ -18,14 +18,16 @@ class OpBuilder {
   void set_layer(int layer) { layer_ = layer; }
 
   /// Each returns the name of the op's output. Weights are moved in under "<op>.weight" / "<op>.bias".
-  std::string embed(Matrix<float> tokens, Matrix<float> positions);  ///< positions: (context, hidden), or empty: none
+  std::string embed(SharedMatrix<float> tokens,
+                    Matrix<float> positions);  ///< positions: (context, hidden), or empty: none
   std::string norm(const std::string& name, const std::string& input, NormKind kind, Matrix<float> gamma,
                    Matrix<float> beta = {});
   /// RMSNorm of every head of q or k by itself; gamma (1, head_size).
   std::string head_norm(const std::string& name, const std::string& input, Matrix<float> gamma);
-  std::string linear(const std::string& name, const std::string& input, Matrix<float> weight, Matrix<float> bias = {});
+  std::string linear(const std::string& name, const std::string& input, SharedMatrix<float> weight,
+                     Matrix<float> bias = {});
   /// A linear layer that computes as the head does (16-bit on most hardware).
-  std::string head_linear(const std::string& name, const std::string& input, Matrix<float> weight,
+  std::string head_linear(const std::string& name, const std::string& input, SharedMatrix<float> weight,
                           Matrix<float> bias = {});
   std::string rope(const std::string& name, const std::string& input);
   /// attn.scores, attn.softmax, attn.values of the layer; result (tokens, num_heads * head_size).
@@ -36,7 +38,7 @@ class OpBuilder {
 
  private:
   Op& add(const std::string& name, OpKind kind, std::vector<std::string> inputs);
-  void set_weights(Op& op, Matrix<float> weight, Matrix<float> bias);
+  void set_weights(Op& op, SharedMatrix<float> weight, Matrix<float> bias);
 
   Model<float>& model_;
   int layer_ = -1;
@@ -81,9 +83,10 @@ Model<float> build_decoder(const ModelShape& shape, const TensorSource& tensors,
   OpBuilder ops(model);
   const Builder builder{{shape, tensors, ops}};
   const std::size_t vocabulary = to_size(shape.vocabulary_size);
-  Matrix<float> table = tensors(names.token_embedding, vocabulary, builder.hidden);
-  Matrix<float> head = shape.tied_head ? table : tensors("lm_head.weight", vocabulary, builder.hidden);
-  std::string stream = ops.embed(std::move(table), builder.positions());
+  const SharedMatrix<float> table = tensors(names.token_embedding, vocabulary, builder.hidden);
+  SharedMatrix<float> head = table;
+  if (!shape.tied_head) head = tensors("lm_head.weight", vocabulary, builder.hidden);
+  std::string stream = ops.embed(table, builder.positions());
   for (int layer = 0; layer < shape.num_layers; ++layer) stream = builder.add_layer(layer, stream);
   ops.set_layer(-1);
   ops.head_linear("head", builder.add_norm("final_norm", stream, names.final_norm), std::move(head));

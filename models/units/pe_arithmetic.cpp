@@ -2,29 +2,29 @@
 
 #include <bit>
 
-#include "models/arith/accumulators/reduce.h"
-#include "models/numerics/check.h"
-
 namespace guardbit::units {
 
 using arith::Reduce;
 
-bool PeArithmetic::supports(const MatrixMode& mode) { return mode.integer || mode.float_spec.reduce != Reduce::kFixed; }
-
 PeArithmetic::PeArithmetic(const MatrixMode& mode, const numerics::RandomStream& stream)
     : mode_(mode), stream_(stream), inner_stream_(arith::stage_stream(stream, arith::RandomStage::kInner)) {
-  GUARDBIT_CHECK(supports(mode), "a PE's register holds 32 bits");
   const arith::AccumulationSpec& spec = mode.float_spec;
   if (mode.integer) return;
+  is_fixed_ = spec.reduce == Reduce::kFixed;
   draws_ = spec.inner.rounding == numerics::RoundingMode::kStochastic;
   if (spec.reduce == Reduce::kSequential && !spec.product) sequential_.emplace(spec.inner);
 }
 
 SumBits PeArithmetic::step(SumBits sum, const void* a, const void* b, std::size_t count, const PePlace& place,
-                           arith::AccumulationEvents& events) const {
+                           arith::AccumulationEvents& events) {
   if (!mode_.integer) {
     const std::span x(static_cast<const float*>(a), count);
     const std::span y(static_cast<const float*>(b), count);
+    if (is_fixed_) {
+      const SumBits word = sum == 0 ? take_fixed() : sum;
+      arith::fixed_step(fixed(word), chunk_of(x, y, place), mode_.float_spec, events);
+      return word;
+    }
     return std::bit_cast<SumBits>(float_step(std::bit_cast<float>(sum), x, y, place, events));
   }
   const auto* x = static_cast<const std::int8_t*>(a);
@@ -45,29 +45,60 @@ float PeArithmetic::float_step(float sum, std::span<const float> a, std::span<co
     return sum;
   }
   const arith::AccumulationSpec& spec = mode_.float_spec;
-  const arith::FloatChunk step{
-      .a = a, .b = b, .chunk_index = place.chunk, .first_k = place.first_k, .stream = stream_, .index = place.output};
+  const arith::FloatChunk step = chunk_of(a, b, place);
   if (spec.reduce == Reduce::kSequential) return arith::sequential_step(sum, step, spec, events);
   const std::uint32_t number = arith::first_step_number(place.chunk, spec) + place.step;
   return spec.reduce == Reduce::kTree ? arith::tree_step(sum, step, number, spec, events)
                                       : arith::aligned_step(sum, step, number, spec, events);
 }
 
+/// What lies at `place`, products a[i] * b[i].
+arith::FloatChunk PeArithmetic::chunk_of(std::span<const float> a, std::span<const float> b,
+                                         const PePlace& place) const {
+  return {
+      .a = a, .b = b, .chunk_index = place.chunk, .first_k = place.first_k, .stream = stream_, .index = place.output};
+}
+
+/// A register that holds +0.
+SumBits PeArithmetic::take_fixed() {
+  if (free_words_.empty()) {
+    fixed_sums_.emplace_back();
+    return static_cast<SumBits>(fixed_sums_.size());
+  }
+  const SumBits word = free_words_.back();
+  free_words_.pop_back();
+  fixed(word) = {};
+  return word;
+}
+
 SumBits PeArithmetic::merge(SumBits acc_0, SumBits acc_i, std::uint32_t i, const PePlace& place,
-                            arith::AccumulationEvents& events) const {
-  const arith::FloatChunk chunk{
-      .a = {}, .b = {}, .chunk_index = place.chunk, .first_k = 0, .stream = stream_, .index = place.output};
+                            arith::AccumulationEvents& events) {
+  const arith::FloatChunk chunk = chunk_of({}, {}, place);
+  if (is_fixed_) {
+    if (acc_i == 0) return acc_0;
+    arith::fixed_merge(fixed(acc_0), fixed(acc_i), mode_.float_spec, events);
+    release(acc_i);
+    return acc_0;
+  }
   return std::bit_cast<SumBits>(
       arith::merge_step(std::bit_cast<float>(acc_0), std::bit_cast<float>(acc_i), i, chunk, mode_.float_spec, events));
 }
 
+/// A float sum as it leaves the column; a fixed-point one is rounded here.
+float PeArithmetic::finished(SumBits sum, const PePlace& place, arith::AccumulationEvents& events) {
+  if (!is_fixed_) return std::bit_cast<float>(sum);
+  const float result = arith::fixed_result(fixed(sum), chunk_of({}, {}, place), mode_.float_spec, events);
+  release(sum);
+  return result;
+}
+
 float PeArithmetic::deliver(float outer, SumBits sum, float scale, const PePlace& place,
-                            arith::AccumulationEvents& events) const {
+                            arith::AccumulationEvents& events) {
   if (mode_.integer) {
     return arith::promote(outer, scale, std::int64_t{std::bit_cast<std::int32_t>(sum)}, mode_.int_spec.outer, stream_,
                           place.output, place.chunk, events);
   }
-  const auto acc = std::bit_cast<float>(sum);
+  const float acc = finished(sum, place, events);
   if (mode_.float_spec.promote_every == 0) return acc;
   return arith::promote(outer, scale, acc, mode_.float_spec.outer, stream_, place.output, place.chunk, events);
 }

@@ -10,6 +10,7 @@
 #include "sim/base/sha256.h"
 #include "sim/base/thread_pool.h"
 #include "sim/cli/verbs.h"
+#include "sim/cli/wave_arguments.h"
 #include "sim/probe/gemm_probe.h"
 #include "sim/replay/build_info.h"
 #include "sim/report/probe_report.h"
@@ -29,6 +30,7 @@ struct GemmArguments {
   std::string format = "table";
   std::string fidelity = "tile";
   std::string vector_target;
+  WaveArguments wave;
   std::int64_t seed = 0;
   std::int64_t threads = 0;
   bool no_values = false;
@@ -89,6 +91,7 @@ int run_gemm(const GemmArguments& arguments) {
   options.values = !arguments.no_values;
   options.stepped = arguments.fidelity == "pe";
   options.error = !arguments.no_error;
+  options.wave = wave_options(arguments.wave);
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   options.parallel_for = pool.parallel_for();
 
@@ -133,6 +136,7 @@ void add_gemm(CLI::App& app, Action& action) {
       ->check(check_seed())
       ->capture_default_str();
   add_fidelity(*verb, arguments->fidelity);
+  add_wave(*verb, arguments->wave, "cycles from the product's start");
   verb->add_flag("--no-values", arguments->no_values, "Cycles alone");
   verb->add_flag("--no-error", arguments->no_error, "Leave out the comparison with exact sums, which costs most time");
   verb->add_flag("--no-memory", arguments->no_memory,

@@ -13,6 +13,7 @@
 #include "sim/cli/command_text.h"
 #include "sim/cli/progress_line.h"
 #include "sim/cli/verbs.h"
+#include "sim/cli/wave_arguments.h"
 #include "sim/replay/replay.h"
 #include "sim/replay/timeline_file.h"
 #include "sim/report/report_registry.h"
@@ -38,9 +39,7 @@ struct ReplayArguments {
   std::int64_t decode = 0;
   std::int64_t seed = 1;
   std::optional<std::uint64_t> stall_seed;
-  std::string wave;
-  std::string wave_window;
-  std::string wave_select;
+  WaveArguments wave;
   std::string timeline;
   std::uint64_t timeline_limit = TimelineOptions{}.limit;
   const CLI::App* verb = nullptr;
@@ -83,14 +82,6 @@ void check_combinations(const ReplayArguments& arguments) {
   throw UserError(ExitCode::kUsage, fmt::format("--no-values: got {} as well; expected it without", other));
 }
 
-std::optional<WaveOptions> wave_options(const ReplayArguments& arguments) {
-  if (arguments.wave.empty()) return std::nullopt;
-  WaveOptions options{.file = arguments.wave};
-  if (!arguments.wave_window.empty()) parse_wave_window(arguments.wave_window, options);
-  if (!arguments.wave_select.empty()) options.select = arguments.wave_select;
-  return options;
-}
-
 /// What the result is a function of: where it goes, how many threads and which instructions are not.
 std::string reproducing_command(const ReplayArguments& arguments) {
   constexpr std::array<std::string_view, 11> kLeftOut = {"output",   "format",         "threads",     "vector-target",
@@ -120,7 +111,7 @@ int run_replay(ReplayArguments& arguments) {
   }
   arguments.options.values = !arguments.no_values;
   arguments.options.stall_seed = arguments.stall_seed;
-  arguments.options.wave = wave_options(arguments);
+  arguments.options.wave = wave_options(arguments.wave);
   const Trace trace = arguments.no_values ? load_trace_description(arguments.trace) : load_trace(arguments.trace);
   std::unique_ptr<OutputDirectory> directory;
   if (!arguments.output.empty()) directory = std::make_unique<OutputDirectory>(arguments.output, result_names());
@@ -178,15 +169,7 @@ void add_replay(CLI::App& app, Action& action) {
                  "Cycles, bytes and energy alone, from shapes: no weights are read, no perplexity");
   verb->add_option("--stall-seed", arguments->stall_seed,
                    "Delay commands, tokens and bursts at random: changes cycles, never values");
-  CLI::Option* wave = verb->add_option("--wave", arguments->wave, "Write waveforms of the machine to this VCD file")
-                          ->check(check_not_empty);
-  verb->add_option("--wave-window", arguments->wave_window,
-                   "from:to, cycles of simulated time (variants, windows and passes follow one another); default: all")
-      ->needs(wave)
-      ->check(check_not_empty);
-  verb->add_option("--wave-select", arguments->wave_select, "Signals by glob, such as '*.matrix.*'; default: all")
-      ->needs(wave)
-      ->check(check_not_empty);
+  add_wave(*verb, arguments->wave, "cycles of simulated time (variants, windows and passes follow one another)");
   CLI::Option* timeline =
       verb->add_option("--timeline", arguments->timeline, "Write a timeline for ui.perfetto.dev to this JSON file")
           ->check(check_not_empty);

@@ -1,8 +1,10 @@
 #include "sim/modules/matrix_module.h"
 
+#include <string>
 #include <utility>
 
 #include "sim/modules/pe_array.h"
+#include "sim/modules/pe_wave.h"
 #include "sim/modules/timing.h"
 
 namespace guardbit::sim {
@@ -18,6 +20,16 @@ MatrixModule::MatrixModule(const sc_core::sc_module_name& name, const UnitContex
 }
 MatrixModule::~MatrixModule() = default;
 
+void MatrixModule::record(WaveRecorder& recorder) {
+  UnitModule::record(recorder);
+  if (!array_) return;
+  const std::string wave_name = "pe_wave_" + std::to_string(waves_.size());
+  waves_.push_back(std::make_unique<PeWave>(sc_core::sc_gen_unique_name(wave_name.c_str()), *array_, recorder));
+  array_->observe([this] {
+    for (const auto& wave : waves_) wave->sample();
+  });
+}
+
 std::uint64_t MatrixModule::cycles_of(const Work& work) const {
   const auto& matrix = std::get<MatrixWork>(work);
   return array_ ? step(matrix) : matrix_timing(matrix, config_).cycles;
@@ -32,10 +44,12 @@ std::uint64_t MatrixModule::step(const MatrixWork& work) const {
     product.values = request->values;
     product.values->scales = request->chunk_scales;
   }
+  for (const auto& wave : waves_) wave->begin(matrix_timing(work, config_).cycles);
   array_->start(product, sc_core::SC_ZERO_TIME);
   sc_core::wait(array_->finished());
   arith::AccumulationEvents events;
   const PeCycles cycles = array_->finish(events);
+  for (const auto& wave : waves_) wave->end();
   if (request) {
     (*request->ledger)[Stage::kProduct] += events.product;
     (*request->ledger)[Stage::kInnerAccumulator] += events.inner;

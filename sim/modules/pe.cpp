@@ -23,6 +23,7 @@ void Pe::begin_run() {
   multiplier_free_cycle_ = 0;
   products_.resize(run_.pipeline);
   adder_.assign(run_.latency, {});
+  last_sum_ = 0;
   accumulators_.assign(run_.interleave == 1 ? 1 : 2 * run_.interleave, {});
   merges_ = {};
   stationary_ = waiting_ = {};
@@ -56,6 +57,7 @@ void Pe::retire() {
   if (result.sum.fold == nullptr) return;
   const Sum sum = result.sum;
   result.sum.fold = nullptr;
+  last_sum_ = sum.word;
   if (run_.sums_flow_down) {
     const bool leaves_column = wiring_.row + 1 == sum.fold->lines;
     Sum& target = leaves_column ? wiring_.column_next->exit : wiring_.next->sum;

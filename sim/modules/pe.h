@@ -8,6 +8,7 @@
 ///          multiplier, reduction tree (pipeline)
 ///                   |
 ///          adder (latency) <── accumulators (os), sum from above (ws, is)
+#include <algorithm>
 #include <systemc>
 #include <vector>
 
@@ -38,6 +39,13 @@ class Pe : public sc_core::sc_module {
   /// but not part of the run's array has no clock.
   void begin_run();
   const arith::AccumulationEvents& events() const { return events_; }
+
+  /// For waveforms: an addition is in the adder; the sum that left it last; ws, is: the operand in use.
+  bool is_adding() const {
+    return std::any_of(adder_.begin(), adder_.end(), [](const Result& result) { return result.sum.fold != nullptr; });
+  }
+  units::SumBits last_sum() const { return last_sum_; }
+  const Operand& held() const { return stationary_; }
 
  private:
   /// Both operands of a step between its start and its addition.
@@ -90,8 +98,9 @@ class Pe : public sc_core::sc_module {
   arith::AccumulationEvents events_;
   std::uint64_t multiplier_free_cycle_ = 0;
   DelayLine<Pair> products_;
-  std::vector<Result> adder_;              // (latency)
-  bool adder_taken_ = false;               ///< in this cycle
+  std::vector<Result> adder_;  // (latency)
+  bool adder_taken_ = false;   ///< in this cycle
+  units::SumBits last_sum_ = 0;
   std::vector<Accumulator> accumulators_;  // (interleave, or twice that)
   Merges merges_;
   Operand stationary_;          ///< ws, is: in use

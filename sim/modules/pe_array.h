@@ -2,8 +2,10 @@
 /// PE fidelity: the matrix array stepped cycle by cycle. Every PE, feeder and column buffer is a clocked process;
 /// cycles are counted by the clock, bits and events come from the PEs. docs/timing.md, "PE fidelity". Tests:
 /// tests/system/pe_array_test.cpp (against tile fidelity).
+#include <functional>
 #include <memory>
 #include <systemc>
+#include <utility>
 #include <vector>
 
 #include "sim/modules/pe.h"
@@ -24,6 +26,15 @@ class PeArray : public sc_core::sc_module {
   const sc_core::sc_event& finished() const { return clock_.stopped(); }
   /// Account of the run that has finished; its events are added. Throws Interrupted if a signal stopped the clock.
   PeCycles finish(arith::AccumulationEvents& events);
+
+  /// For waveforms: called at every edge, when the registers hold what they hold in the cycle that begins.
+  void observe(std::function<void()> edge) { clock_.observe(std::move(edge)); }
+  const PeRun& run() const { return run_; }
+  std::uint32_t num_pes() const { return static_cast<std::uint32_t>(pes_.size()); }
+  const Pe& pe(std::uint32_t index) const { return *pes_[index]; }
+  const PeRegisters& registers(std::uint32_t index) const { return bank_.pes.now[index]; }
+  /// The operand that PE (0, 0) takes in this cycle.
+  const Operand& first_operand() const { return bank_.row_feeds.now[0]; }
 
  private:
   void describe_hardware(const PeProduct& product);

@@ -34,6 +34,7 @@ void PeClock::tick() {
   run_.result_out = static_cast<std::uint32_t>(run_.cycle % run_.latency);
   run_.result_in = static_cast<std::uint32_t>((run_.cycle + run_.latency - 1) % run_.latency);
   run_.latency_slot = run_.latency == 1 ? 0 : static_cast<std::uint32_t>(run_.cycle % (run_.latency - 1));
+  if (observer_) observer_();
   edge_.notify(sc_core::SC_ZERO_TIME);
 }
 

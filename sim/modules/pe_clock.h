@@ -3,7 +3,9 @@
 /// by itself when the run's last sum has been delivered, so that an idle array costs nothing, and when a signal asks
 /// the process to stop. With a period of zero the edges are delta cycles: a product is stepped within the moment at
 /// which its command starts, and the matrix unit then spends the cycles that were counted.
+#include <functional>
 #include <systemc>
+#include <utility>
 
 #include "sim/modules/pe_registers.h"
 #include "sim/modules/pe_run.h"
@@ -19,6 +21,8 @@ class PeClock : public sc_core::sc_module {
   void start(const sc_core::sc_time& period, std::uint64_t limit_cycles);
   sc_core::sc_event& edge() { return edge_; }
   const sc_core::sc_event& stopped() const { return stopped_; }
+  /// Called at every edge, after the registers have taken their values and before any process runs.
+  void observe(std::function<void()> observer) { observer_ = std::move(observer); }
 
  private:
   void tick();
@@ -31,6 +35,7 @@ class PeClock : public sc_core::sc_module {
   sc_core::sc_event next_;
   sc_core::sc_event edge_;
   sc_core::sc_event stopped_;
+  std::function<void()> observer_;
 };
 
 }  // namespace guardbit::sim

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "models/units/pe_arithmetic.h"
 #include "sim/base/error.h"
 #include "sim/base/memory.h"
 #include "sim/modules/cycle_time.h"
@@ -13,11 +10,7 @@
 
 namespace guardbit::sim {
 
-void require_stepped_array(const units::ArrayConfig& array, std::span<const units::MatrixMode> modes) {
-  if (!std::all_of(modes.begin(), modes.end(), units::PeArithmetic::supports)) {
-    throw UserError(ExitCode::kUsage,
-                    "--fidelity: got pe with a fixed-point accumulator; expected tile, or another reduction");
-  }
+void require_stepped_array(const units::ArrayConfig& array) {
   constexpr double kBytesPerPe = 4096;  // module, process, registers, counters
   require_memory(kBytesPerPe * static_cast<double>(array.rows * array.cols),
                  fmt::format("an array of {} x {} stepped PEs", array.rows, array.cols));

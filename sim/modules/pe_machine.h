@@ -52,9 +52,8 @@ struct PeCycles {
   std::uint64_t stepped_cycles = 0;     ///< edges of the clock, those before and after the counted ones included
 };
 
-/// UserError kRefused if that many stepped PEs do not fit in memory, kUsage if they cannot be stepped in one of the
-/// modes (fixed-point sums are wider than a stepped PE's registers).
-void require_stepped_array(const units::ArrayConfig& array, std::span<const units::MatrixMode> modes);
+/// UserError kRefused if that many stepped PEs do not fit in memory.
+void require_stepped_array(const units::ArrayConfig& array);
 
 class PeArray;
 

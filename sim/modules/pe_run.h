@@ -47,11 +47,11 @@ struct PeRun {
   bool first_of_op = true;
   bool last_of_op = true;
   CausalMask mask = CausalMask::kNone;
-  std::uint32_t first_query = 0;                    ///< masked: row m is query first_query + m
-  const units::PeArithmetic* arithmetic = nullptr;  ///< null: cycles alone
-  std::span<const float> scales;                    ///< one a chunk, or empty: all 1
-  numerics::MatrixView<float> c;                    // (M, N)
-  arith::OutputIndex origin;                        ///< of c(0, 0), for random bits
+  std::uint32_t first_query = 0;              ///< masked: row m is query first_query + m
+  units::PeArithmetic* arithmetic = nullptr;  ///< null: cycles alone
+  std::span<const float> scales;              ///< one a chunk, or empty: all 1
+  numerics::MatrixView<float> c;              // (M, N)
+  arith::OutputIndex origin;                  ///< of c(0, 0), for random bits
 
   // The clock.
   std::uint64_t cycle = 0;

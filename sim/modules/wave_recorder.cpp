@@ -77,7 +77,13 @@ WaveRecorder::WaveRecorder(const WaveOptions& options)
 }
 
 void WaveRecorder::open_pipe() {
-  std::string name = (std::filesystem::temp_directory_path() / "guardbit-wave-XXXXXX").string();
+  std::error_code missing;
+  const std::filesystem::path parent = std::filesystem::temp_directory_path(missing);
+  if (missing) {
+    errno = missing.value();
+    fail(options_.file, "no temporary directory (TMPDIR)");
+  }
+  std::string name = (parent / "guardbit-wave-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) fail(options_.file, "no directory for a pipe");
   directory_ = name;
   const std::filesystem::path pipe = directory_ / (std::string(kPipeName) + ".vcd");
@@ -132,6 +138,12 @@ bool WaveRecorder::is_selected(const std::string& name) const {
 }
 
 void WaveRecorder::check_selection() const {
+  if (num_selected_ > kMaxSignals) {
+    throw UserError(ExitCode::kUsage,
+                    fmt::format("--wave-select: got '{}', which {} signals match; expected a pattern of at most {}, "
+                                "such as '*.pe_0_*' for the first row of PEs or '*.state' for the units",
+                                options_.select, num_selected_, kMaxSignals));
+  }
   if (num_selected_ != 0) return;
   throw UserError(ExitCode::kUsage,
                   fmt::format("--wave-select: got '{}', which no signal matches; expected a pattern of: {}",

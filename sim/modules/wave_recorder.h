@@ -24,21 +24,26 @@ class WaveRecorder {
   WaveRecorder(const WaveRecorder&) = delete;
   WaveRecorder& operator=(const WaveRecorder&) = delete;
 
-  /// Records a variable that outlives the recorder, if its name is selected; before simulation starts.
+  /// Records a variable that outlives the recorder, if its name is selected; before simulation starts. Whether it does.
+  /// `listed`: the name is told where none is selected.
   template <class T>
-  void add(const std::string& name, const T& value, int width_bits) {
-    names_ += (names_.empty() ? "" : ", ") + name;
-    if (!is_selected(name)) return;
+  bool add(const std::string& name, const T& value, int width_bits, bool listed = true) {
+    if (listed) names_ += (names_.empty() ? "" : ", ") + name;
+    if (!is_selected(name)) return false;
+    if (++num_selected_ > kMaxSignals) return false;  // check_selection() will refuse them all
     sc_core::sc_trace(trace_, value, name, width_bits);
-    ++num_selected_;
+    return true;
   }
-  /// UserError kUsage, naming the signals there are, if none was selected.
+  const WaveOptions& options() const { return options_; }
+  /// UserError kUsage if no signal was selected, naming those there are, or more than kMaxSignals.
   void check_selection() const;
   /// After the last run (simulated time advances by a cycle): closes the recording and puts the file into place.
   /// UserError kIo if it could not be written.
   void finish();
 
  private:
+  static constexpr std::size_t kMaxSignals = 4096;  ///< every one is looked at whenever time passes
+
   bool is_selected(const std::string& name) const;
   void open_pipe();
   void copy();

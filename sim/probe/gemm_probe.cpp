@@ -11,6 +11,8 @@
 #include "sim/base/error.h"
 #include "sim/base/memory.h"
 #include "sim/base/sha256.h"
+#include "sim/modules/recorded_product.h"
+#include "sim/modules/timing.h"
 #include "sim/probe/exact_dot.h"
 #include "sim/probe/gemm_timing.h"
 #include "sim/probe/product_mode.h"
@@ -143,7 +145,22 @@ void write_output(const std::filesystem::path& file, const Matrix<float>& c) {
   write_npy(file, "<f4", {c.rows(), c.cols()}, bytes);
 }
 
-GemmValues values_of(const units::MatrixMode& mode, const GemmOptions& options, SteppedArray* stepped) {
+/// Waveforms of the product, with the values that the stepped array's registers hold.
+void record(RecordedProduct& recording, const ProductMode& product, const GemmOptions& options,
+            const std::optional<PeProduct::Values>& values) {
+  const MatrixWork work = work_of(product, options);
+  const std::uint64_t cycles = recording.run({.array = product.array, .work = work, .values = values});
+  GUARDBIT_CHECK(cycles == matrix_timing(work, product.array).cycles, "a recorded product takes its cycles");
+}
+
+/// The machines that SystemC must know before the first of them runs.
+struct Machines {
+  std::optional<SteppedArray> stepped;
+  std::optional<RecordedProduct> recorded;
+};
+
+GemmValues values_of(const ProductMode& product_mode, const GemmOptions& options, Machines& machines) {
+  const units::MatrixMode& mode = product_mode.mode;
   GemmValues values;
   const auto operand = [&](const OperandSource& source, std::size_t rows, std::size_t cols, bool is_weight) {
     const bool transposed = is_weight && options.transpose_b;
@@ -157,8 +174,13 @@ GemmValues values_of(const units::MatrixMode& mode, const GemmOptions& options, 
   Matrix<float> c(options.m, options.n);
   const units::MatrixProductOptions product{
       .wanted = options.wanted, .stream = {.seed = options.seed}, .origin = {}, .parallel_for = options.parallel_for};
-  if (stepped != nullptr) {
-    stepped->values(a, b, c, values.events);
+  if (machines.recorded) {
+    Matrix<float> scratch(options.m, options.n);
+    record(*machines.recorded, product_mode, options,
+           PeProduct::Values{.mode = &mode, .a = &a, .b = &b, .stream = product.stream, .c = scratch.view()});
+  }
+  if (machines.stepped) {
+    machines.stepped->values(a, b, c, values.events);
   } else {
     units::matrix_product(a, b, {0, options.m}, {0, options.n}, mode, {}, product, c.view(), values.events);
   }
@@ -198,10 +220,19 @@ GemmResult gemm_probe(const LoadedAccelerator& accelerator, const GemmOptions& o
   if (options.values) {
     require_memory(bytes_needed(options), fmt::format("a product of {} x {} x {}", options.m, options.n, options.k));
   }
-  std::optional<SteppedArray> stepped;
-  if (options.stepped) stepped.emplace(product, options);
-  if (options.values) result.values = values_of(product.mode, options, stepped ? &*stepped : nullptr);
-  if (stepped) stepped->count(result.timing);
+  Machines machines;
+  if (options.stepped) machines.stepped.emplace(product, options);
+  if (options.wave) {
+    units::AcceleratorConfig config = accelerator.config;
+    config.array = product.array;
+    machines.recorded.emplace(config, options.stepped, *options.wave);
+  }
+  if (options.values) {
+    result.values = values_of(product, options, machines);
+  } else if (machines.recorded) {
+    record(*machines.recorded, product, options, std::nullopt);
+  }
+  if (machines.stepped) machines.stepped->count(result.timing);
   return result;
 }
 

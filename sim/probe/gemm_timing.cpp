@@ -7,6 +7,11 @@ namespace {
 
 using numerics::Stage;
 
+/// A PE that takes one cycle per MAC, on the same shape.
+MatrixWork plain_work_of(const GemmOptions& options) { return {.m = options.m, .n = options.n, .k = options.k}; }
+
+}  // namespace
+
 MatrixWork work_of(const ProductMode& product, const GemmOptions& options) {
   const PeTiming& pe = product.pe;
   return {.m = options.m,
@@ -18,11 +23,6 @@ MatrixWork work_of(const ProductMode& product, const GemmOptions& options) {
           .pipeline_cycles = pe.pipeline_cycles,
           .chunk = static_cast<std::uint64_t>(product.mode.chunk)};
 }
-
-/// A PE that takes one cycle per MAC, on the same shape.
-MatrixWork plain_work_of(const GemmOptions& options) { return {.m = options.m, .n = options.n, .k = options.k}; }
-
-}  // namespace
 
 GemmTiming timing_of(const ProductMode& product, const GemmOptions& options) {
   const units::ArrayConfig& array = product.array;
@@ -52,7 +52,7 @@ GemmTiming timing_of(const ProductMode& product, const GemmOptions& options) {
 SteppedArray::SteppedArray(const ProductMode& product, const GemmOptions& options)
     : product_(product), options_(options) {
   const units::ArrayConfig& array = product.array;
-  require_stepped_array(array, {&product.mode, 1});
+  require_stepped_array(array);
   machine_.emplace(static_cast<std::uint32_t>(array.rows), static_cast<std::uint32_t>(array.cols));
 }
 

@@ -9,13 +9,16 @@
 
 namespace guardbit::sim {
 
+/// The described PE's work.
+[[nodiscard]] MatrixWork work_of(const ProductMode& product, const GemmOptions& options);
+
 /// Tile fidelity.
 [[nodiscard]] GemmTiming timing_of(const ProductMode& product, const GemmOptions& options);
 
 /// PE fidelity. Elaborates the array, so one per process; `product` and `options` outlive it.
 class SteppedArray {
  public:
-  /// UserError: kUsage for a PE that cannot be stepped (fixed-point sums), kRefused if the PEs do not fit in memory.
+  /// UserError kRefused if the PEs do not fit in memory.
   SteppedArray(const ProductMode& product, const GemmOptions& options);
 
   /// c (M, N) = a (M, K) times the transpose of b (N, K), with the events of its three stages.

@@ -12,6 +12,35 @@ using numerics::Matrix;
 using transformer::Op;
 using transformer::OpKind;
 
+namespace {
+
+PreparedLinear prepare_linear(const transformer::Model<float>& model, const Op& op, const units::MatrixMode& mode,
+                              numerics::EventLedger& all_events, const numerics::ParallelFor& parallel_for) {
+  const numerics::Matrix<float>& weights = model.weights.at(op.weight);
+  PreparedLinear linear{
+      .mode = mode, .num_outputs = weights.rows(), .weights = {}, .narrow = {}, .quantized_weights = {}};
+  numerics::EventLedger events;
+  const bool reordered = op.smooth;
+  if (op.codes.bits != 0) {
+    linear.weights = units::weight_operand(model.quantized_weights.at(op.weight), mode, events);
+  } else if (units::NarrowOperand::fits(mode) && !reordered) {
+    linear.narrow.emplace(weights.view(), mode, events, parallel_for);
+    linear.weights.scales = linear.narrow->scales();
+  } else {
+    linear.weights = units::quantize_operand(weights.view(), mode, /*is_weight=*/true, events, parallel_for);
+  }
+  all_events += events;
+  if (mode.integer || mode.dynamic_scale) {
+    const numerics::EventCounts& counts = events[numerics::Stage::kQuantizer];
+    linear.quantized_weights = QuantizerCounts{.values = weights.rows() * weights.cols(),
+                                               .clipped = counts[numerics::Event::kClipped],
+                                               .zeroed = counts[numerics::Event::kZeroed]};
+  }
+  return linear;
+}
+
+}  // namespace
+
 const numerics::FloatSpec& PreparedVariant::storage_of(const Op& op) const {
   const std::string& format = storage_format(model, config, op);
   if (&format == &config.storage.residual) return residual;
@@ -40,20 +69,8 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
     has_rope = has_rope || op.kind == OpKind::kRope;
     if (progress) progress(index, variant.model.ops.size());
     if (op.kind != OpKind::kLinear) continue;
-    const units::MatrixMode mode = linear_mode(config, op);
-    numerics::EventLedger events;
-    PreparedLinear& linear = variant.linears[index];
-    linear.mode = mode;
-    const Matrix<float>& weights = variant.model.weights.at(op.weight);
-    linear.weights = op.codes.bits != 0
-                         ? units::weight_operand(variant.model.quantized_weights.at(op.weight), mode, events)
-                         : units::quantize_operand(weights.view(), mode, /*is_weight=*/true, events, parallel_for);
-    variant.weight_events += events;
-    if (!mode.integer && !mode.dynamic_scale) continue;
-    const numerics::EventCounts& counts = events[numerics::Stage::kQuantizer];
-    linear.quantized_weights = QuantizerCounts{.values = weights.rows() * weights.cols(),
-                                               .clipped = counts[numerics::Event::kClipped],
-                                               .zeroed = counts[numerics::Event::kZeroed]};
+    variant.linears[index] =
+        prepare_linear(variant.model, op, linear_mode(config, op), variant.weight_events, parallel_for);
   }
   variant.model.quantized_weights.clear();  // the array has its own copy
   if (has_rope) {

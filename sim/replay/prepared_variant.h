@@ -13,6 +13,7 @@
 #include "models/units/eltwise_unit.h"
 #include "models/units/kv_cache_unit.h"
 #include "models/units/matrix_unit.h"
+#include "models/units/narrow_operand.h"
 #include "models/units/norm_unit.h"
 #include "models/units/smooth_unit.h"
 #include "models/units/softmax_unit.h"
@@ -23,7 +24,9 @@ namespace guardbit::sim {
 /// A linear layer's arithmetic and its weights as they lie in DRAM.
 struct PreparedLinear {
   units::MatrixMode mode;
-  units::Operand weights;                            ///< (N, K)
+  std::size_t num_outputs = 0;                       ///< N
+  units::Operand weights;                            ///< (N, K); its scales alone if the values are narrow
+  std::optional<units::NarrowOperand> narrow;        ///< floats of up to 16 bits, where the op does not reorder them
   std::optional<QuantizerCounts> quantized_weights;  ///< none: converted without a quantizer
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -154,13 +153,6 @@ void check_schedules(const Trace& trace, const std::vector<RunnableVariant>& var
   }
 }
 
-void require_stepped_modes(const units::AcceleratorConfig& config) {
-  const std::array modes = {units::make_matrix_mode(config.array, config.linear, config.accumulator),
-                            units::make_matrix_mode(config.array, config.attention, config.attention_accumulator),
-                            units::make_matrix_mode(config.array, config.head, config.head_accumulator)};
-  require_stepped_array(config.array, modes);
-}
-
 /// The calibration text, if it is given or a variant needs one.
 std::optional<CalibrationText> calibration_text_of(const Trace& trace, const ReplayOptions& options,
                                                    const std::vector<RunnableVariant>& variants) {
@@ -192,13 +184,14 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   calibration::CalibrationOptions calibration = options.calibration;
   calibration.seed = options.seed;
   calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
+  calibration.parallel_for = parallel_for;
   const std::vector<RunnableVariant> variants = parse_variants(options.variants, accelerator.config, calibration);
   if (options.decode > 0 && !transformer::is_causal(trace.shape)) {
     throw UserError(ExitCode::kUsage,
                     fmt::format("--decode: got {}; expected 0: {} is an encoder, whose tokens see later ones",
                                 options.decode, trace.name));
   }
-  if (options.stepped) require_stepped_modes(accelerator.config);
+  if (options.stepped) require_stepped_array(accelerator.config.array);
   check_schedules(trace, variants, options, longest);
   ReplayResult result = describe(trace, accelerator, options, windows);
   std::optional<CalibrationText> text = calibration_text_of(trace, options, variants);
@@ -232,7 +225,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
       result.variants.back().ran_with = describe_hardware(outlined, variant.config(), accelerator.config);
       continue;
     }
-    // The last variant needs the model for itself: a large one does not fit twice.
+    // Variants share the weights that they leave alone; the last one need not leave any.
     transformer::Model<float> rewritten = &variant == &variants.back() ? std::move(model) : model;
     in_phase("calibrate")(0, rewritten.ops.size());
     apply_to_trace(trace, [&] { variant.apply(rewritten, text ? &text->data : nullptr); });

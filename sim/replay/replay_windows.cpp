@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "models/transformer/reference.h"
@@ -55,24 +57,48 @@ std::string describe(std::size_t window, const Pass& pass) {
   return fmt::format("window {}, {}tokens {} to {}", window, phase, pass.tokens.begin, pass.tokens.end - 1);
 }
 
-/// One run of the machine: some tokens of a window through the whole model.
+/// Told after the last command that computes something for an op, in the order of the ops.
+using OpDone = std::function<void(std::size_t op)>;
+
+/// Calls op_done when all commands of an op and of those before it have computed.
+class OpProgress {
+ public:
+  OpProgress(std::span<const Command> commands, std::size_t num_ops, OpDone op_done)
+      : remaining_(num_ops), op_done_(std::move(op_done)) {
+    for (const Command& command : commands) remaining_[command.op_index] += command.compute ? 1 : 0;
+  }
+  void command_done(std::size_t op) {
+    --remaining_[op];
+    for (; next_ < remaining_.size() && remaining_[next_] == 0; ++next_) op_done_(next_);
+  }
+
+ private:
+  std::vector<std::uint64_t> remaining_;  // commands, by op
+  std::size_t next_ = 0;                  ///< op
+  OpDone op_done_;
+};
+
+/// One run of the machine: some tokens of a window through the whole model. `op_done` may be empty.
 void run_pass(const transformer::Model<float>& model, const units::AcceleratorConfig& config, const Pass& pass,
               std::size_t window_tokens, ValueEngine& engine, Accelerator& machine, VariantStatistics& statistics,
-              TimelineFile* timeline, const WindowProgress& progress) {
+              TimelineFile* timeline, const WindowProgress& progress, OpDone op_done = {}) {
+  const std::size_t num_ops = model.ops.size();
   PassSchedule schedule;
   std::vector<Command> commands = schedule_tokens(model, config, pass.tokens, window_tokens, engine, &schedule.tiles);
+  std::optional<OpProgress> ops;
+  if (op_done) ops.emplace(commands, num_ops, std::move(op_done));
   double num_computed = 0;
   const auto num_commands = static_cast<double>(commands.size());
   for (Command& command : commands) {
     if (!command.compute) continue;
-    command.compute = [&, compute = std::move(command.compute)] {
+    command.compute = [&, compute = std::move(command.compute), op = command.op_index] {
       throw_if_interrupted();
       compute();
+      if (ops) ops->command_done(op);
       const double pass_tokens = ++num_computed / num_commands * static_cast<double>(pass.tokens.size());
       progress.at((static_cast<double>(pass.tokens.begin) + pass_tokens) / static_cast<double>(window_tokens));
     };
   }
-  const std::size_t num_ops = model.ops.size();
   schedule.macs = multiply_accumulates(commands, num_ops);
   schedule.operations = count_operations(model, config, commands);
   const CycleReport cycles = machine.run(std::move(commands), num_ops);
@@ -80,32 +106,54 @@ void run_pass(const transformer::Model<float>& model, const units::AcceleratorCo
   statistics.add_pass(pass.phase, pass.tokens.size(), schedule, cycles);
 }
 
-/// Compares a window with the fp32 forward, op by op. `reference` is either complete or empty; then it is computed on
-/// the way. A tensor is dropped after the last op that reads it: of a large model not all fit twice.
-void compare_window(const transformer::Model<float>& model, const Trace::Window& window,
-                    const numerics::ParallelFor& parallel_for, transformer::Activations<float> simulated,
-                    transformer::Activations<float> reference, VariantStatistics& statistics, ValueObserver& observer) {
-  const std::span<const int> inputs = inputs_of(window, model.shape);
-  std::map<std::string, std::size_t> last_reader;
-  for (std::size_t op = 0; op < model.ops.size(); ++op) {
-    for (const std::string& input : model.ops[op].inputs) last_reader[input] = op;
-  }
-  for (std::size_t index = 0; index < model.ops.size(); ++index) {
-    const transformer::Op& op = model.ops[index];
-    if (!reference.contains(op.output)) {
-      reference[op.output] = transformer::run_reference_op(model, op, inputs, reference, parallel_for);
+/// Compares a window with the fp32 forward, op by op as they are done. `reference` is either complete or empty; then it
+/// is computed on the way. A tensor is dropped after the last op that reads it: of a large model not all fit at once.
+class WindowComparison {
+ public:
+  WindowComparison(const transformer::Model<float>& model, const Trace::Window& window,
+                   const numerics::ParallelFor& parallel_for, WindowValues& simulated,
+                   transformer::Activations<float>& reference, VariantStatistics& statistics, ValueObserver& observer)
+      : model_(model),
+        window_(window),
+        parallel_for_(parallel_for),
+        simulated_(simulated),
+        reference_(reference),
+        statistics_(statistics),
+        observer_(observer) {
+    for (std::size_t op = 0; op < model.ops.size(); ++op) {
+      for (const std::string& input : model.ops[op].inputs) last_reader_[input] = op;
     }
-    if (!op.inputs.empty()) observer.add_reference_input(index, reference.at(op.inputs[0]));
-    statistics.add_output(index, simulated.at(op.output), reference.at(op.output));
+  }
+
+  void op_done(std::size_t index) {
+    const transformer::Op& op = model_.ops[index];
+    if (!reference_.contains(op.output)) {
+      reference_[op.output] =
+          transformer::run_reference_op(model_, op, inputs_of(window_, model_.shape), reference_, parallel_for_);
+    }
+    if (!op.inputs.empty()) observer_.add_reference_input(index, reference_.at(op.inputs[0]));
+    statistics_.add_output(index, simulated_.tensor(op.output), reference_.at(op.output));
     for (const std::string& input : op.inputs) {
-      if (last_reader.at(input) != index) continue;
-      simulated.erase(input);
-      reference.erase(input);
+      if (last_reader_.at(input) != index) continue;
+      simulated_.drop_tensor(input);
+      reference_.erase(input);
+    }
+    if (index + 1 == model_.ops.size()) {
+      statistics_.add_logits(simulated_.tensor(op.output), reference_.at(op.output),
+                             scored_targets_of(window_, model_.shape));
     }
   }
-  const std::string& logits = model.ops.back().output;
-  statistics.add_logits(simulated.at(logits), reference.at(logits), scored_targets_of(window, model.shape));
-}
+
+ private:
+  const transformer::Model<float>& model_;
+  const Trace::Window& window_;
+  const numerics::ParallelFor& parallel_for_;
+  WindowValues& simulated_;
+  transformer::Activations<float>& reference_;
+  VariantStatistics& statistics_;
+  ValueObserver& observer_;
+  std::map<std::string, std::size_t> last_reader_;
+};
 
 }  // namespace
 
@@ -139,15 +187,16 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
                          .observer = &observer,
                          .stepped = stepped},
                         statistics.ledgers());
+    WindowComparison comparison(variant.model, windows[index], parallel_for, values, reference, statistics, observer);
     const std::size_t num_tokens = inputs.size();
     for (const Pass& pass : passes_of(num_tokens, options.decode)) {
       values.begin_pass(pass.tokens);
       if (options.timeline != nullptr) options.timeline->begin_run(describe(index, pass));
-      run_pass(variant.model, variant.config, pass, num_tokens, values, machine, statistics, options.timeline,
-               progress);
+      OpDone op_done;  // every tensor is complete in the last pass
+      if (pass.tokens.end == num_tokens) op_done = [&](std::size_t op) { comparison.op_done(op); };
+      run_pass(variant.model, variant.config, pass, num_tokens, values, machine, statistics, options.timeline, progress,
+               op_done);
     }
-    compare_window(variant.model, windows[index], parallel_for, values.take_tensors(), std::move(reference), statistics,
-                   observer);
     progress.finish_window();
   }
   VariantResult result = statistics.finish(variant.config);

@@ -27,6 +27,7 @@ ValueObserver::ValueObserver(const PreparedVariant& variant) : variant_(variant)
     if (ops[index].kind == OpKind::kNorm) norms_.try_emplace(index, ops[index], variant.config.norm);
     if (ops[index].kind != OpKind::kLinear) continue;
     const PreparedLinear& linear = variant.linears.at(index);
+    const std::size_t num_inputs = variant.model.weights.at(ops[index].weight).cols();
     if (linear.quantized_weights) quantizers_[index]["weight"] = *linear.quantized_weights;
     same_reference_[index] = same_array_[index] = index;
     for (std::size_t other = index; other-- > 0;) {
@@ -34,8 +35,8 @@ ValueObserver::ValueObserver(const PreparedVariant& variant) : variant_(variant)
       if (ops[other].inputs == ops[index].inputs) same_reference_[index] = other;
       if (same_operand(ops[other], ops[index])) same_array_[index] = other;
     }
-    if (same_reference_[index] == index) reference_outliers_.try_emplace(index, linear.weights.cols());
-    if (same_array_[index] == index) array_outliers_.try_emplace(index, linear.weights.cols());
+    if (same_reference_[index] == index) reference_outliers_.try_emplace(index, num_inputs);
+    if (same_array_[index] == index) array_outliers_.try_emplace(index, num_inputs);
   }
 }
 

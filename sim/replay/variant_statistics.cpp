@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <map>
 
 #include "models/numerics/check.h"
 #include "models/transformer/family.h"
@@ -17,6 +19,26 @@ double decibel(double signal, double noise) {
 
 std::size_t largest(const float* row, std::size_t count) {
   return static_cast<std::size_t>(std::max_element(row, row + count) - row);
+}
+
+using Price = std::function<double(const units::OperationKey&)>;
+
+EnergyReport priced(std::span<const OpOperations> operations, const Price& price) {
+  EnergyReport energy;
+  OperationCounts totals;
+  for (const OpOperations& by_unit : operations) {
+    for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+      for (const auto& [key, count] : by_unit[unit]) {
+        energy.unit_pj[unit] += static_cast<double>(count) * price(key);
+        totals[key] += count;
+      }
+    }
+  }
+  for (const auto& [key, count] : totals) {
+    energy.lines.push_back({.operation = key, .count = count, .pj_each = price(key)});
+    energy.pj += energy.lines.back().pj();
+  }
+  return energy;
 }
 
 }  // namespace
@@ -121,35 +143,36 @@ void VariantStatistics::add_pass(const std::string& phase, std::size_t tokens, c
   if (phase.empty()) return;
   auto found = std::find_if(result_.phases.begin(), result_.phases.end(),
                             [&phase](const PhaseResult& known) { return known.name == phase; });
-  if (found == result_.phases.end()) found = result_.phases.insert(found, PhaseResult{.name = phase});
+  if (found == result_.phases.end()) {
+    found = result_.phases.emplace(found);
+    found->name = phase;
+    phase_operations_.emplace_back();
+  }
+  OpOperations& operations = phase_operations_[static_cast<std::size_t>(found - result_.phases.begin())];
   ++found->passes;
   found->tokens += tokens;
   found->cycles += cycles.total;
   for (const std::uint64_t count : schedule.macs) found->macs += count;
   for (const CycleReport::OpCycles& op : cycles.ops) found->dram_bytes += op.dram_bytes;
   for (std::size_t unit = 0; unit < kNumUnits; ++unit) found->busy[unit] += cycles.units[unit].busy;
+  for (const OpOperations& op : schedule.operations) {
+    for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+      for (const auto& [key, count] : op[unit]) operations[unit][key] += count;
+    }
+  }
 }
 
 void VariantStatistics::finish_energy(const units::AcceleratorConfig& config) {
-  OperationCounts totals;
-  EnergyReport& energy = result_.energy;
   std::map<units::OperationKey, double> prices;
-  const auto price = [&](const units::OperationKey& key) {
+  const Price price = [&](const units::OperationKey& key) {
     return prices.try_emplace(key, energy_of(key, config)).first->second;
   };
   for (std::size_t op = 0; op < result_.ops.size(); ++op) {
-    for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
-      for (const auto& [key, count] : operations_[op][unit]) {
-        const double pj = static_cast<double>(count) * price(key);
-        result_.ops[op].unit_pj[unit] += pj;
-        energy.unit_pj[unit] += pj;
-        totals[key] += count;
-      }
-    }
+    result_.ops[op].unit_pj = priced({&operations_[op], 1}, price).unit_pj;
   }
-  for (const auto& [key, count] : totals) {
-    energy.lines.push_back({.operation = key, .count = count, .pj_each = price(key)});
-    energy.pj += energy.lines.back().pj();
+  result_.energy = priced(operations_, price);
+  for (std::size_t phase = 0; phase < result_.phases.size(); ++phase) {
+    result_.phases[phase].energy = priced({&phase_operations_[phase], 1}, price);
   }
 }
 

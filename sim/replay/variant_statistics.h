@@ -58,7 +58,8 @@ class VariantStatistics {
   VariantResult result_;
   std::vector<numerics::EventLedger> ledgers_;
   std::vector<OpError> errors_;
-  std::vector<OpOperations> operations_;
+  std::vector<OpOperations> operations_;        // by op
+  std::vector<OpOperations> phase_operations_;  // by phase
   bool has_values_ = false;
   double negative_log_likelihood_ = 0;
   std::uint64_t num_targets_ = 0;

@@ -246,23 +246,25 @@ units::MatrixProductOptions WindowValues::product_options(std::size_t index, std
 void WindowValues::product(std::size_t index, Range rows, Range cols) {
   const PreparedLinear& linear = variant_.linears.at(index);
   LinearState& state = linears_[index];
-  if (state.accumulators.rows() == 0) state.accumulators = Matrix<float>(pass_.size(), linear.weights.rows());
   const Range local = in_pass(rows);
   const bool smooth = variant_.model.ops[index].smooth;
   const auto num_heads = static_cast<std::size_t>(variant_.model.shape.num_heads);
   units::MatrixProductOptions options = product_options(index, 0, num_heads);
-  const units::Operand& weights = smooth ? state.gathered : linear.weights;
-  const MatrixView<float> acc =
-      state.accumulators.view().rows_range(local.begin, local.end).cols_range(cols.begin, cols.end);
+  if (linear.narrow) state.widened = linear.narrow->widen({cols.begin, cols.end});
+  const units::Operand& weights = linear.narrow ? state.widened : smooth ? state.gathered : linear.weights;
+  const std::size_t first = linear.narrow ? 0 : cols.begin;  // row of `weights` that is output cols.begin
+  Matrix<float>& block = state.accumulators[{rows.begin, cols.begin}];
+  block = Matrix<float>(rows.size(), cols.size());
+  const MatrixView<float> acc = block.view();
   if (options_.stepped == nullptr) {
-    options.origin.row = static_cast<std::uint32_t>(pass_.begin);
-    units::matrix_product(state.x, weights, {local.begin, local.end}, {cols.begin, cols.end}, linear.mode,
+    options.origin = {static_cast<std::uint32_t>(pass_.begin), static_cast<std::uint32_t>(cols.begin - first)};
+    units::matrix_product(state.x, weights, {local.begin, local.end}, {first, first + cols.size()}, linear.mode,
                           state.plan.group_scales, options, acc, ledgers_[index]);
     return;
   }
   PeProduct::Values values{.mode = &linear.mode, .a = &state.x, .b = &weights};
   values.first_row_a = local.begin;
-  values.first_row_b = cols.begin;
+  values.first_row_b = first;
   values.stream = options.stream;
   values.origin = {static_cast<std::uint32_t>(rows.begin), static_cast<std::uint32_t>(cols.begin)};
   values.c = acc;
@@ -281,14 +283,14 @@ void WindowValues::epilogue(std::size_t index, Range rows, Range cols) {
                               .col_scales = part(linear.weights.scales, cols),
                               .factor = 1,
                               .bias = part(vector_of(variant_.model, op.bias), cols)};
-  Matrix<float>& y = output(op, num_tokens_, linear.weights.rows());
-  const auto block = [cols](Matrix<float>& matrix, Range some) {
-    return matrix.view().rows_range(some.begin, some.end).cols_range(cols.begin, cols.end);
-  };
-  units::epilogue(block(state.accumulators, in_pass(rows)), steps, variant_.storage_of(op), block(y, rows),
-                  ledgers_[index], options_.parallel_for);
+  Matrix<float>& y = output(op, num_tokens_, linear.num_outputs);
+  const auto accumulators = state.accumulators.extract({rows.begin, cols.begin});
+  GUARDBIT_CHECK(!accumulators.empty(), "a block is multiplied before its epilogue");
+  units::epilogue(accumulators.mapped().view(), steps, variant_.storage_of(op),
+                  y.view().rows_range(rows.begin, rows.end).cols_range(cols.begin, cols.end), ledgers_[index],
+                  options_.parallel_for);
   if (is_quantized(op.output)) write_cache(index, rows, cols, y);
-  if (rows.end == pass_.end && cols.end == linear.weights.rows()) linears_.erase(index);
+  if (rows.end == pass_.end && cols.end == linear.num_outputs) linears_.erase(index);
 }
 
 }  // namespace guardbit::sim

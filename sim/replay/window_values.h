@@ -51,18 +51,24 @@ class WindowValues final : public ValueEngine {
   void values(std::size_t values_op, std::size_t head, Range rows) override;
   void values_epilogue(std::size_t values_op, std::size_t head, Range rows) override;
 
-  /// Output of every op that was computed, by tensor name; scores and probabilities as in transformer::Activations,
-  /// keys and values of an integer cache as they are read from it.
-  transformer::Activations<float> take_tensors() { return std::move(tensors_); }
+  /// Output of an op, by tensor name, as far as it was computed; scores and probabilities as in
+  /// transformer::Activations, keys and values of an integer cache as they are read from it.
+  const numerics::Matrix<float>& tensor(const std::string& name) const { return tensors_.at(name); }
+  /// No command reads the tensor any more.
+  void drop_tensor(const std::string& name) {
+    tensors_.erase(name);
+    recorded_.erase(name);
+  }
 
  private:
   /// A linear layer between its first operand and its last result; T: the tokens of the pass.
   struct LinearState {
-    numerics::Matrix<float> rotated;       ///< (T, K), where the op rotates
-    units::SmoothPlan plan;                ///< where the op smooths
-    units::Operand gathered;               ///< weights in the plan's order
-    units::Operand x;                      ///< (T, K)
-    numerics::Matrix<float> accumulators;  ///< (T, N)
+    numerics::Matrix<float> rotated;  ///< (T, K), where the op rotates
+    units::SmoothPlan plan;           ///< where the op smooths
+    units::Operand gathered;          ///< weights in the plan's order
+    units::Operand widened;           ///< weights of a block, where they are kept narrow
+    units::Operand x;                 ///< (T, K)
+    std::map<std::pair<std::size_t, std::size_t>, numerics::Matrix<float>> accumulators;  ///< blocks by first row, col
   };
   using BlockKey = std::pair<std::size_t, std::size_t>;  ///< head, first query row
   /// One product of an attention layer: keys or values by key/value head, and the blocks of queries in flight.

@@ -46,16 +46,6 @@ Json by_unit(const Cells& cells, const ToJson& convert) {
   return json;
 }
 
-Json to_json(const PhaseResult& phase) {
-  return Json{{"name", phase.name},
-              {"passes", phase.passes},
-              {"tokens", phase.tokens},
-              {"cycles", phase.cycles},
-              {"macs", phase.macs},
-              {"dram_bytes", phase.dram_bytes},
-              {"busy", by_unit(phase.busy, [](std::uint64_t busy) { return Json(busy); })}};
-}
-
 /// {purpose: {unit: busy cycles}}, without zeros.
 Json to_json(const std::array<std::array<std::uint64_t, kNumUnits>, kNumPurposes>& purposes) {
   Json json = Json::object();
@@ -118,6 +108,17 @@ Json to_json(const EnergyReport& energy) {
   return Json{{"total_pj", json_real(energy.pj)},
               {"units", by_unit(energy.unit_pj, json_real)},
               {"operations", std::move(operations)}};
+}
+
+Json to_json(const PhaseResult& phase) {
+  return Json{{"name", phase.name},
+              {"passes", phase.passes},
+              {"tokens", phase.tokens},
+              {"cycles", phase.cycles},
+              {"macs", phase.macs},
+              {"dram_bytes", phase.dram_bytes},
+              {"busy", by_unit(phase.busy, [](std::uint64_t busy) { return Json(busy); })},
+              {"energy", to_json(phase.energy)}};
 }
 
 Json to_json(const TileChoice& tile) {

@@ -172,6 +172,7 @@ struct PhaseResult {
   std::uint64_t macs = 0;
   std::uint64_t dram_bytes = 0;
   std::array<std::uint64_t, kNumUnits> busy{};
+  EnergyReport energy;  ///< counts of every operation sum to the variant's over all phases
 };
 
 /// One layer of the model, for tables by depth.

@@ -30,10 +30,10 @@ struct PeCase {
                << " " << c.array.dataflow << " " << c.array.policy << " " << c.array.edge << " W " << c.array.dot_width
                << ", " << c.operands.activation << " x " << c.operands.weight << " cycles_per_mac "
                << c.operands.cycles_per_mac << " -> " << c.accumulator.format << " " << c.accumulator.rounding << " "
-               << c.accumulator.reduce << " product " << c.accumulator.product << " latency "
-               << c.accumulator.latency_cycles << " interleave " << c.accumulator.interleave << " buffer '"
-               << buffer.format << "' every " << buffer.promote_every << " group " << c.group << " first_of_op "
-               << c.work.first_of_op << " last_of_op " << c.work.last_of_op;
+               << c.accumulator.reduce << " " << c.accumulator.fixed_format << " product " << c.accumulator.product
+               << " latency " << c.accumulator.latency_cycles << " interleave " << c.accumulator.interleave
+               << " buffer '" << buffer.format << "' every " << buffer.promote_every << " group " << c.group
+               << " first_of_op " << c.work.first_of_op << " last_of_op " << c.work.last_of_op;
   }
 };
 
@@ -126,6 +126,7 @@ class PeCaseGenerator {
       c.accumulator.subnormals = choose<std::string>({"keep", "keep", "flush"});
       if (one_in(4)) c.accumulator.product = "fp16";
       if (c.array.dot_width > 1 && !one_in(3)) c.accumulator.reduce = "tree";
+      if (one_in(5)) set_fixed(c.accumulator);
       const bool one_adder = c.accumulator.reduce == "tree" || c.array.dot_width == 1;
       if (!flows && one_adder) c.accumulator.interleave = 1 + pick(4);
     }
@@ -137,6 +138,14 @@ class PeCaseGenerator {
     const auto column = static_cast<int>(c.array.column_products());
     if (one_in(5)) c.group = flows ? column * static_cast<int>(1 + pick(2)) : static_cast<int>(1 + pick(32));
     if (flows && one_in(8)) c.group = 1 + static_cast<int>(pick(column));
+  }
+
+  /// A Kulisch register: wide enough for everything, or so narrow that it wraps or saturates.
+  void set_fixed(units::AccumulatorConfig& accumulator) {
+    accumulator.reduce = "fixed";
+    accumulator.fixed_format = choose<std::string>({"q8.6", "q24.20", "q40.48", "q64.64", "q128.300"});
+    accumulator.fixed_rounding = choose<std::string>({"rtz", "rne"});
+    accumulator.fixed_overflow = choose<std::string>({"wrap", "saturate"});
   }
 
   float number(const numerics::FloatFormat& format, bool with_specials) {

@@ -212,6 +212,21 @@ TEST(AcceleratorTest, StallsNameTheFirstMissingToken) {
                             .producer_op = 1,
                             .what = Purpose::kSoftmax};
   EXPECT_EQ(report.stalls, (StallAccount{{weights, 23}, {softmax, 7}}));
+
+  // Of two tokens that no load signals the list says which counts: the vector unit signals 1 in cycle 30, 3 in 40.
+  const auto stalls_of = [&](std::vector<TokenId> waits) {
+    std::vector<Command> longer = {program[0], program[1], vector_cycles_command(10, 3),
+                                   rotate_cycles_command(1, 2, std::move(waits))};
+    longer[2].purpose = Purpose::kEpilogue;
+    longer[2].op_index = 3;
+    longer[3].op_index = 2;
+    return machine.run(std::move(longer), 4).stalls;
+  };
+  StallReason epilogue = softmax;
+  epilogue.producer_op = 3;
+  epilogue.what = Purpose::kEpilogue;
+  EXPECT_EQ(stalls_of({1, 3, 0}), (StallAccount{{weights, 23}, {softmax, 7}, {epilogue, 10}}));
+  EXPECT_EQ(stalls_of({3, 1, 0}), (StallAccount{{weights, 23}, {epilogue, 17}}));
 }
 
 TEST(AcceleratorTest, OptionsOfACommandAreSharesOfItsCycles) {

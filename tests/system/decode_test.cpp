@@ -1,6 +1,7 @@
 // Prefill and decode: the same bits where the arithmetic of a row is the same, and what each costs.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "tests/support/run_guardbit.h"
@@ -65,6 +66,10 @@ TEST(DecodeTest, StatisticsOfATileSeeOnlyTheTokensPresent) {
   EXPECT_EQ(names.front(), "layers.0.attn.o") << "the first smoothed op: its channel maxima are over the pass's tokens";
 }
 
+std::string operation_name(const Json& line) {
+  return line["operation"].get<std::string>() + " " + line.value("format", "") + " " + line.value("second_format", "");
+}
+
 TEST(DecodeTest, PhasesAddUpAndTheArrayReadsTheCache) {
   const TemporaryDirectory directory;
   const auto trace = capture_short_trace(directory, 2, 20);
@@ -92,8 +97,33 @@ TEST(DecodeTest, PhasesAddUpAndTheArrayReadsTheCache) {
     EXPECT_EQ(prefill["busy"][unit].get<std::uint64_t>() + decode["busy"][unit].get<std::uint64_t>(),
               cycles["busy"].get<std::uint64_t>());
   }
+  // Every operation of every format is counted in the phase that did it.
+  std::map<std::string, std::uint64_t> operations;
+  for (const Json& phase : decoded["phases"]) {
+    for (const Json& line : phase["energy"]["operations"]) {
+      operations[operation_name(line)] += line["count"].get<std::uint64_t>();
+    }
+    EXPECT_GT(phase["energy"]["units"]["load"].get<double>(), 0);
+  }
+  for (const Json& line : decoded["energy"]["operations"]) {
+    EXPECT_EQ(operations[operation_name(line)], line["count"].get<std::uint64_t>()) << operation_name(line);
+    operations.erase(operation_name(line));
+  }
+  EXPECT_THAT(operations, testing::IsEmpty());
+  const double energy = prefill["energy"]["total_pj"].get<double>() + decode["energy"]["total_pj"].get<double>();
+  EXPECT_NEAR(energy, decoded["energy"]["total_pj"].get<double>(), 1e-5 * energy) << "reports have six digits";
+  const auto int4_products = [](const Json& phase) {
+    for (const Json& line : phase["energy"]["operations"]) {
+      if (operation_name(line) == "multiply int4 ") return line["count"].get<std::uint64_t>();
+    }
+    return std::uint64_t{0};
+  };
+  constexpr std::uint64_t kLayers = 4 * (4 * 256 * 256 + 2 * 256 * 1024);
+  EXPECT_EQ(int4_products(prefill), 34 * kLayers);
+  EXPECT_EQ(int4_products(decode), 6 * kLayers);
+
   // A decode step multiplies one row by every weight, and against the 18th to 20th token's keys and values.
-  constexpr std::uint64_t kLinear = 4 * (4 * 256 * 256 + 2 * 256 * 1024) + 256 * kVocabulary;
+  constexpr std::uint64_t kLinear = kLayers + 256 * kVocabulary;
   constexpr std::uint64_t kAttention = 4 * 2 * 256 * (18 + 19 + 20);  // layers, scores and values, all heads
   EXPECT_EQ(decode["macs"].get<std::uint64_t>(), 6 * kLinear + 2 * kAttention);
   EXPECT_GT(decode["cycles"].get<double>() / 6, prefill["cycles"].get<double>() / 34) << "a token alone costs more";

@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <sstream>
 
 #include "models/arith/accumulator.h"
 #include "models/arith/presets.h"
@@ -14,6 +17,7 @@
 #include "tests/support/golden_file.h"
 #include "tests/support/npy_writer.h"
 #include "tests/support/run_guardbit.h"
+#include "tests/support/vcd_reader.h"
 
 namespace guardbit::tests {
 namespace {
@@ -284,7 +288,7 @@ TEST_F(GemmVerbTest, BothFidelitiesSayTheSame) {
         "--set array.dataflow=ws --set array.policy=serial --set array.dot_width=4 --set accumulator.reduce=tree",
         "--set array.dataflow=is --set array.edge=used --set array.activation=int8 --set array.weight=int4 "
         "--set accumulator.format=int16",
-        "--preset volta_fp16", "--no-values"}) {
+        "--preset volta_fp16", "--preset kulisch_fp8", "--no-values"}) {
     Json tile = gemm(base + rest);
     Json pe = gemm(base + rest + " --fidelity pe");
     EXPECT_EQ(tile["timing"]["fidelity"], "tile");
@@ -294,8 +298,38 @@ TEST_F(GemmVerbTest, BothFidelitiesSayTheSame) {
     tile["timing"]["fidelity"] = "pe";
     EXPECT_EQ(tile, pe) << rest;
   }
-  EXPECT_THAT(run_guardbit("gemm 2 2 2 --fidelity pe --preset kulisch_fp8").err, HasSubstr("--fidelity: got pe"));
   EXPECT_EQ(run_guardbit("gemm 2 2 2 --fidelity rtl").status, 2);
+}
+
+TEST_F(GemmVerbTest, WavesShowTheProductAtBothFidelities) {
+  const std::string base = "6 5 40 --set array.rows=3 --set array.cols=2 --set accumulator.format=fp16 ";
+  const Json plain = gemm(base);
+  const std::uint64_t cycles =
+      plain["timing"]["cycles"].get<std::uint64_t>() + plain["timing"]["pe_cycles"].get<std::uint64_t>();
+  const std::filesystem::path file = directory_ / "wave.vcd";
+  for (const std::string rest : {"", "--no-values ", "--fidelity pe ", "--fidelity pe --no-values "}) {
+    const Json unrecorded = gemm(base + rest);
+    EXPECT_EQ(gemm(base + rest + "--wave " + file.string()), unrecorded) << rest;
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    const Vcd vcd = read_vcd(text.str());
+    const VcdSignal& state = vcd.signals.at("SystemC.accelerator.matrix.state");
+    constexpr std::uint64_t kCycle = 1000;
+    EXPECT_EQ(state.at(0), 1u) << rest;
+    EXPECT_EQ(state.at(cycles * kCycle - 1), 1u) << rest;
+    EXPECT_EQ(state.at(cycles * kCycle), 0u) << rest;
+    const auto pe = vcd.signals.find("SystemC.accelerator.matrix.pe_array.pe_2_1.a_valid");
+    EXPECT_EQ(pe != vcd.signals.end(), rest.find("pe") != std::string::npos) << rest;
+    if (pe != vcd.signals.end()) {
+      EXPECT_GT(pe->second.changes.size(), 1u) << rest;
+    }
+    std::filesystem::remove(file);
+  }
+  const CommandResult refused = run_guardbit("gemm 6 5 4 --wave " + file.string() + " --wave-window 9:3");
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("expected from:to"));
+  EXPECT_EQ(run_guardbit("gemm 6 5 4 --wave-window 3:9").status, 2);
+  EXPECT_FALSE(std::filesystem::exists(file));
 }
 
 TEST_F(GemmVerbTest, SmallProductMatchesGolden) {

@@ -188,6 +188,7 @@ TEST_F(ReplayMachineTest, ReasonsAndPurposesAddUp) {
   const std::string kLimited = "--set accumulator_buffer.bytes=4000 ";
   std::vector<std::pair<std::string, std::string>> designs = kDesigns;
   for (const char* accelerator : {"edge", "fp16"}) designs.push_back({accelerator, "--set dma.channels=2"});
+  designs.push_back({"edge", "--decode 3"});  // sums over passes
   for (const auto& [accelerator, options] : designs) {
     SCOPED_TRACE(accelerator + " " + options);
     const std::string limit = options.find("accumulator_buffer") == std::string::npos ? kLimited : "";

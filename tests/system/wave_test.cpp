@@ -185,6 +185,10 @@ TEST(WaveTest, WhatCannotBeRecordedIsOneClearError) {
 
   EXPECT_NE(usage_error([&] { WaveRecorder recorder({.file = directory / "none/wave.vcd"}); }, ExitCode::kCannotCreate),
             "no error");
+  setenv("TMPDIR", (directory / "none").c_str(), 1);
+  EXPECT_THAT(usage_error([&] { WaveRecorder recorder({.file = directory / "wave.vcd"}); }, ExitCode::kCannotCreate),
+              testing::HasSubstr("TMPDIR"));
+  unsetenv("TMPDIR");
   Accelerator machine("machine", small_config());
   options.select = "*.matrx.*";
   WaveRecorder recorder(options);

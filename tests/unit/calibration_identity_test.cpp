@@ -212,7 +212,8 @@ TEST(CalibrationIdentityTest, SeedsGiveDifferentRotations) {
   apply_variant("rotate", second, {.seed = 2});
   apply_variant("rotate", again, {.seed = 1});
   EXPECT_EQ(first.weights, again.weights);
-  EXPECT_GT(tests::relative_difference(second.weights.at("head.weight"), first.weights.at("head.weight")), 0.1);
+  EXPECT_GT(tests::relative_difference(second.weights.at("head.weight").get(), first.weights.at("head.weight").get()),
+            0.1);
 }
 
 TEST(CalibrationIdentityTest, SmoothingIsOnWherePublished) {

@@ -35,7 +35,7 @@ std::vector<std::int8_t> random_codes(std::size_t count, std::mt19937& random) {
 template <class T>
 float stepped_dot(const MatrixMode& mode, std::size_t width, const std::vector<T>& a, const std::vector<T>& b,
                   const numerics::RandomStream& stream, arith::OutputIndex output, arith::AccumulationEvents& events) {
-  const PeArithmetic pe(mode, stream);
+  PeArithmetic pe(mode, stream);
   const int promote = mode.integer ? mode.int_spec.promote_every : mode.float_spec.promote_every;
   const std::size_t chunk_length = promote == 0 ? a.size() : static_cast<std::size_t>(promote);
   const auto interleave = static_cast<std::uint32_t>(mode.integer ? 1 : mode.float_spec.interleave);
@@ -122,12 +122,27 @@ TEST(PeArithmeticTest, StepsOfIntegerAccumulatorsAreTheReference) {
   }
 }
 
-TEST(PeArithmeticTest, FixedPointSumsDoNotFitIntoARegister) {
-  MatrixMode mode;
-  EXPECT_TRUE(PeArithmetic::supports(mode));
-  mode.float_spec.reduce = arith::Reduce::kFixed;
-  EXPECT_FALSE(PeArithmetic::supports(mode));
-  EXPECT_THROW(PeArithmetic(mode, {}), InternalError);
+TEST(PeArithmeticTest, StepsOfFixedPointAccumulatorsAreTheReference) {
+  std::mt19937 random(4);
+  for (const numerics::FixedFormat format : {numerics::FixedFormat{8, 6}, {24, 20}, {40, 48}, {100, 200}}) {
+    for (const auto overflow : {numerics::IntOverflow::kWrap, numerics::IntOverflow::kSaturate}) {
+      for (const auto rounding : {numerics::RoundingMode::kTiesToEven, numerics::RoundingMode::kStochastic}) {
+        for (const int promote_every : {0, 8}) {
+          MatrixMode mode;
+          arith::AccumulationSpec& spec = mode.float_spec;
+          spec.reduce = arith::Reduce::kFixed;
+          spec.fixed = {.format = format, .overflow = overflow};
+          spec.inner = FloatSpec{.format = numerics::kFp16, .rounding = rounding};
+          if (random() % 2 == 0) spec.product = FloatSpec{.format = numerics::kBf16};
+          spec.promote_every = promote_every;
+          spec.outer = FloatSpec{.format = numerics::kFp16};
+          expect_dot_reference(mode, 4, random);  // a chain of adders
+          spec.interleave = 1 + static_cast<int>(random() % 3);
+          expect_dot_reference(mode, 1, random);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "models/arith/accumulation_spec.h"
 #include "models/arith/accumulator.h"
+#include "models/numerics/wide_integer.h"
 
 namespace guardbit::arith {
 
@@ -37,6 +38,18 @@ float aligned_step(float acc, const FloatChunk& step, std::uint32_t step_number,
                    AccumulationEvents& events);
 /// The first step_number of a chunk of reductions that take spec.width products a step: all chunks before it are full.
 std::uint32_t first_step_number(std::uint32_t chunk_index, const AccumulationSpec& spec);
+
+/// The bits of a fixed-point accumulator and its exception flags.
+struct FixedSum {
+  numerics::WideInteger sum;                                         ///< multiple of 2^-F
+  numerics::NumberClass exception = numerics::NumberClass::kFinite;  ///< kFinite: none
+  bool negative_infinity = false;
+};
+/// The step's products added in turn; the end of a chunk with interleaved accumulators; its rounded result.
+void fixed_step(FixedSum& acc, const FloatChunk& step, const AccumulationSpec& spec, AccumulationEvents& events);
+void fixed_merge(FixedSum& acc_0, const FixedSum& acc_i, const AccumulationSpec& spec, AccumulationEvents& events);
+float fixed_result(const FixedSum& sum, const FloatChunk& chunk, const AccumulationSpec& spec,
+                   AccumulationEvents& events);
 
 /// acc_0 after acc_i has been added to it at the end of a chunk (interleaved accumulators), i >= 1.
 float merge_step(float acc_0, float acc_i, std::uint32_t i, const FloatChunk& chunk, const AccumulationSpec& spec,

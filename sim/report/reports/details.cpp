@@ -65,6 +65,26 @@ std::string energy_of_operations(const VariantResult& variant) {
   return table.text();
 }
 
+/// Prefill and decode; the last line is the variant's.
+std::string energy_of_phases(const VariantResult& variant) {
+  constexpr double kPicojoules = 1e6;
+  std::vector<TextTable::Column> columns = {{"energy of " + printable(variant.name) + " by phase, uJ", kLeft}};
+  for (const std::string_view unit : kUnitNames) columns.push_back({std::string(unit)});
+  columns.push_back({"total"});
+  columns.push_back({"pJ per MAC"});
+  TextTable table(std::move(columns));
+  const auto add = [&table](const std::string& name, const EnergyReport& energy, std::uint64_t macs) {
+    std::vector<std::string> cells = {name};
+    for (const double pj : energy.unit_pj) cells.push_back(real_text(pj / kPicojoules, 2));
+    cells.push_back(real_text(energy.pj / kPicojoules, 2));
+    cells.push_back(macs == 0 ? "" : real_text(energy.pj / static_cast<double>(macs), 2));
+    table.add_row(std::move(cells));
+  };
+  for (const PhaseResult& phase : variant.phases) add(phase.name, phase.energy, phase.macs);
+  add("all", variant.energy, variant.macs);
+  return table.text();
+}
+
 std::string area(const ReplayResult& result) {
   TextTable table({{"area", kLeft}, {"mm2"}});
   double total = 0;
@@ -88,7 +108,10 @@ std::string write_details(const ReplayResult& result) {
   for (const VariantResult& variant : result.variants) text += "\n" + ops_of(variant);
   constexpr std::size_t kAllReasons = 1000000;
   if (const std::string stalls = stall_table(result, kAllReasons, 0); !stalls.empty()) text += "\n" + stalls;
-  for (const VariantResult& variant : result.variants) text += "\n" + energy_of_operations(variant);
+  for (const VariantResult& variant : result.variants) {
+    text += "\n" + energy_of_operations(variant);
+    if (!variant.phases.empty()) text += "\n" + energy_of_phases(variant);
+  }
   text += "\n" + area(result);
   for (const VariantResult& variant : result.variants) text += value_tables(variant);
   return text;
