@@ -43,7 +43,7 @@ Finding search(const Model<T>& model, const LayerGroup& group, const LayerInputs
   const Matrix<double> moment = second_moment(inputs, parallel_for);
   std::vector<Matrix<double>> weights;
   for (const std::size_t index : group.readers)
-    weights.push_back(converted<double>(model.weights.at(model.ops[index].weight)));
+    weights.push_back(converted<double>(model.weights.at(model.ops[index].weight).get()));
   Matrix<double> scales(1, moment.cols(), 1.0);
   if (finding.place) {
     finding.scales = awq_scales(weights, *finding.place, channel_magnitudes(inputs).mean, converted<float>(moment),
@@ -86,7 +86,7 @@ void scale_by_activations(Model<T>& model, const AwqOptions& options, const Cali
   for (const Finding& finding : findings)
     for (std::size_t i = 0; i < finding.group.readers.size(); ++i) {
       const std::string& name = model.ops[finding.group.readers[i]].weight;
-      Matrix<double> weights = converted<double>(model.weights.at(name));
+      Matrix<double> weights = converted<double>(model.weights.at(name).get());
       // Factors are relative to the largest weight of a group, so that a row which another fold divided keeps them.
       if (options.clip && finding.clip_factors[i].rows() > 0)
         clip_groups(weights, options.quantizer.group, finding.clip_factors[i]);

@@ -93,7 +93,7 @@ void set_runtime_rotations(Model<T>& model, int layer) {
 template <class T>
 class Rotation {
  public:
-  Rotation(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options)
+  Rotation(Model<T>& model, const CalibrationOptions& options)
       : model_(model),
         parallel_for_(options.parallel_for),
         stream_(rotation_of(model.shape.hidden_size, 1)),
