@@ -74,6 +74,7 @@ int run(int argc, char** argv) {
   add_conform(app, action);
   add_gemm(app, action);
   add_list(app, action);
+  add_sweep(app, action);
   check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);

@@ -24,6 +24,7 @@ void add_config(CLI::App& app, Action& action);
 void add_conform(CLI::App& app, Action& action);
 void add_gemm(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
+void add_sweep(CLI::App& app, Action& action);
 
 /// A check for CLI11, which by itself reads a negative number into an unsigned one as if it were large and takes a
 /// number beyond the type for its end: decimal digits of a number in min .. max.

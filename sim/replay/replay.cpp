@@ -81,7 +81,8 @@ double reference_perplexity(const Trace& trace, const transformer::Model<float>&
         },
         parallel_for);
     const double recorded = windows[index].reference_nll;
-    if (!(std::abs(sum - recorded) <= kTolerance * std::max(1.0, std::abs(recorded)))) {
+    const bool is_recorded = !std::isnan(recorded);
+    if (is_recorded && !(std::abs(sum - recorded) <= kTolerance * std::max(1.0, std::abs(recorded)))) {
       throw UserError(
           ExitCode::kMalformedInput,
           fmt::format("{}: /windows/{}/reference_nll: got {}; expected {:.6g}, what the weights and tokens give",
@@ -103,6 +104,27 @@ std::map<std::string, std::string> provenance(const Trace& trace, const LoadedAc
   entries["fidelity"] = options.stepped ? "pe" : "tile";
   if (options.stall_seed) entries["stall_seed"] = std::to_string(*options.stall_seed);
   return entries;
+}
+
+/// The windows that the options ask for. Of a shortened one no likelihood is recorded.
+std::vector<Trace::Window> windows_of(const Trace& trace, const ReplayOptions& options) {
+  std::vector<Trace::Window> windows = trace.windows;
+  if (options.max_windows != 0) windows.resize(std::min(options.max_windows, windows.size()));
+  if (options.max_tokens == 0) return windows;
+  for (Trace::Window& window : windows) {
+    if (inputs_of(window, trace.shape).size() <= options.max_tokens) continue;
+    window.tokens.resize(options.max_tokens + (transformer::is_causal(trace.shape) ? 1 : 0));
+    window.reference_nll = std::numeric_limits<double>::quiet_NaN();
+  }
+  return windows;
+}
+
+calibration::CalibrationOptions calibration_options(const LoadedAccelerator& accelerator,
+                                                    const ReplayOptions& options) {
+  calibration::CalibrationOptions calibration = options.calibration;
+  calibration.seed = options.seed;
+  calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
+  return calibration;
 }
 
 /// What the trace, the accelerator and the options say, before anything runs.
@@ -165,11 +187,32 @@ void require_outlined_time(const std::string& variant, const calibration::Calibr
 
 }  // namespace
 
+CheckedModel load_checked_model(const Trace& trace, const ReplayOptions& options,
+                                const numerics::ParallelFor& parallel_for) {
+  CheckedModel checked{.model = load_scaled_model(trace, options, parallel_for)};
+  checked.reference_perplexity = reference_perplexity(trace, checked.model, windows_of(trace, options), parallel_for);
+  return checked;
+}
+
+SharedModel share_model(const Trace& trace, const CheckedModel& checked, const std::string& variant,
+                        const LoadedAccelerator& accelerator, const ReplayOptions& options) {
+  SharedModel shared{.rewritten = checked.model, .reference_perplexity = checked.reference_perplexity};
+  const calibration::CalibrationOptions calibration = calibration_options(accelerator, options);
+  apply_to_trace(trace, [&] { calibration::apply_variant(variant, shared.rewritten, calibration); });
+  return shared;
+}
+
+std::string shared_model_key(const std::string& variant, const LoadedAccelerator& accelerator,
+                             const ReplayOptions& options) {
+  const calibration::CalibrationOptions calibration = calibration_options(accelerator, options);
+  return fmt::format("{} {} {} {} {}", variant, calibration.seed, calibration.pow2_scales, calibration.target_norm,
+                     calibration.smooth_qkv);
+}
+
 ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
-                    const numerics::ParallelFor& parallel_for, const Progress& progress) {
-  const std::size_t num_windows =
-      options.max_windows == 0 ? trace.windows.size() : std::min(options.max_windows, trace.windows.size());
-  const std::span<const Trace::Window> windows = std::span(trace.windows).first(num_windows);
+                    const numerics::ParallelFor& parallel_for, const Progress& progress, const SharedModel* shared) {
+  const std::vector<Trace::Window> windows = windows_of(trace, options);
+  const std::size_t num_windows = windows.size();
   std::size_t longest = 0;
   for (const Trace::Window& window : windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
 
@@ -179,17 +222,17 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
                     fmt::format("--decode: got {}; expected 0: {} is an encoder, whose tokens see later ones",
                                 options.decode, trace.name));
   }
-  calibration::CalibrationOptions calibration = options.calibration;
-  calibration.seed = options.seed;
-  calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
-
+  const calibration::CalibrationOptions calibration = calibration_options(accelerator, options);
   if (options.stepped) require_stepped_modes(accelerator.config);
   check_schedules(trace, accelerator, options, calibration, longest);
   ReplayResult result = describe(trace, accelerator, options, windows);
   transformer::Model<float> model;
-  if (options.values) {
-    model = load_scaled_model(trace, options, parallel_for);
-    result.reference_perplexity = reference_perplexity(trace, model, windows, parallel_for);
+  if (options.values && shared != nullptr) {
+    result.reference_perplexity = shared->reference_perplexity;
+  } else if (options.values) {
+    CheckedModel checked = load_checked_model(trace, options, parallel_for);
+    model = std::move(checked.model);
+    result.reference_perplexity = checked.reference_perplexity;
   }
   PeRequestSlot requests;
   PeRequestSlot* const stepped = options.stepped ? &requests : nullptr;
@@ -209,7 +252,11 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
     }
     // The last variant needs the model for itself: a large one does not fit twice.
     transformer::Model<float> rewritten = &name == &options.variants.back() ? std::move(model) : model;
-    apply_to_trace(trace, [&] { calibration::apply_variant(name, rewritten, calibration); });
+    if (shared != nullptr) {
+      rewritten = shared->rewritten;
+    } else {
+      apply_to_trace(trace, [&] { calibration::apply_variant(name, rewritten, calibration); });
+    }
     const PreparedVariant variant =
         prepare_variant(name, std::move(rewritten), accelerator.config, longest, parallel_for);
     result.variants.push_back(replay_variant(variant, windows, options, parallel_for, machine, stepped, window_done));

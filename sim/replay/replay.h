@@ -9,6 +9,7 @@
 
 #include "models/calibration/method.h"
 #include "models/numerics/matrix.h"
+#include "models/transformer/model.h"
 #include "sim/config/accelerator.h"
 #include "sim/modules/wave_options.h"
 #include "sim/stats/result.h"
@@ -25,6 +26,7 @@ struct ReplayOptions {
   int channels = 0;
   bool stepped = false;                     ///< PE fidelity: matrix products stepped PE by PE; same result, much slower
   std::size_t max_windows = 0;              ///< 0: all of the trace's
+  std::size_t max_tokens = 0;               ///< inputs of a window: only its first ones; 0: all
   std::size_t decode = 0;                   ///< tokens at the end of each window that are processed one at a time
   std::optional<WaveOptions> wave;          ///< record waveforms
   std::optional<std::uint64_t> stall_seed;  ///< AcceleratorOptions::stall_seed
@@ -32,13 +34,35 @@ struct ReplayOptions {
   calibration::CalibrationOptions calibration;
 };
 
+/// A trace's model at the range that the options ask for, checked against the trace's record.
+struct CheckedModel {
+  transformer::Model<float> model;
+  double reference_perplexity = 0;  ///< of the windows that the options ask for; NaN for an encoder
+};
+[[nodiscard]] CheckedModel load_checked_model(const Trace& trace, const ReplayOptions& options,
+                                              const numerics::ParallelFor& parallel_for);
+
+/// What replays of one variant share when they run in processes forked from one that has made it.
+struct SharedModel {
+  transformer::Model<float> rewritten;  ///< CheckedModel::model after the variant's methods
+  double reference_perplexity = 0;
+};
+/// @param options      of the replays: seed, calibration
+/// @param accelerator  any of theirs: shared_model_key() of all is the same
+[[nodiscard]] SharedModel share_model(const Trace& trace, const CheckedModel& checked, const std::string& variant,
+                                      const LoadedAccelerator& accelerator, const ReplayOptions& options);
+/// What share_model() reads of accelerator and options: equal keys (of one trace and CheckedModel), equal models.
+[[nodiscard]] std::string shared_model_key(const std::string& variant, const LoadedAccelerator& accelerator,
+                                           const ReplayOptions& options);
+
 /// Work done so far, of all variants and windows; called after each window.
 using Progress = std::function<void(std::size_t done, std::size_t total, const std::string& what)>;
 
 /// Elaborates the machine, so once per process. Throws UserError (unknown variant, impossible configuration, trace
 /// whose recorded activations contradict its weights) before anything is simulated where that can be known.
+/// @param shared  the only variant's model, or null: loaded and rewritten here
 [[nodiscard]] ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator,
                                   const ReplayOptions& options, const numerics::ParallelFor& parallel_for,
-                                  const Progress& progress);
+                                  const Progress& progress, const SharedModel* shared = nullptr);
 
 }  // namespace guardbit::sim

@@ -1,0 +1,56 @@
+#include "sim/config/accelerator_space.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "models/numerics/check.h"
+#include "sim/base/error.h"
+#include "sim/base/sha256.h"
+
+namespace guardbit::sim {
+
+AcceleratorSpace::AcceleratorSpace(std::string name, const std::map<std::string, std::string>& keys)
+    : name_(std::move(name)), config_(std::make_unique<units::AcceleratorConfig>()), fields_(fields_of(*config_)) {
+  for (const Field& field : fields_) by_key_[field.key] = &field;
+  for (const auto& [key, text] : keys) set(key, text);
+  for (const Field& field : fields_) {
+    if (!keys_.contains(field.key)) {
+      throw UserError(ExitCode::kMalformedInput, fmt::format("{}: {}: missing; expected every key", name_, field.key));
+    }
+  }
+}
+
+void AcceleratorSpace::set(const std::string& key, std::string_view text) {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) {
+    throw UserError(ExitCode::kMalformedInput, fmt::format("{}: {}: unknown key", name_, printable(key)));
+  }
+  const Field& field = *found->second;
+  if (const auto problem = assign(field, parse_value_text(field, text))) {
+    throw UserError(ExitCode::kMalformedInput, fmt::format("{}: {}: {}", name_, key, *problem));
+  }
+  keys_[key] = value_text(field);
+}
+
+LoadedAccelerator AcceleratorSpace::resolved() const {
+  LoadedAccelerator loaded;
+  loaded.config = *config_;
+  loaded.name = name_;
+  loaded.keys = keys_;
+  loaded.sha256 = sha256_of_keys(keys_);
+  return loaded;
+}
+
+std::string text_of(const std::string& key, const ConfigValue& value) {
+  units::AcceleratorConfig config;
+  for (const Field& field : fields_of(config)) {
+    if (field.key != key) continue;
+    GUARDBIT_CHECK(!assign(field, value), "a value that was checked");
+    return value_text(field);
+  }
+  GUARDBIT_CHECK(false, "a key that was checked");
+  return "";
+}
+
+}  // namespace guardbit::sim
