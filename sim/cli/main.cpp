@@ -75,6 +75,8 @@ int run(int argc, char** argv) {
   add_gemm(app, action);
   add_list(app, action);
   add_sweep(app, action);
+  add_pareto(app, action);
+  add_query(app, action);
   check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);

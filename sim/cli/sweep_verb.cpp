@@ -169,6 +169,7 @@ void add_sweep(CLI::App& app, Action& action) {
   add_plan(*sweep, arguments, action);
   add_run(*sweep, arguments, action);
   add_status(*sweep, arguments, action);
+  add_gather(*sweep, action);
 }
 
 }  // namespace guardbit::sim::cli
