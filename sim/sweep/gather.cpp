@@ -39,14 +39,19 @@ constexpr std::array<std::string_view, 16> kResultColumns = {"mode",
                                                              "accumulator_peak_bytes",
                                                              "digest"};
 
+/// Lists of a result's ops, columns of ops behind point and op.
+constexpr std::array<std::string_view, 10> kOpColumns = {
+    "name",         "kind", "cycles", "macs", "dram_bytes", "energy_pj", "sqnr_db", "max_abs", "reference_max_abs",
+    "output_sha256"};
+
 constexpr const char* kTables = R"(
 CREATE TABLE sweep(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE variants(name TEXT PRIMARY KEY, methods INTEGER, points INTEGER, done INTEGER) WITHOUT ROWID;
 CREATE TABLE ops(point INTEGER, op INTEGER, name TEXT, kind TEXT, cycles INTEGER, macs INTEGER, dram_bytes INTEGER,
   energy_pj REAL, sqnr_db REAL, max_abs REAL, reference_max_abs REAL, output_sha256 TEXT,
   PRIMARY KEY(point, op)) WITHOUT ROWID;
-CREATE TABLE events(point INTEGER, op INTEGER, stage TEXT, event TEXT, count INTEGER,
-  PRIMARY KEY(point, op, stage, event)) WITHOUT ROWID;
+CREATE TABLE events(point INTEGER, event TEXT, stage TEXT, op INTEGER, count INTEGER,
+  PRIMARY KEY(point, event, stage, op)) WITHOUT ROWID;
 )";
 constexpr const char* kIndexes = R"(
 CREATE UNIQUE INDEX points_by_key ON points(key);
@@ -55,15 +60,18 @@ CREATE INDEX ops_by_name ON ops(name);
 CREATE INDEX events_by_event ON events(event, stage);
 )";
 
-Cell cell_of(const json& value) {
-  if (value.is_number_integer()) return value.get<std::int64_t>();
-  if (value.is_number()) return value.get<double>();
-  if (value.is_string()) return value.get<std::string>();
-  return std::monostate{};
+/// `value` outlives the statement's next run: text is not copied.
+void bind_json(Statement& statement, int column, const json& value) {
+  if (value.is_string()) {
+    statement.bind(column, std::string_view(value.get_ref<const std::string&>()));
+  } else if (value.is_number_integer()) {
+    statement.bind(column, value.get<std::int64_t>());
+  } else if (value.is_number()) {
+    statement.bind(column, value.get<double>());
+  } else {
+    statement.bind_null(column);
+  }
 }
-
-/// Text of a JSON string, without a copy.
-std::string_view view_of(const json& value) { return value.get_ref<const std::string&>(); }
 
 class Gatherer {
  public:
@@ -148,14 +156,14 @@ class Gatherer {
       const json result = json::parse(file.result);
       const std::string status = "done";
       int column = bind_plan(index, status);
-      std::vector<Cell> cells;
-      for (const std::string_view name : kResultColumns) cells.push_back(cell_of(result.at(std::string(name))));
+      for (const std::string_view name : kResultColumns) bind_json(point_, ++column, result.at(std::string(name)));
+      const json& events = result.at("events");
       for (const numerics::Event event : kReportEvents) {
-        cells.push_back(cell_of(result.at("events").at(std::string(name_of(event)))));
+        bind_json(point_, ++column, events.at(std::string(name_of(event))));
       }
-      for (const Cell& cell : cells) point_.bind(++column, cell);
       point_.bind_null(++column).run();
       add_ops(static_cast<std::int64_t>(index + 1), result);
+      add_events(static_cast<std::int64_t>(index + 1), result);
     } catch (const json::exception& error) {
       throw UserError(ExitCode::kMalformedInput,
                       fmt::format("{}: result: {}", store_.path_of(file.key).string(), error.what()));
@@ -163,20 +171,27 @@ class Gatherer {
   }
 
   void add_ops(std::int64_t point, const json& result) {
-    constexpr int kTextColumns = 2;  // name and kind
-    std::int64_t number = 0;
-    for (const json& row : result.at("ops")) {
-      op_.bind(1, point).bind(2, number++);
+    const json& ops = result.at("ops");
+    if (ops.empty()) return;
+    std::vector<const json*> lists;
+    for (const std::string_view name : kOpColumns) lists.push_back(&ops.at(std::string(name)));
+    for (std::size_t op = 0; op < lists.front()->size(); ++op) {
+      op_.bind(1, point).bind(2, static_cast<std::int64_t>(op));
       int column = 2;
-      for (int text = 0; text < kTextColumns; ++text, ++column)
-        op_.bind(column + 1, view_of(row.at(static_cast<std::size_t>(text))));
-      for (std::size_t cell = kTextColumns; cell + 1 < row.size(); ++cell) op_.bind(++column, cell_of(row[cell]));
-      op_.bind(++column, view_of(row.back())).run();
+      for (const json* list : lists) bind_json(op_, ++column, list->at(op));
+      op_.run();
     }
-    for (const json& row : result.at("op_events")) {
-      event_.bind(1, point).bind(2, row.at(0).get<std::int64_t>());
-      event_.bind(3, view_of(row.at(1))).bind(4, view_of(row.at(2)));
-      event_.bind(5, row.at(3).get<std::int64_t>()).run();
+  }
+
+  /// In the order of the table's primary key, so that rows are appended: JSON objects come sorted by name.
+  void add_events(std::int64_t point, const json& result) {
+    for (const auto& [event, stages] : result.at("op_events").items()) {
+      for (const auto& [stage, list] : stages.items()) {
+        event_.bind(1, point).bind(2, std::string_view(event)).bind(3, std::string_view(stage));
+        for (std::size_t at = 0; at + 1 < list.size(); at += 2) {
+          event_.bind(4, list[at].get<std::int64_t>()).bind(5, list[at + 1].get<std::int64_t>()).run();
+        }
+      }
     }
   }
 

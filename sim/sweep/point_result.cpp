@@ -22,33 +22,41 @@ Json units_of(const CycleReport& cycles) {
   return json;
 }
 
-Json op_row(const OpResult& op) {
-  double pj = 0;
-  for (const double unit : op.unit_pj) pj += unit;
-  return {op.name,
-          op.kind,
-          op.cycles,
-          op.macs,
-          op.dram_bytes,
-          json_real(pj),
-          json_real(op.sqnr_db),
-          json_real(op.max_abs),
-          json_real(op.reference_max_abs),
-          op.output_sha256};
+/// One list per property: fewer and shorter tokens than one object per op.
+Json ops_of(const std::vector<OpResult>& ops) {
+  Json json = Json::object();
+  for (const OpResult& op : ops) {
+    double pj = 0;
+    for (const double unit : op.unit_pj) pj += unit;
+    json["name"].push_back(op.name);
+    json["kind"].push_back(op.kind);
+    json["cycles"].push_back(op.cycles);
+    json["macs"].push_back(op.macs);
+    json["dram_bytes"].push_back(op.dram_bytes);
+    json["energy_pj"].push_back(json_real(pj));
+    json["sqnr_db"].push_back(json_real(op.sqnr_db));
+    json["max_abs"].push_back(json_real(op.max_abs));
+    json["reference_max_abs"].push_back(json_real(op.reference_max_abs));
+    json["output_sha256"].push_back(op.output_sha256);
+  }
+  return json;
 }
 
-/// [op index, stage, event, count] of every counter that is not zero.
-Json event_rows(const std::vector<OpResult>& ops) {
-  Json rows = Json::array();
-  for (std::size_t index = 0; index < ops.size(); ++index) {
+/// {event: {stage: [op index, count, op index, count, ...]}} of every counter that is not zero.
+Json event_lists(const std::vector<OpResult>& ops) {
+  Json json = Json::object();
+  for (const numerics::Event event : kReportEvents) {
     for (std::size_t stage = 0; stage < numerics::kNumStages; ++stage) {
-      for (const numerics::Event event : kReportEvents) {
+      for (std::size_t index = 0; index < ops.size(); ++index) {
         const std::uint64_t count = ops[index].events.stages[stage][event];
-        if (count != 0) rows.push_back({index, numerics::kStageNames[stage], name_of(event), count});
+        if (count == 0) continue;
+        Json& list = json[std::string(name_of(event))][std::string(numerics::kStageNames[stage])];
+        list.push_back(index);
+        list.push_back(count);
       }
     }
   }
-  return rows;
+  return json;
 }
 
 }  // namespace
@@ -60,8 +68,6 @@ std::string point_result_json(const ReplayResult& result) {
   for (const auto& [part, um2] : result.area_um2) area += um2;
   std::uint64_t dram_bytes = 0;
   for (const OpResult& op : variant.ops) dram_bytes += op.dram_bytes;
-  Json ops = Json::array();
-  for (const OpResult& op : variant.ops) ops.push_back(op_row(op));
   const Json json = {{"mode", result.mode},
                      {"windows", result.num_windows},
                      {"tokens", result.num_tokens},
@@ -80,8 +86,8 @@ std::string point_result_json(const ReplayResult& result) {
                      {"digest", variant.digest},
                      {"events", events_of(variant.events)},
                      {"units", units_of(variant.cycles)},
-                     {"ops", std::move(ops)},
-                     {"op_events", event_rows(variant.ops)}};
+                     {"ops", ops_of(variant.ops)},
+                     {"op_events", event_lists(variant.ops)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
