@@ -11,6 +11,7 @@
 #include "sim/cli/verbs.h"
 #include "sim/sweep/planner.h"
 #include "sim/sweep/runner.h"
+#include "sim/sweep/slurm.h"
 #include "sim/sweep/sweep_status.h"
 #include "sim/sweep/work_estimate.h"
 
@@ -29,9 +30,13 @@ struct SweepArguments {
   std::string shard;
   std::string vector_target;
   bool retry_failed = false;
+  bool recheck = false;
   bool allow_mixed = false;
   double timeout = 0;
   bool deep = false;
+  bool slurm = false;
+  bool dry_run = false;
+  SlurmOptions slurm_options;
   bool quiet = false;
 };
 
@@ -79,6 +84,7 @@ int run_sweep_verb(const SweepArguments& arguments) {
   if (options.jobs == 0) options.jobs = available_processors();
   if (!arguments.shard.empty()) options.shard = *parse_shard(arguments.shard);
   options.retry_failed = arguments.retry_failed;
+  options.recheck = arguments.recheck;
   options.allow_mixed = arguments.allow_mixed;
   options.timeout_seconds = arguments.timeout;
   RunSummary summary;
@@ -113,6 +119,26 @@ int run_status(const SweepArguments& arguments) {
   return static_cast<int>(status.done == status.points ? ExitCode::kOk : ExitCode::kPartial);
 }
 
+int run_submit(SweepArguments& arguments) {
+  const Store store(arguments.store);
+  const Plan plan = store.read_plan();
+  arguments.slurm_options.submit = !arguments.dry_run;
+  arguments.slurm_options.retry_failed = arguments.retry_failed;
+  const SlurmSubmission submission = submit_to_slurm(store, plan, arguments.slurm_options);
+  if (submission.tasks == 0) {
+    print("nothing to do: no point of the plan is missing\n");
+    return 0;
+  }
+  std::string command;
+  for (const std::string& word : submission.command) command += (command.empty() ? "" : " ") + shell_word(word);
+  if (arguments.dry_run) {
+    print(command + "\n");
+  } else {
+    print(fmt::format("job {}, tasks {}\n", submission.answer, submission.tasks));
+  }
+  return 0;
+}
+
 void add_store(CLI::App& verb, SweepArguments& arguments) {
   verb.add_option("store", arguments.store, "Store directory, made by sweep plan")->required();
 }
@@ -140,6 +166,8 @@ void add_run(CLI::App& sweep, const Arguments& arguments, Action& action) {
   verb->add_option("--shard", arguments->shard, "i/n: only the points of the i-th of n parts, from 0")
       ->check(check_shard);
   verb->add_flag("--retry-failed", arguments->retry_failed, "Compute points again whose failure is on record");
+  verb->add_flag("--recheck", arguments->recheck,
+                 "Compute points that are done again and compare: exit 70 if one differs");
   verb->add_flag("--allow-mixed", arguments->allow_mixed, "Although another build of guardbit made the plan");
   verb->add_option("--timeout", arguments->timeout, "Seconds after which a point has failed (0: never)")
       ->check(CLI::Range(0.0, 1e9));
@@ -160,6 +188,29 @@ void add_status(CLI::App& sweep, const Arguments& arguments, Action& action) {
   verb->final_callback([arguments, &action] { action = [arguments] { return run_status(*arguments); }; });
 }
 
+void add_submit(CLI::App& sweep, const Arguments& arguments, Action& action) {
+  CLI::App* verb = sweep.add_subcommand("submit", "Give a sweep to a cluster: an array of shards (docs/cluster.md)");
+  add_store(*verb, *arguments);
+  verb->add_flag("--slurm", arguments->slurm,
+                 "To Slurm, the only one so far; options that are none of these go to sbatch")
+      ->required();
+  verb->add_option("--shards", arguments->slurm_options.shards, "Parts (default: about three minutes of work each)")
+      ->check(whole_number(1, 1'000'000));
+  verb->add_option("--jobs,-j", arguments->slurm_options.jobs, "Processes and processors of a task")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  verb->add_flag("--retry-failed", arguments->retry_failed, "Compute points again whose failure is on record");
+  verb->add_flag("--dry-run", arguments->dry_run, "Write the script and print the command instead of submitting");
+  verb->allow_extras();
+  verb->footer(
+      "Example: guardbit sweep submit out/formats --slurm --shards 16 --jobs 4 --partition=main --time=00:30:00\n"
+      "Submitting again computes what is missing then.");
+  verb->final_callback([arguments, verb, &action] {
+    arguments->slurm_options.sbatch_options = verb->remaining();
+    action = [arguments] { return run_submit(*arguments); };
+  });
+}
+
 }  // namespace
 
 void add_sweep(CLI::App& app, Action& action) {
@@ -170,6 +221,7 @@ void add_sweep(CLI::App& app, Action& action) {
   add_run(*sweep, arguments, action);
   add_status(*sweep, arguments, action);
   add_gather(*sweep, action);
+  add_submit(*sweep, arguments, action);
 }
 
 }  // namespace guardbit::sim::cli

@@ -42,15 +42,17 @@ LoadedAccelerator AcceleratorSpace::resolved() const {
   return loaded;
 }
 
-std::string text_of(const std::string& key, const ConfigValue& value) {
+std::vector<std::string> texts_of(std::span<const ConfigEntry> entries) {
   units::AcceleratorConfig config;
-  for (const Field& field : fields_of(config)) {
-    if (field.key != key) continue;
-    GUARDBIT_CHECK(!assign(field, value), "a value that was checked");
-    return value_text(field);
+  std::map<std::string, Field> fields;
+  for (Field& field : fields_of(config)) fields.emplace(field.key, field);
+  std::vector<std::string> texts;
+  for (const ConfigEntry& entry : entries) {
+    const auto field = fields.find(entry.key);
+    GUARDBIT_CHECK(field != fields.end() && !assign(field->second, entry.value), "entries are checked");
+    texts.push_back(value_text(field->second));
   }
-  GUARDBIT_CHECK(false, "a key that was checked");
-  return "";
+  return texts;
 }
 
 }  // namespace guardbit::sim

@@ -40,7 +40,7 @@ class AcceleratorSpace {
 /// What is wrong with each entry by itself: unknown keys (with hints), wrong types, values out of range.
 [[nodiscard]] std::vector<PlacedProblem> problems_of(std::span<const ConfigEntry> entries);
 
-/// `value`, which problems_of() accepts for `key`, as value_text() writes it.
-[[nodiscard]] std::string text_of(const std::string& key, const ConfigValue& value);
+/// The values of entries that problems_of() accepts, as value_text() writes them.
+[[nodiscard]] std::vector<std::string> texts_of(std::span<const ConfigEntry> entries);
 
 }  // namespace guardbit::sim

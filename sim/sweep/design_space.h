@@ -55,7 +55,7 @@ class PointResolver {
   [[nodiscard]] ReplayOptions options() const;
 
   /// Everything the point's result depends on, as canonical JSON: members sorted, no blanks, values as text. SHA-256 of
-  /// it is the point's key (test: tests/unit/sweep_space_test.cpp). Names and places of files are not in it.
+  /// it is the point's key (test: tests/unit/sweep_plan_test.cpp). Names and places of files are not in it.
   [[nodiscard]] std::string description() const;
 
   /// The text of a key of accelerators, of a replay setting, or of accelerator (its name), trace (name) or variant;

@@ -6,7 +6,7 @@
 ///     "result":{...},         what is the same on every machine; R is its SHA-256
 ///     "provenance":{...}}     what is not: host, time, vector target, commit
 ///
-/// C is the SHA-256 of K, the result and the provenance, each with a line end. Test: tests/unit/point_file_test.cpp.
+/// C is the SHA-256 of K, the result and the provenance, each with a line end. Test: tests/unit/sweep_store_test.cpp.
 #include <string>
 #include <string_view>
 

@@ -70,7 +70,7 @@ class Runner {
       PointFile file;
       std::string problem;
       const Store::State state = store_.read(point.key, file, problem);
-      if (state == Store::State::kDone) {
+      if (state == Store::State::kDone && !options_.recheck) {
         ++summary_.reused;
         continue;
       }
@@ -95,7 +95,8 @@ class Runner {
   void start(const PlanPoint& point) {
     PointFile file;
     std::string problem;
-    if (store_.read(point.key, file, problem) == Store::State::kDone) {  // by another run, meanwhile
+    const bool done = store_.read(point.key, file, problem) == Store::State::kDone;
+    if (done && !options_.recheck) {  // by another run, meanwhile
       ++summary_.reused;
       report();
       return;
@@ -186,9 +187,9 @@ class Runner {
 
 }  // namespace
 
-bool Shard::has(const std::string& key) const {
+std::uint64_t Shard::index_of(const std::string& key, std::uint64_t count) {
   constexpr std::size_t kDigits = 16;  // 64 of the 256 bits
-  return std::stoull(key.substr(0, kDigits), nullptr, 16) % count == index;
+  return std::stoull(key.substr(0, kDigits), nullptr, 16) % count;
 }
 
 RunSummary run_sweep(const Store& store, const Plan& plan, const RunOptions& options, const SweepProgress& progress) {

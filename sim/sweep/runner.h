@@ -19,13 +19,16 @@ namespace guardbit::sim {
 struct Shard {
   std::uint64_t index = 0;
   std::uint64_t count = 1;
-  bool has(const std::string& key) const;
+  /// The shard of a key.
+  static std::uint64_t index_of(const std::string& key, std::uint64_t count);
+  bool has(const std::string& key) const { return index_of(key, count) == index; }
 };
 
 struct RunOptions {
   std::size_t jobs = 1;  ///< processes at a time
   Shard shard;
   bool retry_failed = false;   ///< points with a failure on record as well
+  bool recheck = false;        ///< points that are done as well: their results are compared with those on record
   bool allow_mixed = false;    ///< although another build made the plan
   double timeout_seconds = 0;  ///< of a point's process; 0: none
 };

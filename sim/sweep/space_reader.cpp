@@ -43,7 +43,11 @@ class SpaceReader {
   void read_axis(const SweepAxis& axis) {
     seen_.insert(axis.key);
     SpaceAxis result{axis.key, {}};
-    for (const ConfigEntry& entry : axis.values) result.values.push_back(read_value(entry));
+    if (is_accelerator_key(axis.key)) {
+      result.values = read_keys(axis);
+    } else {
+      for (const ConfigEntry& entry : axis.values) result.values.push_back(read_value(entry));
+    }
     space_.axes.push_back(std::move(result));
   }
 
@@ -53,6 +57,27 @@ class SpaceReader {
     const std::set<std::string> different(values.begin(), values.end());
     if (different.size() == values.size() || !file_.problems.empty()) return;
     problem(axis.values.front(), "got the same value twice; expected different values");
+  }
+
+  static bool is_accelerator_key(const std::string& key) {
+    return key != "accelerator" && key != "trace" && key != "variant" && !key.starts_with("replay.");
+  }
+
+  /// Of the wrong values of a long axis the first ones are named.
+  std::vector<std::string> read_keys(const SweepAxis& axis) {
+    constexpr std::size_t kMaxShown = 3;
+    std::vector<PlacedProblem> problems = problems_of(axis.values);
+    const auto same = [](const PlacedProblem& a, const PlacedProblem& b) {
+      return a.text == b.text;
+    };  // an unknown key
+    problems.erase(std::unique(problems.begin(), problems.end(), same), problems.end());
+    for (std::size_t index = 0; index < std::min(problems.size(), kMaxShown); ++index) {
+      file_.problems.push_back({0, problems[index].line, problems[index].text});
+    }
+    if (problems.size() > kMaxShown) {
+      problem(axis.values.front(), fmt::format("and {} more values that are wrong", problems.size() - kMaxShown));
+    }
+    return problems.empty() ? texts_of(axis.values) : std::vector<std::string>(axis.values.size());
   }
 
   /// The value's text; anything if there is a problem, which is reported.
@@ -67,10 +92,7 @@ class SpaceReader {
              : entry.key == "trace" ? read_trace(entry, *text)
                                     : read_accelerator(entry, *text);
     }
-    if (entry.key.starts_with("replay.")) return read_setting(entry);
-    const std::vector<PlacedProblem> problems = problems_of(std::span(&entry, 1));
-    for (const PlacedProblem& found : problems) file_.problems.push_back({0, entry.line, found.text});
-    return problems.empty() ? text_of(entry.key, entry.value) : "";
+    return read_setting(entry);
   }
 
   std::string read_variant(const ConfigEntry& entry, const std::string& variant) {
