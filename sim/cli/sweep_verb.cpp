@@ -222,6 +222,7 @@ void add_sweep(CLI::App& app, Action& action) {
   add_status(*sweep, arguments, action);
   add_gather(*sweep, action);
   add_submit(*sweep, arguments, action);
+  add_search(*sweep, action);
 }
 
 }  // namespace guardbit::sim::cli

@@ -26,6 +26,7 @@ void add_gemm(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
 void add_sweep(CLI::App& app, Action& action);
 void add_gather(CLI::App& sweep, Action& action);  // a subcommand of sweep
+void add_search(CLI::App& sweep, Action& action);  // likewise
 void add_pareto(CLI::App& app, Action& action);
 void add_query(CLI::App& app, Action& action);
 

@@ -95,6 +95,8 @@ std::string front_sql(const ParetoFront& front) {
   return sql + " FROM front_points f JOIN points p ON p.id = f.point WHERE f.front = '" + quoted + "' ORDER BY f.rank";
 }
 
+bool larger_is_better(const std::string& column) { return contains(kLargerIsBetter, column); }
+
 std::vector<std::size_t> pareto_rows(std::span<const std::vector<double>> rows) {
   // In lexicographic order a row is beaten only by rows before it, and then also by one of the front so far.
   std::vector<std::size_t> order(rows.size());
@@ -129,7 +131,7 @@ ParetoFront pareto(const std::filesystem::path& file, const ParetoOptions& optio
     for (const std::string& name : options.objectives) {
       const std::string column = resolve_column(columns, name);
       front.columns.push_back(column);
-      front.maximized.push_back(contains(kLargerIsBetter, column) || contains(more_is_better, column));
+      front.maximized.push_back(larger_is_better(column) || contains(more_is_better, column));
       selected += ", \"" + column + "\"";
     }
     for (const std::string& name : more_is_better) {

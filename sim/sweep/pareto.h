@@ -11,7 +11,7 @@ namespace guardbit::sim {
 struct ParetoOptions {
   std::vector<std::string> objectives;  ///< columns of points, at least one; "energy" stands for energy_pj, "area" for
                                         ///< area_um2: a name without its unit
-  std::vector<std::string> maximize;    ///< objectives of which more is better, beside kLargerIsBetter
+  std::vector<std::string> maximize;    ///< objectives of which more is better, beside larger_is_better()
   std::string where;                    ///< an SQL expression over points; empty: all that are done
   std::string name;                     ///< under which the front is stored; empty: the objectives, joined by commas
 };
@@ -28,6 +28,9 @@ struct ParetoFront {
 
 /// The front's points as a SELECT, in its order: id, objectives, what tells them apart.
 [[nodiscard]] std::string front_sql(const ParetoFront& front);
+
+/// Whether more of a column is better: sqnr_db, top1_agreement, utilization.
+[[nodiscard]] bool larger_is_better(const std::string& column);
 
 /// Rows of which no other is at least as good in every objective and better in one, as indices in the order of the
 /// rows; equal rows are all in or all out. Smaller is better. O(rows x front).

@@ -178,9 +178,13 @@ TEST_F(SweepTest, FailedPointsAreRecordedAndRetried) {
 }
 
 TEST_F(SweepTest, APointThatTakesTooLongHasFailed) {
-  const CommandResult result = run("--timeout 0.001 --shard 0/12");
+  directory_.write("slow.toml", "accelerator = \"edge.toml\"\ntrace = \"" + included_trace() + "\"\n");  // seconds
+  ASSERT_EQ(run_guardbit("sweep plan " + path("slow.toml") + " -o " + path("slow")).status, 0);
+  const CommandResult result = run_guardbit("sweep run " + path("slow") + " -q --timeout 0.1");
   EXPECT_EQ(result.status, 75);
-  EXPECT_THAT(result.err, HasSubstr("failed (signal 9): took longer than 0.001 s"));
+  EXPECT_THAT(result.err, HasSubstr("failed (signal 9): took longer than 0.1 s"));
+  const json failure = json::parse(content_of(std::filesystem::directory_iterator(directory_ / "slow/failed")->path()));
+  EXPECT_EQ(failure.at("timed_out"), true);
 }
 
 TEST_F(SweepTest, ParetoFrontIsThatOfAllPairsAndIsStored) {
@@ -227,7 +231,7 @@ TEST_F(SweepTest, QueriesReadAndNothingElse) {
   EXPECT_THAT(
       run_guardbit("pareto " + path("db") + " --x cycles --y sqnr_db --where \"1); DELETE FROM points; --\"").err,
       HasSubstr("expected one"));
-  EXPECT_THAT(run_guardbit("query " + path("db") + " \"SELECT nothing FROM points\"").err, HasSubstr("no such column"));
+  EXPECT_THAT(run_guardbit("query " + path("db") + " \"SELECT absent FROM points\"").err, HasSubstr("no such column"));
   EXPECT_EQ(content_of(directory_ / "db"), before);
   const CommandResult csv = run_guardbit("query " + path("db") + " \"SELECT 'a,b' AS x, 2 AS y\" --format csv");
   EXPECT_EQ(csv.out, "x,y\n\"a,b\",2\n");
