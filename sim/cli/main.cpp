@@ -77,6 +77,9 @@ int run(int argc, char** argv) {
   add_list(app, action);
   add_report(app, action);
   add_truths(app, action);
+  add_sweep(app, action);
+  add_pareto(app, action);
+  add_query(app, action);
   check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);

@@ -36,6 +36,7 @@ struct ReplayArguments {
   std::string vector_target;
   std::int64_t threads = 0;
   std::int64_t windows = 0;
+  std::int64_t tokens = 0;
   std::int64_t decode = 0;
   std::int64_t seed = 1;
   std::optional<std::uint64_t> stall_seed;
@@ -117,6 +118,7 @@ int run_replay(ReplayArguments& arguments) {
   if (!arguments.output.empty()) directory = std::make_unique<OutputDirectory>(arguments.output, result_names());
 
   arguments.options.max_windows = static_cast<std::size_t>(arguments.windows);
+  arguments.options.max_tokens = static_cast<std::size_t>(arguments.tokens);
   arguments.options.decode = static_cast<std::size_t>(arguments.decode);
   arguments.options.seed = static_cast<std::uint64_t>(arguments.seed);
   arguments.options.stepped = arguments.fidelity == "pe";
@@ -180,6 +182,8 @@ void add_replay(CLI::App& app, Action& action) {
       ->capture_default_str();
   add_gains(*verb, options.residual_gain, options.channel_gain, options.channels);
   verb->add_option("--windows", arguments->windows, "Replay only the first windows of the trace (0: all)")
+      ->check(CLI::Range(std::int64_t{0}, kLargestCount));
+  verb->add_option("--tokens", arguments->tokens, "Replay only the first tokens of each window (0: all)")
       ->check(CLI::Range(std::int64_t{0}, kLargestCount));
   verb->add_option("--decode", arguments->decode,
                    "Process the last tokens of each window one at a time against the KV cache (0: none)")

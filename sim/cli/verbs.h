@@ -28,6 +28,11 @@ void add_gemm(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_truths(CLI::App& app, Action& action);
+void add_sweep(CLI::App& app, Action& action);
+void add_gather(CLI::App& sweep, Action& action);  // a subcommand of sweep
+void add_search(CLI::App& sweep, Action& action);  // likewise
+void add_pareto(CLI::App& app, Action& action);
+void add_query(CLI::App& app, Action& action);
 
 /// A check for CLI11, which by itself reads a negative number into an unsigned one as if it were large and takes a
 /// number beyond the type for its end: decimal digits of a number in min .. max.

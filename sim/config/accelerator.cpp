@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <optional>
 #include <set>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "sim/base/error.h"
 #include "sim/base/sha256.h"
+#include "sim/config/accelerator_space.h"
 #include "sim/config/fields.h"
 #include "sim/config/suggest.h"
 #include "sim/config/toml_files.h"
@@ -121,16 +121,6 @@ std::vector<ConfigEntry> parse_overrides(std::span<const std::string> texts, std
   return entries;
 }
 
-/// Throws all problems as one error, by file and line.
-[[noreturn]] void refuse(std::vector<PlacedProblem> problems) {
-  std::stable_sort(problems.begin(), problems.end(), [](const PlacedProblem& a, const PlacedProblem& b) {
-    return std::tie(a.file_index, a.line) < std::tie(b.file_index, b.line);
-  });
-  std::string text;
-  for (const PlacedProblem& problem : problems) text += (text.empty() ? "" : "\n") + problem.text;
-  throw UserError(ExitCode::kConfiguration, text);
-}
-
 /// Entries of files and then overrides, bound and checked. `default_place` is where rules between defaults are broken.
 LoadedAccelerator resolve(ConfigEntries files, std::span<const std::string> overrides, ConfigScope scope,
                           const std::string& name, const std::string& default_place) {
@@ -143,7 +133,7 @@ LoadedAccelerator resolve(ConfigEntries files, std::span<const std::string> over
   for (const ConfigEntry& entry : entries) {
     if (auto problem = binder.apply(entry)) problems.push_back(std::move(*problem));
   }
-  if (!problems.empty()) refuse(std::move(problems));
+  refuse_problems(std::move(problems));
 
   loaded.origins = binder.origins();
   // Rules between keys speak of resolved values, so they are checked only when every single value is good.
@@ -155,16 +145,30 @@ LoadedAccelerator resolve(ConfigEntries files, std::span<const std::string> over
     const std::string place = set ? origin->second : default_place;
     problems.push_back({0, 0, fmt::format("{}: {}: {}", place, problem.key, problem.message)});
   }
-  if (!problems.empty()) refuse(std::move(problems));
+  refuse_problems(std::move(problems));
 
-  std::string canonical;
   for (const Field& field : binder.fields()) loaded.keys[field.key] = value_text(field);
-  for (const auto& [key, value] : loaded.keys) canonical += key + "=" + value + "\n";
-  loaded.sha256 = sha256_hex(canonical);
+  loaded.sha256 = sha256_of_keys(loaded.keys);
   return loaded;
 }
 
 }  // namespace
+
+std::string sha256_of_keys(const std::map<std::string, std::string>& keys) {
+  std::string canonical;
+  for (const auto& [key, value] : keys) canonical += key + "=" + value + "\n";
+  return sha256_hex(canonical);
+}
+
+std::vector<PlacedProblem> problems_of(std::span<const ConfigEntry> entries) {
+  units::AcceleratorConfig config;
+  Binder binder(config);
+  std::vector<PlacedProblem> problems;
+  for (const ConfigEntry& entry : entries) {
+    if (auto problem = binder.apply(entry)) problems.push_back(std::move(*problem));
+  }
+  return problems;
+}
 
 LoadedAccelerator load_accelerator(const std::filesystem::path& path, std::span<const std::string> overrides,
                                    ConfigScope scope) {

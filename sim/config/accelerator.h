@@ -15,8 +15,11 @@ struct LoadedAccelerator {
   std::string name;                            ///< the file's name without .toml
   std::map<std::string, std::string> keys;     ///< every key -> its value as text, strings without quotes
   std::map<std::string, std::string> origins;  ///< every key -> "file:line", "--set" or "default"
-  std::string sha256;                          ///< of keys, one "key=value\n" each in the order of the map
+  std::string sha256;                          ///< sha256_of_keys(keys)
 };
+
+/// Of one "key=value\n" each, in the order of the map.
+[[nodiscard]] std::string sha256_of_keys(const std::map<std::string, std::string>& keys);
 
 /// Whose rules between keys are checked; single keys always are.
 enum class ConfigScope {

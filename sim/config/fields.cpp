@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <system_error>
 #include <type_traits>
 
 #include "models/numerics/block_format.h"
@@ -153,6 +155,22 @@ std::optional<std::string> assign(const Field& field, const ConfigValue& value) 
 
 std::string value_text(const Field& field) {
   return std::visit([](const auto* member) { return fmt::format("{}", *member); }, field.member);
+}
+
+ConfigValue parse_value_text(const Field& field, std::string_view text) {
+  const char* const end = text.data() + text.size();
+  if (std::holds_alternative<bool*>(field.member) && (text == "true" || text == "false")) return text == "true";
+  if (std::holds_alternative<std::int64_t*>(field.member)) {
+    std::int64_t number = 0;
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc{} && stop == end) return number;
+  }
+  if (std::holds_alternative<double*>(field.member)) {
+    double number = 0;
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc{} && stop == end) return number;
+  }
+  return std::string(text);
 }
 
 std::string value_toml(const Field& field) {

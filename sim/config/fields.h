@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -44,6 +45,10 @@ struct Field {
 /// The member's value: true/false, decimal integer, shortest decimal that reads back as the same double, or the string
 /// itself. Independent of the locale.
 [[nodiscard]] std::string value_text(const Field& field);
+
+/// The value that value_text() wrote as `text`: a boolean, a number or a string, as the field's rule wants it; text
+/// that is none stays a string, which assign() refuses.
+[[nodiscard]] ConfigValue parse_value_text(const Field& field, std::string_view text);
 
 /// The member's value as a TOML literal (strings quoted).
 [[nodiscard]] std::string value_toml(const Field& field);

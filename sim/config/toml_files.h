@@ -28,6 +28,9 @@ struct PlacedProblem {
   std::string text;
 };
 
+/// Throws all problems as one UserError kConfiguration, by file and line; nothing if there are none.
+void refuse_problems(std::vector<PlacedProblem> problems);
+
 /// A file's entries in the order of application (a base's before those of the file that extends it), and what is wrong
 /// with the files as such.
 struct ConfigEntries {

@@ -15,12 +15,12 @@
 #include "sim/base/error.h"
 #include "sim/modules/accelerator.h"
 #include "sim/replay/build_info.h"
-#include "sim/replay/calibration_text.h"
 #include "sim/replay/no_values.h"
 #include "sim/replay/prepared_variant.h"
+#include "sim/replay/replay_inputs.h"
 #include "sim/replay/replay_windows.h"
-#include "sim/replay/runnable_variant.h"
 #include "sim/replay/scaled_model.h"
+#include "sim/replay/shared_model.h"
 #include "sim/replay/timeline_file.h"
 #include "sim/replay/variant_statistics.h"
 #include "sim/schedule/operation_counts.h"
@@ -29,54 +29,6 @@
 
 namespace guardbit::sim {
 namespace {
-
-std::vector<RunnableVariant> parse_variants(const std::vector<std::string>& texts,
-                                            const units::AcceleratorConfig& config,
-                                            const calibration::CalibrationOptions& calibration) {
-  std::vector<RunnableVariant> variants;
-  try {
-    for (const std::string& text : texts) {
-      const calibration::Variant variant = calibration::parse_variant(text);
-      variants.emplace_back(variant, variant_hardware(variant, config), calibration);
-    }
-    return variants;
-  } catch (const std::invalid_argument& error) {
-    throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
-  }
-}
-
-/// The fp32 forward's perplexity; NaN for an encoder, which predicts no next token. Each window's likelihood must be
-/// the recorded one: gains leave the function alone, so another value means that tokens, weights or record were
-/// altered.
-double reference_perplexity(const Trace& trace, const transformer::Model<float>& model,
-                            std::span<const Trace::Window> windows, const numerics::ParallelFor& parallel_for,
-                            const Progress& progress) {
-  constexpr double kTolerance = 1e-4;  // fp32 sums in another order differ by far less
-  if (!transformer::is_causal(model.shape)) return std::numeric_limits<double>::quiet_NaN();
-  double likelihood = 0;
-  std::uint64_t num_tokens = 0;
-  std::size_t num_ops = 0;
-  for (std::size_t index = 0; index < windows.size(); ++index) {
-    double sum = 0;
-    transformer::visit_reference<float>(
-        model, inputs_of(windows[index], model.shape),
-        [&](const transformer::Op& op, const numerics::Matrix<float>& output) {
-          if (progress) progress(++num_ops, windows.size() * model.ops.size(), "fp32 reference");
-          if (&op == &model.ops.back()) sum = scored_nll(windows[index], model.shape, output);
-        },
-        parallel_for);
-    const double recorded = windows[index].reference_nll;
-    if (!(std::abs(sum - recorded) <= kTolerance * std::max(1.0, std::abs(recorded)))) {
-      throw UserError(
-          ExitCode::kMalformedInput,
-          fmt::format("{}: /windows/{}/reference_nll: got {}; expected {:.6g}, what the weights and tokens give",
-                      (trace.directory / kTraceFile).string(), index, recorded, sum));
-    }
-    likelihood += sum;
-    num_tokens += scored_targets_of(windows[index], model.shape).size();
-  }
-  return perplexity(likelihood, num_tokens);
-}
 
 std::map<std::string, std::string> provenance(const Trace& trace, const LoadedAccelerator& accelerator,
                                               const ReplayOptions& options) {
@@ -153,15 +105,6 @@ void check_schedules(const Trace& trace, const std::vector<RunnableVariant>& var
   }
 }
 
-/// The calibration text, if it is given or a variant needs one.
-std::optional<CalibrationText> calibration_text_of(const Trace& trace, const ReplayOptions& options,
-                                                   const std::vector<RunnableVariant>& variants) {
-  const bool needed = std::any_of(variants.begin(), variants.end(),
-                                  [](const RunnableVariant& variant) { return variant.needs_calibration_text(); });
-  if (options.calibration_text.empty() && !(options.values && needed)) return std::nullopt;
-  return load_calibration_text(trace, options.calibration_text);
-}
-
 /// An outline has all that the variant's time depends on.
 void require_outlined_time(const RunnableVariant& variant) {
   if (!variant.time_needs_weights()) return;
@@ -174,18 +117,13 @@ void require_outlined_time(const RunnableVariant& variant) {
 }  // namespace
 
 ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
-                    const numerics::ParallelFor& parallel_for, const Progress& progress) {
-  const std::size_t num_windows =
-      options.max_windows == 0 ? trace.windows.size() : std::min(options.max_windows, trace.windows.size());
-  const std::span<const Trace::Window> windows = std::span(trace.windows).first(num_windows);
+                    const numerics::ParallelFor& parallel_for, const Progress& progress, const SharedModel* shared) {
+  const std::vector<Trace::Window> windows = windows_of(trace, options);
   std::size_t longest = 0;
   for (const Trace::Window& window : windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
 
-  calibration::CalibrationOptions calibration = options.calibration;
-  calibration.seed = options.seed;
-  calibration.pow2_scales = accelerator.config.norm.scale == "pow2";
-  calibration.parallel_for = parallel_for;
-  const std::vector<RunnableVariant> variants = parse_variants(options.variants, accelerator.config, calibration);
+  const std::vector<RunnableVariant> variants =
+      runnable_variants(options.variants, accelerator.config, options, parallel_for);
   if (options.decode > 0 && !transformer::is_causal(trace.shape)) {
     throw UserError(ExitCode::kUsage,
                     fmt::format("--decode: got {}; expected 0: {} is an encoder, whose tokens see later ones",
@@ -194,15 +132,15 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   if (options.stepped) require_stepped_array(accelerator.config.array);
   check_schedules(trace, variants, options, longest);
   ReplayResult result = describe(trace, accelerator, options, windows);
-  std::optional<CalibrationText> text = calibration_text_of(trace, options, variants);
-  if (text) {
-    text->data.parallel_for = parallel_for;
-    add_provenance(*text, result.provenance);
-  }
+  const std::optional<CalibrationText> text = calibration_text_of(trace, options, variants, parallel_for);
+  if (text) add_provenance(*text, result.provenance);
   transformer::Model<float> model;
-  if (options.values) {
-    model = load_scaled_model(trace, options, parallel_for);
-    result.reference_perplexity = reference_perplexity(trace, model, windows, parallel_for, progress);
+  if (options.values && shared != nullptr) {
+    result.reference_perplexity = shared->reference_perplexity;
+  } else if (options.values) {
+    CheckedModel checked = load_checked_model(trace, options, parallel_for, progress);
+    model = std::move(checked.model);
+    result.reference_perplexity = checked.reference_perplexity;
   }
   PeRequestSlot requests;
   PeRequestSlot* const stepped = options.stepped ? &requests : nullptr;
@@ -227,8 +165,12 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
     }
     // Variants share the weights that they leave alone; the last one need not leave any.
     transformer::Model<float> rewritten = &variant == &variants.back() ? std::move(model) : model;
-    in_phase("calibrate")(0, rewritten.ops.size());
-    apply_to_trace(trace, [&] { variant.apply(rewritten, text ? &text->data : nullptr); });
+    if (shared != nullptr) {
+      rewritten = shared->rewritten;
+    } else {
+      in_phase("calibrate")(0, rewritten.ops.size());
+      apply_to_trace(trace, [&] { variant.apply(rewritten, text ? &text->data : nullptr); });
+    }
     const PreparedVariant prepared =
         prepare_variant(name, std::move(rewritten), variant.config(), longest, parallel_for, in_phase("quantize"));
     result.variants.push_back(

@@ -16,6 +16,8 @@
 
 namespace guardbit::sim {
 
+struct SharedModel;  // shared_model.h
+
 class TimelineFile;
 
 struct ReplayOptions {
@@ -27,6 +29,7 @@ struct ReplayOptions {
   int channels = 0;
   bool stepped = false;                     ///< PE fidelity: matrix products stepped PE by PE; same result, much slower
   std::size_t max_windows = 0;              ///< 0: all of the trace's
+  std::size_t max_tokens = 0;               ///< inputs of a window: only its first ones; 0: all
   std::size_t decode = 0;                   ///< tokens at the end of each window that are processed one at a time
   std::optional<WaveOptions> wave;          ///< record waveforms
   TimelineFile* timeline = nullptr;         ///< told of every run, if there is one; outlives the replay
@@ -41,8 +44,9 @@ using Progress = std::function<void(std::size_t done, std::size_t total, const s
 
 /// Elaborates the machine, so once per process. Throws UserError (unknown variant, impossible configuration, trace
 /// whose recorded activations contradict its weights) before anything is simulated where that can be known.
+/// @param shared  the only variant's model, or null: loaded and rewritten here
 [[nodiscard]] ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator,
                                   const ReplayOptions& options, const numerics::ParallelFor& parallel_for,
-                                  const Progress& progress);
+                                  const Progress& progress, const SharedModel* shared = nullptr);
 
 }  // namespace guardbit::sim

@@ -42,6 +42,11 @@ void RunnableVariant::apply(Model<float>& model, const calibration::CalibrationD
   set_scaled_sums(model);
 }
 
+std::string RunnableVariant::model_key() const {
+  return fmt::format("{} {} {} {} {} {} {} {}", name(), options_.seed, options_.pow2_scales, options_.target_norm,
+                     options_.smooth_qkv, hardware_.weight_bits, hardware_.stores_codes, hardware_.scaled_sums);
+}
+
 void RunnableVariant::outline(Model<float>& model) const {
   calibration::outline_variant(variant_, model, options_);
   if (rounds_weights()) {

@@ -19,6 +19,8 @@ class RunnableVariant {
   /// The variant's methods (`data` for those that look at activations, null: none does), then codes for weights that no
   /// method quantized where the array multiplies floats.
   void apply(transformer::Model<float>& model, const calibration::CalibrationData* data = nullptr) const;
+  /// What apply() reads beside the model and the calibration text: equal keys, equal results.
+  std::string model_key() const;
   /// Ops and shapes of apply()'s result.
   void outline(transformer::Model<float>& model) const;
   /// Throws std::invalid_argument, naming the variant, for groups that cannot be summed (check_groups) or, if

@@ -16,7 +16,9 @@ struct Trace {
   struct Window {
     /// T + 1 ids: inputs [0, T), targets [1, T]; 1 <= T <= context_length. Encoder: T ids, inputs.
     std::vector<int> tokens;
-    double reference_nll = 0;  ///< sum of -log p(target) of the fp32 reference, as recorded; not of an encoder
+    /// Sum of -log p(target) of the fp32 reference, as recorded; NaN if that is of more tokens than these. Not of an
+    /// encoder.
+    double reference_nll = 0;
     /// Leading targets that do not count: windows of a stride below their length overlap.
     std::size_t num_unscored = 0;
   };

@@ -24,13 +24,15 @@ ALLOWED = {
     "sim/conform": ["sim/stats", "sim/base", "models"],
     "sim/probe": ["sim/modules", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
     "sim/report": ["sim/trace", "sim/stats", "sim/base", "models"],
+    "sim/sweep": ["sim/report", "sim/replay", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
     "sim/cli": ["sim", "models"],
 }
 # External headers that only some layers may include.
 EXTERNAL = {
     r"(systemc|tlm)": ["sim/modules", "sim/replay"],
     r"toml\+\+/": ["sim/config"],
-    r"nlohmann/": ["sim/trace", "sim/report"],
+    r"nlohmann/": ["sim/trace", "sim/report", "sim/sweep"],
+    r"sqlite3": ["sim/sweep"],
     r"CLI/": ["sim/cli"],
     r"hwy/": ["models/kernels"],
     r"openssl/": ["sim/base"],

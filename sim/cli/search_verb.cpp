@@ -1,0 +1,101 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+
+#include "sim/base/error.h"
+#include "sim/base/thread_pool.h"
+#include "sim/cli/progress_line.h"
+#include "sim/cli/verbs.h"
+#include "sim/report/text_table.h"
+#include "sim/sweep/planner.h"
+#include "sim/sweep/search.h"
+
+namespace guardbit::sim::cli {
+namespace {
+
+struct SearchArguments {
+  std::string file;
+  std::string directory;
+  std::string x;
+  std::string y;
+  std::vector<std::string> also;
+  std::int64_t max_points = kDefaultMaxPoints;
+  std::int64_t jobs = 0;
+  bool quiet = false;
+  SearchOptions options;
+};
+
+int run_search(SearchArguments& arguments) {
+  SearchOptions& options = arguments.options;
+  options.objectives = {arguments.x, arguments.y};
+  options.objectives.insert(options.objectives.end(), arguments.also.begin(), arguments.also.end());
+  const auto length = [](std::int64_t tokens) {
+    return tokens == 0 ? std::numeric_limits<std::int64_t>::max() : tokens;
+  };
+  const auto longer = [&](std::int64_t a, std::int64_t b) { return length(a) >= length(b); };
+  if (std::adjacent_find(options.tokens.begin(), options.tokens.end(), longer) != options.tokens.end()) {
+    throw UserError(ExitCode::kUsage, "--tokens: got numbers that do not grow; expected such as 16,64,256 or 16,64,0");
+  }
+  options.run.jobs = arguments.jobs == 0 ? available_processors() : static_cast<std::size_t>(arguments.jobs);
+  PlanCounts counts;
+  const Plan plan = make_plan(arguments.file, static_cast<std::uint64_t>(arguments.max_points), counts);
+  std::vector<SearchRung> rungs;
+  {
+    ProgressLine progress(arguments.quiet);
+    rungs = search(plan, arguments.directory, options, [&](std::size_t done, std::size_t total, std::size_t) {
+      progress.update(done, total, "points", plan.name);
+    });
+  }
+  TextTable table({{"tokens"}, {"points"}, {"computed"}, {"reused"}, {"failed"}, {"store", TextTable::Align::kLeft}});
+  std::size_t failed = 0;
+  bool violated = false;
+  for (const SearchRung& rung : rungs) {
+    const RunSummary& of = rung.summary;
+    for (const std::string& message : of.messages) say("guardbit: " + printable(message) + "\n");
+    table.add_row({rung.tokens == 0 ? "all" : std::to_string(rung.tokens), std::to_string(of.points),
+                   std::to_string(of.computed), std::to_string(of.reused), std::to_string(of.failed),
+                   rung.store.string()});
+    failed += of.failed;
+    violated = violated || of.violated;
+  }
+  print(table.text());
+  if (violated) return static_cast<int>(ExitCode::kInternal);
+  return static_cast<int>(failed > 0 ? ExitCode::kPartial : ExitCode::kOk);
+}
+
+}  // namespace
+
+void add_search(CLI::App& sweep, Action& action) {
+  auto arguments = std::make_shared<SearchArguments>();
+  SearchOptions& options = arguments->options;
+  CLI::App* verb =
+      sweep.add_subcommand("search", "Explore a large space: short replays of all points, long ones of the best");
+  verb->add_option("file", arguments->file, "Sweep file (docs/sweeps.md)")->required();
+  verb->add_option("-o,--output", arguments->directory, "Directory of the rungs' stores")->required();
+  verb->add_option("--x", arguments->x, "First objective: cycles, perplexity, sqnr_db, energy_pj, area_um2, ...")
+      ->required();
+  verb->add_option("--y", arguments->y, "Second objective")->required();
+  verb->add_option("--also", arguments->also, "Comma-separated further objectives")->delimiter(',');
+  verb->add_option("--tokens", options.tokens, "Comma-separated tokens of each window, growing; 0: all of them")
+      ->delimiter(',')
+      ->required()
+      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
+  verb->add_option("--keep", options.keep, "One of how many points goes on, in whole Pareto layers")
+      ->check(CLI::Range(2, 1000))
+      ->capture_default_str();
+  verb->add_option("--max-points", arguments->max_points, "Refuse more points than this")
+      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))
+      ->capture_default_str();
+  verb->add_option("--jobs,-j", arguments->jobs, "Processes at a time (0: all processors); never changes results")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
+  verb->footer(
+      "Example: guardbit sweep search big.toml -o out/big --x cycles --y sqnr_db --tokens 16,64,256\n"
+      "         guardbit sweep gather out/big/tokens-256 -o out/big.db");
+  verb->final_callback([arguments, &action] { action = [arguments] { return run_search(*arguments); }; });
+}
+
+}  // namespace guardbit::sim::cli

@@ -1,0 +1,27 @@
+#pragma once
+/// What a replay's options ask for: windows, variants with their hardware, the calibration text.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/replay/calibration_text.h"
+#include "sim/replay/replay.h"
+#include "sim/replay/runnable_variant.h"
+
+namespace guardbit::sim {
+
+/// Of a shortened window no likelihood is recorded (NaN).
+[[nodiscard]] std::vector<Trace::Window> windows_of(const Trace& trace, const ReplayOptions& options);
+
+/// The variants of `texts` on the described hardware. UserError kUsage for one that there is not.
+[[nodiscard]] std::vector<RunnableVariant> runnable_variants(const std::vector<std::string>& texts,
+                                                             const units::AcceleratorConfig& config,
+                                                             const ReplayOptions& options,
+                                                             const numerics::ParallelFor& parallel_for);
+
+/// The calibration text, if it is given or a variant needs one.
+[[nodiscard]] std::optional<CalibrationText> calibration_text_of(const Trace& trace, const ReplayOptions& options,
+                                                                 const std::vector<RunnableVariant>& variants,
+                                                                 const numerics::ParallelFor& parallel_for);
+
+}  // namespace guardbit::sim
