@@ -70,10 +70,12 @@ int run(int argc, char** argv) {
   add_quantize(app, action);
   add_replay(app, action);
   add_capture(app, action);
+  add_compare(app, action);
   add_config(app, action);
   add_conform(app, action);
   add_gemm(app, action);
   add_list(app, action);
+  add_regress(app, action);
   check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);

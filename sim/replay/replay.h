@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/calibration/method.h"
+#include "models/numerics/float_format.h"
 #include "models/numerics/matrix.h"
 #include "sim/config/accelerator.h"
 #include "sim/modules/wave_options.h"
@@ -15,6 +16,14 @@
 #include "sim/trace/trace_bundle.h"
 
 namespace guardbit::sim {
+
+/// What an op has written in a window, and the format in which it is stored.
+struct RecordedOutput {
+  const std::string& variant;
+  std::size_t op;  ///< index
+  const numerics::FloatFormat& storage;
+  const numerics::Matrix<float>& values;
+};
 
 struct ReplayOptions {
   std::vector<std::string> variants;  ///< "none", "slanc", "rrs", "slanc+rrs", ...; each replayed on its own
@@ -30,6 +39,8 @@ struct ReplayOptions {
   std::optional<std::uint64_t> stall_seed;  ///< AcceleratorOptions::stall_seed
   std::uint64_t seed = 1;                   ///< rotation signs, outlier channels and stochastic rounding
   calibration::CalibrationOptions calibration;
+  /// Told the outputs of every op, in op order, after each window; none: nobody listens.
+  std::function<void(const RecordedOutput&)> on_output;
 };
 
 /// Work done so far, of all variants and windows; called after each window.

@@ -36,9 +36,10 @@ void run_pass(const transformer::Model<float>& model, const units::AcceleratorCo
 
 /// Compares a window with the fp32 forward, op by op. `reference` is either complete or empty; then it is computed on
 /// the way. A tensor is dropped after the last op that reads it: of a large model not all fit twice.
-void compare_window(const transformer::Model<float>& model, const Trace::Window& window,
+void compare_window(const PreparedVariant& variant, const Trace::Window& window, const ReplayOptions& options,
                     const numerics::ParallelFor& parallel_for, transformer::Activations<float> simulated,
                     transformer::Activations<float> reference, VariantStatistics& statistics) {
+  const transformer::Model<float>& model = variant.model;
   const std::span<const int> inputs = inputs_of(window, model.shape);
   std::map<std::string, std::size_t> last_reader;
   for (std::size_t op = 0; op < model.ops.size(); ++op) {
@@ -50,6 +51,9 @@ void compare_window(const transformer::Model<float>& model, const Trace::Window&
       reference[op.output] = transformer::run_reference_op(model, op, inputs, reference, parallel_for);
     }
     statistics.add_output(index, simulated.at(op.output), reference.at(op.output));
+    if (options.on_output) {
+      options.on_output({variant.name, index, variant.storage_of(op).format, simulated.at(op.output)});
+    }
     for (const std::string& input : op.inputs) {
       if (last_reader.at(input) != index) continue;
       simulated.erase(input);
@@ -92,7 +96,7 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
       values.begin_pass(pass.tokens);
       run_pass(variant.model, variant.config, pass, num_tokens, values, machine, statistics);
     }
-    compare_window(variant.model, windows[index], parallel_for, values.take_tensors(), std::move(reference),
+    compare_window(variant, windows[index], options, parallel_for, values.take_tensors(), std::move(reference),
                    statistics);
     window_done();
   }
