@@ -73,6 +73,23 @@ TEST_F(RegressTest, CommittedGoldensHold) {
   EXPECT_LT(bytes, 300U * 1024);
 }
 
+/// A command line in which ties go away from zero instead of to even (tests/regress.cmake) computes otherwise, and is found out.
+TEST_F(RegressTest, AFlippedRoundingRuleIsCaught) {
+  const fs::path report = directory_ / "report.json";
+  const std::string command = std::string(GUARDBIT_FLIPPED) + " regress check " + kSuites + "/kjv.toml --golden " +
+                              kSuites + "/golden --case edge --format json > " + report.string();
+  const int status = std::system(command.c_str());
+  ASSERT_EQ(WEXITSTATUS(status), 1);
+  const Json edge = Json::parse(content_of(report))["cases"][0];
+  EXPECT_TRUE(edge["inputs"].empty()) << "the rule alone is another one";
+  for (const Json& variant : edge["variants"]) {
+    EXPECT_EQ(variant["equal"], false);
+    ASSERT_TRUE(variant["first"].contains("golden")) << variant.dump(1);
+    EXPECT_NE(variant["first"]["golden"], variant["first"]["now"]);
+    EXPECT_TRUE(variant["cycles"].empty());
+  }
+}
+
 /// The first element at which two roundings differ, with the bits that `guardbit gemm` gives under each.
 TEST_F(RegressTest, AnotherRoundingIsFoundDownToTheBits) {
   const fs::path suite = directory_.write("suite.toml", gemm_suite("rne"));

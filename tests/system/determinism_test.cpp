@@ -1,0 +1,71 @@
+// The committed goldens on every path that a result must not depend on: threads, vector targets, fidelities, the
+// floating-point state that the process starts with, locale and time zone.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/run_guardbit.h"
+
+namespace guardbit::tests {
+namespace {
+
+using Json = nlohmann::json;
+
+const std::string kSuites = std::string(GUARDBIT_SOURCE_DIR) + "/configs/regress";
+
+/// Whether the suite passes; nothing if this processor lacks what is asked for.
+std::optional<bool> passes(const std::string& options) {
+  const CommandResult result = run_guardbit("regress check " + kSuites + "/kjv.toml --golden " + kSuites +
+                                            "/golden --format json -q " + options);
+  if (result.status == 2) return std::nullopt;
+  EXPECT_EQ(result.status, 0) << options << "\n" << result.out << result.err;
+  return result.status == 0 && Json::parse(result.out)["passed"] == true;
+}
+
+/// For its lifetime.
+class Variable {
+ public:
+  Variable(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
+  ~Variable() { unsetenv(name_); }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* name_;
+};
+
+TEST(DeterminismTest, ThreadsAndVectorTargets) {
+  int num_targets = 0;
+  for (const char* target : {"scalar", "sse4", "avx2", "avx512"}) {
+    for (const char* threads : {"1", "2", "7"}) {
+      const auto passed = passes(std::string("--vector-target ") + target + " --threads " + threads);
+      if (!passed) break;
+      EXPECT_TRUE(*passed) << target << " " << threads;
+      num_targets += threads[0] == '7' ? 1 : 0;
+    }
+  }
+  EXPECT_GE(num_targets, 2);
+}
+
+TEST(DeterminismTest, SteppedArray) { EXPECT_EQ(passes("--fidelity pe"), true); }
+
+TEST(DeterminismTest, FloatingPointStateAtStart) {
+  const Variable preload("LD_PRELOAD", GUARDBIT_MXCSR_LIBRARY);
+  // Default; subnormals are zero (DAZ, FTZ); rounding up, down and to zero; all of it with subnormals as zero.
+  for (const char* state : {"1f80", "9fc0", "5f80", "3f80", "7f80", "ffc0"}) {
+    const Variable mxcsr("GUARDBIT_TEST_MXCSR", state);
+    EXPECT_EQ(passes("--threads 2"), true) << state;
+  }
+}
+
+/// Without such a locale on the machine this says little more than that the variables do no harm.
+TEST(DeterminismTest, LocaleAndTimeZone) {
+  for (const char* locale : {"de_DE.UTF-8", "tr_TR.UTF-8", "C.UTF-8"}) {
+    const Variable all("LC_ALL", locale);
+    const Variable zone("TZ", "Asia/Kathmandu");
+    EXPECT_EQ(passes("--case edge --case gemm-fp16"), true) << locale;
+  }
+}
+
+}  // namespace
+}  // namespace guardbit::tests
