@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 
@@ -125,6 +126,11 @@ class SuiteReader {
   ReplayOptions options(const TomlCursor& table) {
     ReplayOptions options;
     options.variants = list(table, "variants");
+    for (std::size_t i = 0; i < options.variants.size(); ++i) {
+      const auto end = options.variants.begin() + static_cast<std::ptrdiff_t>(i);
+      if (std::find(options.variants.begin(), end, options.variants[i]) == end) continue;
+      table.find("variants")->complain(fmt::format("got {} twice; expected once", printable(options.variants[i])));
+    }
     options.max_windows = count(table, "windows");
     options.decode = count(table, "decode");
     options.open_loop = table.flag("open_loop", false);

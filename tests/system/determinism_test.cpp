@@ -2,9 +2,13 @@
 // floating-point state that the process starts with, locale and time zone.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 
 #include "tests/support/run_guardbit.h"
+#include "tests/support/short_trace.h"
 
 namespace guardbit::tests {
 namespace {
@@ -47,7 +51,29 @@ TEST(DeterminismTest, ThreadsAndVectorTargets) {
   EXPECT_GE(num_targets, 2);
 }
 
-TEST(DeterminismTest, SteppedArray) { EXPECT_EQ(passes("--fidelity pe"), true); }
+/// Products of the committed suite, and replays of a short trace: a window of 256 tokens takes minutes stepped.
+TEST(DeterminismTest, SteppedArray) {
+  EXPECT_EQ(passes("--fidelity pe --case gemm-fp16 --case gemm-stochastic --case gemm-e4m3 --case gemm-hopper "
+                   "--case gemm-int4"),
+            true);
+  const TemporaryDirectory directory;
+  capture_short_trace(directory, 2, 7);
+  std::string accelerators;
+  for (const char* name : {"edge", "fp8", "fp16", "hopper"}) {
+    accelerators += (accelerators.empty() ? "\"" : ", \"") + shipped_accelerator(name) + "\"";
+  }
+  const std::string suite =
+      directory
+          .write("suite.toml",
+                 "schema = \"guardbit-suite/1\"\n[[replay]]\nname = \"short\"\ntraces = [\"trace\"]\n"
+                 "variants = [\"none\", \"slanc+rrs\"]\ndecode = 2\naccelerators = [" +
+                     accelerators + "]\n")
+          .string();
+  const std::string golden = (directory / "golden").string();
+  ASSERT_EQ(run_guardbit("regress record " + suite + " -o " + golden).status, 0);
+  const CommandResult stepped = run_guardbit("regress check " + suite + " --golden " + golden + " --fidelity pe");
+  EXPECT_EQ(stepped.status, 0) << stepped.out << stepped.err;
+}
 
 TEST(DeterminismTest, FloatingPointStateAtStart) {
   const Variable preload("LD_PRELOAD", GUARDBIT_MXCSR_LIBRARY);

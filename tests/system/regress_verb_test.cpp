@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -73,7 +74,8 @@ TEST_F(RegressTest, CommittedGoldensHold) {
   EXPECT_LT(bytes, 300U * 1024);
 }
 
-/// A command line in which ties go away from zero instead of to even (tests/regress.cmake) computes otherwise, and is found out.
+/// A command line in which ties go away from zero instead of to even (tests/regress.cmake) computes otherwise, and is
+/// found out.
 TEST_F(RegressTest, AFlippedRoundingRuleIsCaught) {
   const fs::path report = directory_ / "report.json";
   const std::string command = std::string(GUARDBIT_FLIPPED) + " regress check " + kSuites + "/kjv.toml --golden " +
@@ -247,6 +249,8 @@ TEST_F(RegressTest, ASuiteHasAllItsProblemsInOneMessage) {
   refused("schema = ", 78, "bad.toml:1:");
   const std::string replay = "schema = \"guardbit-suite/1\"\n[[replay]]\nname = \"r\"\naccelerators = [\"" +
                              shipped_accelerator("edge") + "\"]\n";
+  refused(replay + "traces = [\"nowhere\"]\nvariants = [\"none\", \"rs\", \"none\"]\n", 78,
+          ":6: replay[0].variants: got none twice");
   refused(replay + "traces = [\"nowhere\"]\nvariants = [\"none\"]\n", 66, "bad.toml:2: r: ");
   refused(replay + "traces = [\"" + included_trace() + "\"]\nvariants = [\"slang\"]\n", 78, "variants: ");
   refused(replay + "traces = [\"" + included_trace() +
@@ -289,6 +293,15 @@ TEST_F(RegressTest, CasesCanBeChosenAndRecordingIsAllOrNothing) {
   EXPECT_EQ(check(suite, "--case products").status, 2);
   const fs::path file = directory_.write("file", "");
   EXPECT_EQ(run_guardbit("regress record " + suite.string() + " --case product -o " + file.string()).status, 73);
+}
+
+/// A signal to the command alone ends the process that computes a case as well.
+TEST_F(RegressTest, InterruptEndsTheCaseAndWritesNothing) {
+  const std::string command = "timeout --foreground --preserve-status -s INT 0.6 " + std::string(GUARDBIT_BINARY) +
+                              " regress record " + kSuites + "/kjv.toml --threads 1 -o " + golden();
+  const int status = std::system(command.c_str());
+  EXPECT_TRUE(WIFSIGNALED(status) ? WTERMSIG(status) == SIGINT : WEXITSTATUS(status) == 130) << status;
+  EXPECT_TRUE(!fs::exists(golden()) || fs::is_empty(golden()));
 }
 
 class GateVerbTest : public testing::Test {

@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <random>
 
 #include "models/numerics/codec.h"
+#include "sim/base/child_process.h"
 #include "sim/base/sha256.h"
 #include "sim/regress/golden_compare.h"
 #include "sim/regress/golden_file.h"
@@ -109,6 +113,30 @@ TEST(PackedBytesTest, CodesComeBackAndNothingElseIsTaken) {
     EXPECT_EQ(unpack_codes(packed, UINT64_MAX / 8, bytes), std::nullopt) << "nothing of that size is allocated";
   }
   EXPECT_EQ(unpack_codes(pack_codes({}, 2), 0, 2), std::vector<std::uint32_t>{});
+}
+
+TEST(ChildProcessTest, AnswersAndErrorsComeBack) {
+  const std::string large(1 << 20, 'x');  // more than a pipe holds
+  EXPECT_EQ(sim::run_in_child([&] { return large + '\0'; }), large + '\0');
+  EXPECT_EQ(sim::run_in_child([] { return std::string(); }), "");
+  EXPECT_TRUE(refuses(
+      [] {
+        (void)sim::run_in_child(
+            []() -> std::string { throw sim::UserError(sim::ExitCode::kConfiguration, "a: got b"); });
+      },
+      sim::ExitCode::kConfiguration, "a: got b"));
+  EXPECT_TRUE(refuses([] { (void)sim::run_in_child([]() -> std::string { throw std::bad_alloc(); }); },
+                      sim::ExitCode::kRefused, "out of memory"));
+  EXPECT_TRUE(refuses(
+      [] {
+        (void)sim::run_in_child([]() -> std::string {
+          raise(SIGKILL);
+          return {};
+        });
+      },
+      sim::ExitCode::kRefused, "was killed"));
+  EXPECT_THROW((void)sim::run_in_child([]() -> std::string { throw std::logic_error("bug"); }), InternalError);
+  EXPECT_THROW((void)sim::run_in_child([]() -> std::string { _exit(3); }), InternalError);
 }
 
 TEST(TensorRecorderTest, KeepsWholeRowsUpToTheLimitAndDigestsOfAll) {
