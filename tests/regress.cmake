@@ -25,7 +25,7 @@ target_compile_definitions(regress_verb_test PRIVATE GUARDBIT_FLIPPED="$<TARGET_
 # One digest everywhere: threads, vector targets, fidelities and floating-point environments that a host program or a
 # library linked with -ffast-math leaves behind.
 add_library(guardbit_test_mxcsr SHARED support/preset_mxcsr.cpp)
-guardbit_test(system/determinism_test.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS full)
+guardbit_test(system/determinism_test.cpp LINK guardbit_trace LABELS full)
 add_dependencies(determinism_test guardbit guardbit_test_mxcsr)
 target_compile_definitions(determinism_test PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>"
                            GUARDBIT_MXCSR_LIBRARY="$<TARGET_FILE:guardbit_test_mxcsr>")

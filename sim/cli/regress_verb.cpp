@@ -137,6 +137,9 @@ void add_regress(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<RegressArguments>();
   CLI::App* verb = app.add_subcommand("regress", "Record what a suite of replays and products gives, and check it");
   verb->require_subcommand(1);
+  verb->footer(
+      "Example: guardbit regress record configs/regress/kjv.toml -o configs/regress/golden\n"
+      "         guardbit regress check configs/regress/kjv.toml --golden configs/regress/golden");
   CLI::App* recorder = verb->add_subcommand("record", "Run every case and write its golden file");
   add_common(*recorder, *arguments);
   recorder->add_option("-o,--output", arguments->output, "Directory for the goldens, one file a case")->required();

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <set>
 #include <string_view>
+#include <utility>
 
 #include "sim/base/error.h"
 #include "sim/base/input_file.h"
@@ -19,7 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using Kind = JsonValue::Kind;
-using Flat = std::map<std::string, JsonValue>;  ///< scalars by place
+/// Scalars and their places, arrays' in the order of the document.
+using Flat = std::vector<std::pair<std::string, const JsonValue*>>;
 
 bool is_scalar(const JsonValue& value) { return value.kind != Kind::kArray && value.kind != Kind::kObject; }
 
@@ -34,19 +35,21 @@ std::string key_of(const JsonValue& element, std::size_t index) {
   return key.empty() ? std::to_string(index) : key;
 }
 
-/// The places of all scalars. No recursion: a document is at most 16 deep, but its reader's limit is not ours.
-Flat flatten(const JsonValue& root) {
+/// No recursion: how deep a document may be is its reader's business. A stack, so what comes first is pushed last.
+Flat flatten(const std::string& root_place, const JsonValue& root) {
   Flat flat;
-  std::vector<std::pair<std::string, const JsonValue*>> open = {{"", &root}};
+  Flat open = {{root_place, &root}};
   while (!open.empty()) {
     const auto [place, value] = open.back();
     open.pop_back();
+    if (is_scalar(*value)) flat.emplace_back(place, value);
     const std::string prefix = place.empty() ? "" : place + ".";
-    for (const auto& [key, member] : value->members) open.emplace_back(prefix + key, &member);
-    for (std::size_t i = 0; i < value->items.size(); ++i) {
+    for (std::size_t i = value->items.size(); i-- > 0;) {
       open.emplace_back(prefix + key_of(value->items[i], i), &value->items[i]);
     }
-    if (is_scalar(*value)) flat.emplace(place, *value);
+    for (auto member = value->members.rbegin(); member != value->members.rend(); ++member) {
+      open.emplace_back(prefix + member->first, &member->second);
+    }
   }
   return flat;
 }
@@ -55,17 +58,27 @@ std::string shown(const JsonValue& value) { return value.kind == Kind::kString ?
 
 bool same(const JsonValue& a, const JsonValue& b) { return a.kind == b.kind && shown(a) == shown(b); }
 
+/// What an absent number stands for: reports leave out counts of zero.
+std::string absent(const std::string& place) {
+  const bool is_count =
+      place.find(".stages.") != std::string::npos || place.starts_with("purposes.") || place.starts_with("stalls.");
+  return is_count ? "0" : "-";
+}
+
 std::vector<ResultDifference> differences_of(const Flat& a, const Flat& b) {
   std::vector<ResultDifference> differences;
-  std::set<std::string> places;
-  for (const auto& [place, value] : a) places.insert(place);
-  for (const auto& [place, value] : b) places.insert(place);
-  for (const std::string& place : places) {
-    const auto in_a = a.find(place);
-    const auto in_b = b.find(place);
-    if (in_a != a.end() && in_b != b.end() && same(in_a->second, in_b->second)) continue;
-    differences.push_back(
-        {place, in_a == a.end() ? "-" : shown(in_a->second), in_b == b.end() ? "-" : shown(in_b->second)});
+  std::map<std::string, const JsonValue*> others(b.begin(), b.end());
+  for (const auto& [place, value] : a) {
+    const auto other = others.find(place);
+    if (other == others.end()) {
+      differences.push_back({place, shown(*value), absent(place)});
+      continue;
+    }
+    if (!same(*value, *other->second)) differences.push_back({place, shown(*value), shown(*other->second)});
+    others.erase(other);
+  }
+  for (const auto& [place, value] : b) {
+    if (others.contains(place)) differences.push_back({place, absent(place), shown(*value)});
   }
   return differences;
 }
@@ -92,9 +105,8 @@ JsonValue read_result(const fs::path& path) {
 Flat inputs_of(const JsonValue& result) {
   Flat inputs;
   for (const char* section : {"trace", "accelerator"}) {
-    for (const auto& [place, value] : flatten(result.members.at(section))) {
-      inputs.emplace(fmt::format("{}.{}", section, place), value);
-    }
+    const Flat part = flatten(section, result.members.at(section));
+    inputs.insert(inputs.end(), part.begin(), part.end());
   }
   return inputs;
 }
@@ -180,7 +192,7 @@ ResultComparison compare_results(const fs::path& a, const fs::path& b) {
       comparison.only_a.push_back(name);
       continue;
     }
-    std::vector<ResultDifference> differences = differences_of(flatten(variant), flatten(*other->second));
+    std::vector<ResultDifference> differences = differences_of(flatten("", variant), flatten("", *other->second));
     std::erase_if(differences, [](const ResultDifference& difference) { return repeats_stages(difference.place); });
     comparison.variants.push_back({name, std::move(differences)});
   }

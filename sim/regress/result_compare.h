@@ -10,7 +10,7 @@ namespace guardbit::sim {
 /// A number or text that is not the same in both.
 struct ResultDifference {
   std::string place;  ///< "perplexity", "units.matrix.busy", "ops.layers.0.attn.q.stages.storage.inexact"
-  std::string a;      ///< as written; "-" if it is only in the other
+  std::string a;      ///< as written; where only the other has it "-", or "0" of counts, whose zeros reports leave out
   std::string b;
 };
 

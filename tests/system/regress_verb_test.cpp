@@ -386,6 +386,12 @@ TEST_F(CompareTest, ShowsWhatDiffersAndNothingElse) {
     EXPECT_EQ(differences.contains(place), json_a["ops"][op]["output_sha256"] != json_b["ops"][op]["output_sha256"]);
   }
   EXPECT_EQ(differences["perplexity"].first, json_a["perplexity"].dump());
+  // Rows of ops are in the model's order.
+  const std::size_t scores = different.out.find("ops.layers.0.attn.scores.stages");
+  const std::size_t softmax = different.out.find("ops.layers.0.attn.softmax.stages");
+  ASSERT_NE(softmax, std::string::npos);
+  EXPECT_LT(scores, softmax);
+  EXPECT_LT(softmax, different.out.find("ops.final_norm.stages"));
 }
 
 TEST_F(CompareTest, RefusesWhatIsNoResult) {
