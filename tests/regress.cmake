@@ -1,9 +1,11 @@
 # Tests of regressions, gates and comparisons; included by tests/CMakeLists.txt.
 guardbit_test(unit/regress_test.cpp LINK guardbit_regress SYSTEMC LABELS unit)
 guardbit_test(unit/gate_test.cpp LINK guardbit_regress SYSTEMC LABELS unit)
-guardbit_test(system/regress_verb_test.cpp LINK guardbit_base guardbit_numerics nlohmann_json::nlohmann_json LABELS system)
-add_dependencies(regress_verb_test guardbit)
-target_compile_definitions(regress_verb_test PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
+foreach(test compare_verb_test regress_verb_test)
+  guardbit_test(system/${test}.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS system)
+  add_dependencies(${test} guardbit)
+  target_compile_definitions(${test} PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
+endforeach()
 
 # Proof that a check sees one flipped rule: the command line with a copy of the units' rounder in which ties go away from
 # zero instead of to even. Its object comes before the library that holds the right one, so the linker takes it.
