@@ -71,6 +71,7 @@ int run(int argc, char** argv) {
   add_quantize(app, action);
   add_replay(app, action);
   add_capture(app, action);
+  add_compare(app, action);
   add_config(app, action);
   add_conform(app, action);
   add_gemm(app, action);
@@ -80,6 +81,7 @@ int run(int argc, char** argv) {
   add_sweep(app, action);
   add_pareto(app, action);
   add_query(app, action);
+  add_regress(app, action);
   check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);

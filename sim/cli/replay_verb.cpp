@@ -14,6 +14,8 @@
 #include "sim/cli/progress_line.h"
 #include "sim/cli/verbs.h"
 #include "sim/cli/wave_arguments.h"
+#include "sim/regress/gate.h"
+#include "sim/regress/junit.h"
 #include "sim/replay/replay.h"
 #include "sim/replay/timeline_file.h"
 #include "sim/report/report_registry.h"
@@ -44,6 +46,8 @@ struct ReplayArguments {
   std::string timeline;
   std::uint64_t timeline_limit = TimelineOptions{}.limit;
   const CLI::App* verb = nullptr;
+  std::vector<std::string> fail_on;
+  std::string junit;
   bool quiet = false;
   bool no_values = false;
   ReplayOptions options;
@@ -101,6 +105,33 @@ void finish_timeline(TimelineFile& timeline, const ReplayArguments& arguments, d
   }
 }
 
+/// The gates, their names known to exist before anything runs.
+std::vector<GateExpression> load_gates(const ReplayArguments& arguments, const Trace& trace) {
+  std::vector<GateExpression> gates;
+  if (arguments.fail_on.empty()) return gates;
+  constexpr const char* kPrefix = "--fail-on: ";
+  GateScope scope{.variants = arguments.options.variants, .ops = {}, .values = !arguments.no_values};
+  const transformer::Model<float> model = load_outline(trace);
+  for (const transformer::Op& op : model.ops) scope.ops.emplace_back(op.name, name_of(op.kind));
+  for (const std::string& text : arguments.fail_on) {
+    gates.push_back(parse_gate(text, kPrefix));
+    check_gate(gates.back(), scope, kPrefix);
+  }
+  return gates;
+}
+
+/// Says on stderr which gates failed; their exit status.
+ExitCode report_gates(const std::vector<GateOutcome>& outcomes, const std::string& junit) {
+  ExitCode status = ExitCode::kOk;
+  for (const GateOutcome& gate : outcomes) {
+    if (!gate.failed) continue;
+    say("guardbit: " + gate_text(gate) + "\n");
+    status = ExitCode::kGateFailed;
+  }
+  if (!junit.empty()) write_file(junit, junit_xml({{.name = "replay", .tests = junit_tests(outcomes)}}));
+  return status;
+}
+
 int run_replay(ReplayArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
   const LoadedAccelerator accelerator = load_accelerator(arguments.accelerator, arguments.overrides);
@@ -114,6 +145,7 @@ int run_replay(ReplayArguments& arguments) {
   arguments.options.stall_seed = arguments.stall_seed;
   arguments.options.wave = wave_options(arguments.wave);
   const Trace trace = arguments.no_values ? load_trace_description(arguments.trace) : load_trace(arguments.trace);
+  const std::vector<GateExpression> gates = load_gates(arguments, trace);
   std::unique_ptr<OutputDirectory> directory;
   if (!arguments.output.empty()) directory = std::make_unique<OutputDirectory>(arguments.output, result_names());
 
@@ -142,7 +174,7 @@ int run_replay(ReplayArguments& arguments) {
   if (directory) write_results(*directory, result);
   print(find_report(arguments.format)->write(result));
   if (directory && !arguments.quiet) say(fmt::format("results written to {}\n", arguments.output));
-  return 0;
+  return static_cast<int>(report_gates(run_gates(gates, result), arguments.junit));
 }
 
 std::vector<std::string> report_names() {
@@ -204,6 +236,14 @@ void add_replay(CLI::App& app, Action& action) {
       ->check(CLI::IsMember(report_names()))
       ->capture_default_str();
   verb->add_option("-o,--output", arguments->output, "Directory for all reports; appears whole or not at all")
+      ->check(check_not_empty);
+  CLI::Option* fail_on =
+      verb->add_option("--fail-on", arguments->fail_on,
+                       "Exit 1 if this holds, such as 'events.norm.overflow>0', 'slanc:perplexity>1.02*reference' "
+                       "(docs/regression.md); may be repeated")
+          ->allow_extra_args(false);
+  verb->add_option("--junit", arguments->junit, "Write the gates' outcomes as JUnit XML")
+      ->needs(fail_on)
       ->check(check_not_empty);
   add_threads(*verb, arguments->threads);
   add_vector_target(*verb, arguments->vector_target);

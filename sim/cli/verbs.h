@@ -22,6 +22,7 @@ void add_bathtub(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_capture(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
 void add_conform(CLI::App& app, Action& action);
 void add_gemm(CLI::App& app, Action& action);
@@ -33,6 +34,7 @@ void add_gather(CLI::App& sweep, Action& action);  // a subcommand of sweep
 void add_search(CLI::App& sweep, Action& action);  // likewise
 void add_pareto(CLI::App& app, Action& action);
 void add_query(CLI::App& app, Action& action);
+void add_regress(CLI::App& app, Action& action);
 
 /// A check for CLI11, which by itself reads a negative number into an unsigned one as if it were large and takes a
 /// number beyond the type for its end: decimal digits of a number in min .. max.

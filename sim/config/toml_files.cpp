@@ -1,7 +1,6 @@
 #include "sim/config/toml_files.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <tuple>

@@ -194,6 +194,7 @@ GemmValues values_of(const ProductMode& product_mode, const GemmOptions& options
   describe_range(result_format(mode), values);
   if (options.error) values.error = errors_of(a, b, c, options.parallel_for);
   if (options.reference) values.equals_reference = equals_reference(a, b, mode, options, c, values.events);
+  if (options.on_output) options.on_output(result_format(mode), c);
   write_output(options.output, c);
   return values;
 }

@@ -1,8 +1,11 @@
 #pragma once
 /// One product on the described array: bits, events, error and cycles. What `guardbit gemm` does.
 #include <filesystem>
+#include <functional>
 #include <optional>
 
+#include "models/numerics/float_format.h"
+#include "models/numerics/matrix.h"
 #include "sim/config/accelerator.h"
 #include "sim/modules/wave_options.h"
 #include "sim/probe/operand_source.h"
@@ -27,6 +30,8 @@ struct GemmOptions {
   bool reference = false;             ///< run models/arith as well and compare bits and events
   std::filesystem::path output;       ///< .npy for C (M, N) in binary32; empty: none
   numerics::ParallelFor parallel_for;
+  /// Told C and the format of its elements; none: nobody listens.
+  std::function<void(const numerics::FloatFormat&, const numerics::Matrix<float>&)> on_output;
 };
 
 inline constexpr std::uint64_t kMaxGemmSize = 1 << 20;

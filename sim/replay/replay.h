@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/calibration/variant.h"
+#include "models/numerics/float_format.h"
 #include "models/numerics/matrix.h"
 #include "sim/config/accelerator.h"
 #include "sim/modules/wave_options.h"
@@ -19,6 +20,14 @@ namespace guardbit::sim {
 struct SharedModel;  // shared_model.h
 
 class TimelineFile;
+
+/// What an op has written in a window, and the format in which it is stored.
+struct RecordedOutput {
+  const std::string& variant;
+  std::size_t op;  ///< index
+  const numerics::FloatFormat& storage;
+  const numerics::Matrix<float>& values;
+};
 
 struct ReplayOptions {
   std::vector<std::string> variants;  ///< texts of calibration::parse_variant; each replayed on its own
@@ -37,6 +46,8 @@ struct ReplayOptions {
   std::uint64_t seed = 1;                   ///< rotation signs, outlier channels and stochastic rounding
   calibration::CalibrationOptions calibration;
   std::string calibration_text;  ///< load_calibration_text(); "": the trace's own windows
+  /// Told the outputs of every op, in op order; none: nobody listens.
+  std::function<void(const RecordedOutput&)> on_output;
 };
 
 /// Ops done so far in a phase of the work: the reference's, or a variant's calibration, quantization or simulation.

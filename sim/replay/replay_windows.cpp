@@ -110,18 +110,20 @@ void run_pass(const transformer::Model<float>& model, const units::AcceleratorCo
 /// is computed on the way. A tensor is dropped after the last op that reads it: of a large model not all fit at once.
 class WindowComparison {
  public:
-  WindowComparison(const transformer::Model<float>& model, const Trace::Window& window,
+  WindowComparison(const PreparedVariant& variant, const Trace::Window& window, const ReplayOptions& options,
                    const numerics::ParallelFor& parallel_for, WindowValues& simulated,
                    transformer::Activations<float>& reference, VariantStatistics& statistics, ValueObserver& observer)
-      : model_(model),
+      : variant_(variant),
+        model_(variant.model),
         window_(window),
+        options_(options),
         parallel_for_(parallel_for),
         simulated_(simulated),
         reference_(reference),
         statistics_(statistics),
         observer_(observer) {
-    for (std::size_t op = 0; op < model.ops.size(); ++op) {
-      for (const std::string& input : model.ops[op].inputs) last_reader_[input] = op;
+    for (std::size_t op = 0; op < model_.ops.size(); ++op) {
+      for (const std::string& input : model_.ops[op].inputs) last_reader_[input] = op;
     }
   }
 
@@ -132,7 +134,9 @@ class WindowComparison {
           transformer::run_reference_op(model_, op, inputs_of(window_, model_.shape), reference_, parallel_for_);
     }
     if (!op.inputs.empty()) observer_.add_reference_input(index, reference_.at(op.inputs[0]));
-    statistics_.add_output(index, simulated_.tensor(op.output), reference_.at(op.output));
+    const numerics::Matrix<float>& output = simulated_.tensor(op.output);
+    statistics_.add_output(index, output, reference_.at(op.output));
+    if (options_.on_output) options_.on_output({variant_.name, index, variant_.storage_of(op).format, output});
     for (const std::string& input : op.inputs) {
       if (last_reader_.at(input) != index) continue;
       simulated_.drop_tensor(input);
@@ -145,8 +149,10 @@ class WindowComparison {
   }
 
  private:
+  const PreparedVariant& variant_;
   const transformer::Model<float>& model_;
   const Trace::Window& window_;
+  const ReplayOptions& options_;
   const numerics::ParallelFor& parallel_for_;
   WindowValues& simulated_;
   transformer::Activations<float>& reference_;
@@ -187,7 +193,8 @@ VariantResult replay_variant(const PreparedVariant& variant, std::span<const Tra
                          .observer = &observer,
                          .stepped = stepped},
                         statistics.ledgers());
-    WindowComparison comparison(variant.model, windows[index], parallel_for, values, reference, statistics, observer);
+    WindowComparison comparison(variant, windows[index], options, parallel_for, values, reference, statistics,
+                                observer);
     const std::size_t num_tokens = inputs.size();
     for (const Pass& pass : passes_of(num_tokens, options.decode)) {
       values.begin_pass(pass.tokens);

@@ -1,10 +1,15 @@
 #pragma once
 /// The JSON objects that the json and jsonl reports share.
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 
 #include "sim/stats/result.h"
 
 namespace guardbit::sim {
+
+/// Of the json report; a change of meaning of any key makes it another one.
+inline constexpr std::string_view kReplaySchema = "guardbit-replay/1";
 
 /// Keeps the order of insertion.
 using Json = nlohmann::ordered_json;

@@ -25,13 +25,14 @@ ALLOWED = {
     "sim/probe": ["sim/modules", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
     "sim/report": ["sim/trace", "sim/stats", "sim/base", "models"],
     "sim/sweep": ["sim/report", "sim/replay", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
+    "sim/regress": ["sim/report", "sim/replay", "sim/probe", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
     "sim/cli": ["sim", "models"],
 }
 # External headers that only some layers may include.
 EXTERNAL = {
     r"(systemc|tlm)": ["sim/modules", "sim/replay"],
     r"toml\+\+/": ["sim/config"],
-    r"nlohmann/": ["sim/trace", "sim/report", "sim/sweep"],
+    r"nlohmann/": ["sim/trace", "sim/report", "sim/sweep", "sim/regress"],
     r"sqlite3": ["sim/sweep"],
     r"CLI/": ["sim/cli"],
     r"hwy/": ["models/kernels"],

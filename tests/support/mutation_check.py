@@ -20,8 +20,9 @@ PRESETS = "models/arith/presets.cpp"
 GEMM_PLAN = "models/kernels/float_gemm_plan.cpp"
 GEMM_MODES = "models/kernels/float_gemm_modes-inl.h"
 NARROW = "models/kernels/float_gemm_narrow.cpp"
+REGRESS = "regress_verb_test --gtest_filter=RegressTest.CommittedGoldensHold"
 
-# (what is broken, file, text, replacement, test program that must fail)
+# (what is broken, file, text, replacement, test program that must fail, with arguments)
 MUTATIONS = [
     ("ties go up instead of to even", ROUNDING, "(tail_sticky || is_odd)", "(tail_sticky || true)", "rounding_test"),
     ("sticky bit ignored", ROUNDING, "(tail_sticky || is_odd)", "(is_odd)", "rounding_exhaustive_test"),
@@ -81,6 +82,13 @@ MUTATIONS = [
     ("lanes: fixed-point sums may reach twice the range", "models/kernels/float_gemm_fixed.cpp",
      "bound < std::min(constants_.range_limit, kMaxSum)", "bound < std::min(2 * constants_.range_limit, kMaxSum)",
      "float_gemm_fixed_test"),
+    ("regress: ties go away from zero in the units", "models/kernels/scalar_rounder.cpp",
+     "kTiesToEven: return (all_ones >> 1) + is_odd;", "kTiesToEven: return (all_ones >> 1) + 1;", REGRESS),
+    ("regress: clamped steps are not counted", "models/kernels/float_gemm_narrow-inl.h",
+     "n.overflow = counted(n.overflow, hn::Ne(clamped, r));", "", REGRESS),
+    ("regress: stochastic compares with > instead of >=", GEMM_MODES, "hn::Ge(hn::Sub(magnitude, truncated)",
+     "hn::Gt(hn::Sub(magnitude, truncated)", REGRESS),
+    ("regress: hopper_fp8 with F = 14", PRESETS, "32, 13, kTruncatedE8M13)},", "32, 14, kTruncatedE8M13)},", REGRESS),
 ]
 
 
@@ -97,9 +105,10 @@ def check(mutation, source, build, log):
         return f"NOT APPLICABLE ({original.count(text)} matches)"
     path.write_text(original.replace(text, replacement))
     try:
-        if run(["ninja", "-C", str(build), test], log) != 0:
+        program, *arguments = test.split()
+        if run(["ninja", "-C", str(build), program], log) != 0:
             return "DOES NOT COMPILE"
-        return "killed" if run([str(build / "tests" / test)], log) != 0 else "SURVIVED"
+        return "killed" if run([str(build / "tests" / program), *arguments], log) != 0 else "SURVIVED"
     finally:
         path.write_text(original)
 

@@ -9,7 +9,7 @@ std::string write_json(const ReplayResult& result) {
   for (const auto& [part, um2] : result.area_um2) area[part] = json_real(um2);
   Json variants = Json::array();
   for (const VariantResult& variant : result.variants) variants.push_back(to_json(variant, plain_variant(result)));
-  const Json json = {{"schema", "guardbit-replay/1"},
+  const Json json = {{"schema", kReplaySchema},
                      {"provenance", result.provenance},
                      {"trace",
                       {{"name", result.trace_name},
