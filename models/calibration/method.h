@@ -31,7 +31,8 @@ struct Method {
   /// Rewrites the float (replay) or double (identity tests) model in place.
   void (*apply_float)(transformer::Model<float>& model, const CalibrationOptions& options);
   void (*apply_double)(transformer::Model<double>& model, const CalibrationOptions& options);
-  /// What apply does to the ops and to the weights' shapes, without the weights' values; input scales stay 1.
+  /// What apply does to the ops and to the weights' shapes, without the weights' values; input scales stay 1
+  /// and nothing is predicted.
   void (*outline)(transformer::Model<float>& model, const CalibrationOptions& options);
 };
 
