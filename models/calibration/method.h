@@ -46,7 +46,8 @@ struct Method {
   /// Rewrites the float (replay) or double (identity tests) model in place.
   Rewrite<float> apply_float;
   Rewrite<double> apply_double;
-  /// What apply does to the ops and to the weights' shapes, without the weights' values; input scales stay 1.
+  /// What apply does to the ops and to the weights' shapes, without the weights' values; input scales stay 1
+  /// and nothing is predicted.
   Rewrite<float> outline;
 };
 

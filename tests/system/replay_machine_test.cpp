@@ -46,10 +46,10 @@ Json costs_of(const Json& result) {
   Json costs = Json::array();
   for (const Json& variant : result["variants"]) {
     Json cost = variant;
-    for (const char* key : {"perplexity", "sqnr_db", "top1_agreement", "events", "digest"}) cost.erase(key);
+    for (const char* key : {"perplexity", "sqnr_db", "top1_agreement", "events", "digest", "layers"}) cost.erase(key);
     for (Json& op : cost["ops"]) {
-      for (const char* key :
-           {"events", "stages", "sqnr_db", "max_abs", "reference_max_abs", "output_sha256", "norm_scale"}) {
+      for (const char* key : {"events", "stages", "sqnr_db", "max_abs", "reference_max_abs", "output_sha256",
+                              "norm_scale", "exponent_histogram", "quantizers", "norm", "outliers", "group_scales"}) {
         op.erase(key);
       }
     }
