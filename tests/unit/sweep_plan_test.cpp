@@ -16,6 +16,8 @@
 #include "sim/sweep/pareto.h"
 #include "sim/sweep/planner.h"
 #include "sim/sweep/sampling.h"
+#include "sim/sweep/search.h"
+#include "sim/sweep/slurm.h"
 #include "tests/support/small_trace.h"
 
 namespace guardbit::sim {
@@ -155,6 +157,20 @@ TEST(ParetoRowsTest, EqualsComparisonOfAllPairs) {
     }
     ASSERT_EQ(pareto_rows(rows), expected) << "trial " << trial;
   }
+}
+
+TEST(SlurmTest, RangesAndWords) {
+  EXPECT_EQ(array_ranges({0, 1, 2, 5, 7, 8}), "0-2,5,7-8");
+  EXPECT_EQ(array_ranges({4}), "4");
+  EXPECT_EQ(shell_word("a b'c$"), "'a b'\\''c$'");
+}
+
+TEST(SearchTest, WholeLayersGoOn) {
+  const std::vector<std::vector<double>> rows = {{3, 3}, {1, 2}, {2, 1}, {2, 2}, {9, 9}, {1, 2}};
+  EXPECT_THAT(promising(rows, 6), testing::ElementsAre(1, 2, 5)) << "the front alone";
+  EXPECT_THAT(promising(rows, 3), testing::ElementsAre(1, 2, 5)) << "2 wanted";
+  EXPECT_THAT(promising({rows.begin(), rows.begin() + 5}, 2), testing::ElementsAre(1, 2, 3)) << "3 wanted, 2 layers";
+  EXPECT_TRUE(promising({}, 2).empty());
 }
 
 /// A sweep file over a tiny trace, beside an accelerator.
