@@ -30,13 +30,16 @@ BathtubPoint read_point(const JsonCursor& cursor) {
   for (std::size_t kind = 0; kind < kNormEvents.size(); ++kind) {
     point.events[kind] = read_token_events(cursor.at("events").at(name_of(kNormEvents[kind])));
   }
+  point.output_sha256 = read_text(cursor.at("output_sha256"));
   return point;
 }
 
 BathtubNorm read_bathtub_norm(const JsonCursor& cursor) {
   BathtubNorm norm;
   norm.name = read_text(cursor.at("name"));
+  norm.layer = read_layer(cursor);
   norm.tokens = read_count(cursor.at("tokens"));
+  norm.norm = read_spread(cursor, "norm");
   for (const JsonCursor& point : cursor.at("points").items()) norm.points.push_back(read_point(point));
   const auto ascending = [](const BathtubPoint& a, const BathtubPoint& b) { return a.log2_scale < b.log2_scale; };
   if (!std::is_sorted(norm.points.begin(), norm.points.end(), ascending)) {
@@ -64,11 +67,18 @@ BathtubResult read_bathtub_json(std::string_view content, const std::filesystem:
   if (schema.exists() && schema.value().text != kSchema) schema.expected(fmt::format("\"{}\"", kSchema));
   problems.throw_if_any();
   BathtubResult result;
+  result.provenance = read_texts(root.at("provenance"));
   const JsonCursor trace = root.at("trace");
   result.trace_name = read_text(trace.at("name"));
+  result.num_windows = read_count(trace.at("windows"));
   result.num_tokens = read_count(trace.at("tokens"));
   result.residual_gain = read_real(trace.at("residual_gain"));
-  result.accelerator_name = read_text(root.at("accelerator").at("name"));
+  result.channel_gain = read_real(trace.at("channel_gain"));
+  constexpr std::uint64_t kMostChannels = std::numeric_limits<std::int64_t>::max();
+  result.channels = static_cast<std::int64_t>(trace.at("channels").unsigned_in(0, kMostChannels));
+  const JsonCursor accelerator = root.at("accelerator");
+  result.accelerator_name = read_text(accelerator.at("name"));
+  result.accelerator_keys = read_texts(accelerator.at("keys"));
   for (const JsonCursor& norm : root.at("norms").items()) result.norms.push_back(read_bathtub_norm(norm));
   problems.throw_if_any();
   return result;

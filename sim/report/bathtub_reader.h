@@ -1,6 +1,6 @@
 #pragma once
-/// The JSON of `guardbit bathtub` read back, for the report page. Checked as replay_reader.h says. Of provenance,
-/// accelerator keys and digests nothing is read. Test: tests/unit/html_sweep_test.cpp.
+/// The JSON of `guardbit bathtub` read back, for the report page; what is said in replay_reader.h holds here. Test:
+/// tests/unit/html_sweep_test.cpp.
 #include <filesystem>
 #include <string_view>
 

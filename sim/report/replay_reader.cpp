@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::string_view kSchema = "guardbit-replay/1";
 
-std::map<std::string, std::string> texts_of(const JsonCursor& cursor) {
-  std::map<std::string, std::string> texts;
-  for (const auto& [key, member] : cursor.members()) texts[key] = read_text(member);
-  return texts;
-}
-
 void read_trace(const JsonCursor& cursor, ReplayResult& result) {
   result.trace_name = read_text(cursor.at("name"));
   result.num_windows = read_count(cursor.at("windows"));
@@ -41,7 +35,7 @@ void read_accelerator(const JsonCursor& cursor, ReplayResult& result) {
   result.accelerator_name = read_text(cursor.at("name"));
   result.clock_mhz = cursor.at("clock_mhz").number_in(std::numeric_limits<double>::min(), kLargestMhz);
   for (const auto& [part, um2] : cursor.at("area_um2").members()) result.area_um2[part] = read_real(um2);
-  result.accelerator_keys = texts_of(cursor.at("keys"));
+  result.accelerator_keys = read_texts(cursor.at("keys"));
 }
 
 }  // namespace
@@ -55,7 +49,7 @@ ReplayResult read_replay_json(std::string_view content, const std::filesystem::p
   problems.throw_if_any();  // of another kind of file the rest would only be noise
 
   ReplayResult result;
-  result.provenance = texts_of(root.at("provenance"));
+  result.provenance = read_texts(root.at("provenance"));
   read_trace(root.at("trace"), result);
   read_accelerator(root.at("accelerator"), result);
   result.reference_perplexity = read_real(root.at("reference").at("perplexity"));

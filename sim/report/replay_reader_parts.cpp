@@ -83,6 +83,12 @@ std::string read_text(const JsonCursor& cursor) {
   return cursor.value().text;
 }
 
+std::map<std::string, std::string> read_texts(const JsonCursor& cursor) {
+  std::map<std::string, std::string> texts;
+  for (const auto& [key, member] : cursor.members()) texts[key] = read_text(member);
+  return texts;
+}
+
 std::size_t index_of_key(std::string_view key, const JsonCursor& cursor, std::span<const std::string_view> names) {
   const auto found = std::find(names.begin(), names.end(), key);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());

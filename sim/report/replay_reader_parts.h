@@ -1,5 +1,6 @@
 #pragma once
 /// Parts of replay_reader.h: one kind of value or object each. Problems are collected in the cursor's JsonProblems.
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,12 @@ namespace guardbit::sim {
 [[nodiscard]] double read_real(const JsonCursor& cursor);
 /// Any text; null and "" are empty.
 [[nodiscard]] std::string read_text(const JsonCursor& cursor);
+/// {key: text}
+[[nodiscard]] std::map<std::string, std::string> read_texts(const JsonCursor& cursor);
+/// Member "layer": -1 for null and if it is not there.
+[[nodiscard]] int read_layer(const JsonCursor& cursor);
+/// A member that may be null: no figures.
+[[nodiscard]] Spread read_spread(const JsonCursor& cursor, std::string_view key);
 /// Index of the text in `names`; 0 with a problem if it is none of them.
 [[nodiscard]] std::size_t read_name(const JsonCursor& cursor, std::span<const std::string_view> names);
 /// The same of a key; `cursor` is its value.

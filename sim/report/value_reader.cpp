@@ -35,15 +35,6 @@ ExponentHistogram read_histogram(const JsonCursor& cursor) {
   return histogram;
 }
 
-Spread read_spread(const JsonCursor& cursor, std::string_view key) {
-  const JsonCursor spread = cursor.at(key);
-  if (!spread.exists() || spread.value().kind == JsonValue::Kind::kNull) return {};
-  return {.count = read_count(spread.at("count")),
-          .min = read_real(spread.at("min")),
-          .median = read_real(spread.at("median")),
-          .max = read_real(spread.at("max"))};
-}
-
 NormReport read_norm(const JsonCursor& cursor) {
   NormReport norm;
   norm.tokens = read_count(cursor.at("tokens"));
@@ -89,6 +80,15 @@ OutlierReport read_outliers(const JsonCursor& cursor) {
 
 }  // namespace
 
+Spread read_spread(const JsonCursor& cursor, std::string_view key) {
+  const JsonCursor spread = cursor.at(key);
+  if (!spread.exists() || spread.value().kind == JsonValue::Kind::kNull) return {};
+  return {.count = read_count(spread.at("count")),
+          .min = read_real(spread.at("min")),
+          .median = read_real(spread.at("median")),
+          .max = read_real(spread.at("max"))};
+}
+
 TokenEvents read_token_events(const JsonCursor& cursor) {
   TokenEvents events{.tokens = read_count(cursor.at("tokens")), .events = read_count(cursor.at("events")), .worst = {}};
   if (const auto worst = given(cursor, "worst")) {
@@ -98,9 +98,14 @@ TokenEvents read_token_events(const JsonCursor& cursor) {
   return events;
 }
 
+int read_layer(const JsonCursor& cursor) {
+  constexpr int kMostLayers = 1'000'000;
+  const auto layer = given(cursor, "layer");
+  return layer ? layer->int_in(0, kMostLayers) : -1;
+}
+
 void read_value_reports(const JsonCursor& cursor, OpResult& op) {
-  constexpr std::uint64_t kMostLayers = 1'000'000;
-  if (const auto layer = given(cursor, "layer")) op.layer = static_cast<int>(layer->unsigned_in(0, kMostLayers));
+  op.layer = read_layer(cursor);
   if (const auto histogram = given(cursor, "exponent_histogram")) op.exponents = read_histogram(*histogram);
   if (const auto quantizers = given(cursor, "quantizers")) {
     for (const auto& [name, counts] : quantizers->members()) {

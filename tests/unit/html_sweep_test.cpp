@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "sim/report/bathtub_reader.h"
+#include "sim/report/bathtub_report.h"
 #include "sim/report/html/html_report.h"
 #include "sim/report/html/sweep_page.h"
 #include "tests/support/expect_error.h"
@@ -43,39 +44,52 @@ TEST(SweepPageTest, RefusesWhatIsNoListOfPoints) {
   EXPECT_TRUE(refused(many + "]", "expected at most 20000 points"));
 }
 
-constexpr std::string_view kEvents =
-    R"("events": {"overflow": {"tokens": 3, "events": 4, "worst": {"window": 0, "position": 2, "events": 2}},
-       "underflow": {"tokens": 0, "events": 0}, "swamped": {"tokens": 9, "events": 9}})";
-
-std::string bathtub_text() {
-  return std::string(
-             R"({"schema": "guardbit-bathtub/1", "provenance": {}, "trace": {"name": "t<", "windows": 1, "tokens": 64,
-      "residual_gain": 8.0, "channel_gain": 1.0, "channels": 0}, "accelerator": {"name": "edge", "keys": {}},
-      "norms": [{"name": "final_norm", "layer": null, "tokens": 64, "norm": null,
-                 "marks": [{"method": "slanc", "scale": 8.0, "log2_scale": 3.0}], "same_bits": {"from": 2, "to": 3},
-                 "points": [{"log2_scale": -1, "error": null, "nonfinite": 5, )") +
-         std::string(kEvents) + R"(, "output_sha256": "x"}, {"log2_scale": 3, "error": 0.00125, "nonfinite": 0, )" +
-         std::string(kEvents) + R"(, "output_sha256": "y"}]}]})";
+BathtubResult synthetic_bathtub() {
+  BathtubResult result;
+  result.provenance = {{"commit", "abc"}};
+  result.trace_name = "t<";
+  result.num_windows = 1;
+  result.num_tokens = 64;
+  result.residual_gain = 8;
+  result.channels = 2;
+  result.accelerator_name = "edge";
+  result.accelerator_keys = {{"norm.input", "fp16"}};
+  BathtubPoint low{.log2_scale = -1,
+                   .error = std::numeric_limits<double>::infinity(),
+                   .nonfinite = 5,
+                   .events = {},
+                   .output_sha256 = "x"};
+  low.events[0] = {.tokens = 3, .events = 4, .worst = {0, 2}, .worst_events = 2};
+  BathtubPoint high{.log2_scale = 3, .error = 0.00125, .nonfinite = 0, .events = {}, .output_sha256 = "y"};
+  high.events[2] = {.tokens = 9, .events = 9, .worst = {0, 1}, .worst_events = 1};
+  result.norms.push_back({.name = "final_norm",
+                          .layer = -1,
+                          .tokens = 64,
+                          .norm = {.count = 64, .min = 1, .median = 2, .max = 3.5},
+                          .points = {low, high},
+                          .marks = {{"slanc", 8}, {"exact", 9.5}},
+                          .same_bits = BathtubNorm::Range{2, 3}});
+  result.norms.push_back(
+      {.name = "layers.1.mlp_norm", .layer = 1, .tokens = 64, .norm = {}, .points = {}, .marks = {}, .same_bits = {}});
+  return result;
 }
 
 TEST(BathtubPageTest, HoldsEveryScale) {
-  const BathtubResult bathtub = read_bathtub_json(bathtub_text(), "b.json");
-  ASSERT_EQ(bathtub.norms.size(), 1u);
-  EXPECT_EQ(bathtub.norms[0].points[1].log2_scale, 3);
-  EXPECT_EQ(bathtub.norms[0].points[1].events[0].tokens, 3u);
-  EXPECT_EQ(bathtub.norms[0].same_bits->to, 3);
+  const std::string json = bathtub_json(synthetic_bathtub());
+  const BathtubResult bathtub = read_bathtub_json(json, "b.json");
+  EXPECT_EQ(bathtub_json(bathtub), json);
   const std::string page = write_html(tests::synthetic_result(), &bathtub);
   EXPECT_THAT(page, HasSubstr("id=\"bathtub\""));
   EXPECT_THAT(page, HasSubstr("Of t&lt; on edge, 64 tokens, residual gain 8."));
   EXPECT_THAT(page, HasSubstr("<td class=\"n\">not finite</td>"));
-  EXPECT_THAT(page, HasSubstr("<td class=\"n\">1.250e-03</td><td class=\"n\">3</td><td class=\"n\">0</td>"
-                              "<td class=\"n\">9</td><td>slanc</td>"));
+  EXPECT_THAT(page, HasSubstr("<td class=\"n\">1.250e-03</td><td class=\"n\">0</td><td class=\"n\">0</td>"
+                              "<td class=\"n\">9</td><td>slanc, exact</td>"));
   EXPECT_THAT(write_html(tests::synthetic_result()), Not(HasSubstr("id=\"bathtub\"")));
 }
 
 TEST(BathtubPageTest, SaysWhatIsWrongAndWhere) {
   const auto refused = [](std::string_view what, std::string_view with, std::string_view message) {
-    std::string text = bathtub_text();
+    std::string text = bathtub_json(synthetic_bathtub());
     text.replace(text.find(what), what.size(), with);
     return refuses([&] { (void)read_bathtub_json(text, "b.json"); }, ExitCode::kMalformedInput, message);
   };
