@@ -185,6 +185,12 @@ Variant parse_variant(std::string_view text) {
   return variant;
 }
 
+std::vector<std::string> canonical_texts(const std::vector<std::string>& texts) {
+  std::vector<std::string> canonical;
+  for (const std::string& text : texts) canonical.push_back(parse_variant(text).canonical_text());
+  return canonical;
+}
+
 std::vector<std::string> split_variants(std::string_view list) {
   std::vector<std::string> variants;
   for (const std::string_view variant : split_outside_parentheses(list, ',')) variants.emplace_back(variant);

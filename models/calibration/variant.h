@@ -47,6 +47,9 @@ struct Variant {
 /// exclude one another. Test: tests/unit/variant_test.cpp.
 Variant parse_variant(std::string_view text);
 
+/// Canonical texts of variants, in their order: what results call them.
+std::vector<std::string> canonical_texts(const std::vector<std::string>& texts);
+
 /// The variants of a list: "none,gptq(group=128,act_order)" -> its two; commas inside parentheses belong to arguments.
 std::vector<std::string> split_variants(std::string_view list);
 

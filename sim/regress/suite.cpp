@@ -6,7 +6,7 @@
 #include <limits>
 #include <map>
 
-#include "models/calibration/method.h"
+#include "models/calibration/variant.h"
 #include "sim/base/error.h"
 #include "sim/config/toml_document.h"
 #include "sim/regress/gate.h"
@@ -205,13 +205,13 @@ class SuiteReader {
 
 void check_replay(const SuiteCase& suite_case, const SuiteCase::Replay& replay) {
   (void)load_accelerator(suite_case.accelerator, suite_case.overrides);
+  GateScope scope;
   try {
-    for (const std::string& variant : replay.options.variants) calibration::check_variant(variant);
+    scope.variants = calibration::canonical_texts(replay.options.variants);
   } catch (const std::invalid_argument& error) {
     throw UserError(ExitCode::kConfiguration, std::string("variants: ") + error.what());
   }
   const Trace trace = load_trace_description(replay.trace);
-  GateScope scope{.variants = replay.options.variants, .ops = {}};
   const transformer::Model<float> model = load_outline(trace);
   for (const transformer::Op& op : model.ops) scope.ops.emplace_back(op.name, name_of(op.kind));
   for (const GateExpression& gate : replay.gates) check_gate(gate, scope, "fail_on: ");

@@ -44,7 +44,8 @@ PhaseResult read_phase(const JsonCursor& cursor) {
                     .tokens = read_count(cursor.at("tokens")),
                     .cycles = read_count(cursor.at("cycles")),
                     .macs = read_count(cursor.at("macs")),
-                    .dram_bytes = read_count(cursor.at("dram_bytes"))};
+                    .dram_bytes = read_count(cursor.at("dram_bytes")),
+                    .energy = read_energy(cursor.at("energy"))};
   read_by_unit(cursor.at("busy"), phase.busy, read_count);
   return phase;
 }

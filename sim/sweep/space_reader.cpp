@@ -6,7 +6,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "models/calibration/method.h"
+#include "models/calibration/variant.h"
 #include "sim/base/error.h"
 #include "sim/config/suggest.h"
 #include "sim/trace/trace_bundle.h"
@@ -97,7 +97,7 @@ class SpaceReader {
 
   std::string read_variant(const ConfigEntry& entry, const std::string& variant) {
     try {
-      calibration::check_variant(variant);
+      (void)calibration::parse_variant(variant);
     } catch (const std::invalid_argument& error) {
       problem(entry, error.what());
     }
