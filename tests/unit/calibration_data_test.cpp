@@ -77,7 +77,7 @@ TEST(CalibrationDataTest, LaterInputsComeThroughWhatVisitsLeave) {
       // All weights before this group have been changed, none of it or behind it.
       EXPECT_EQ(inputs[0], rotated_input(model, model.ops[group.readers.front()], data.windows[0])) << random.label;
       for (const std::size_t index : group.readers)
-        for (double& value : model.weights.at(model.ops[index].weight).data()) value *= 1.5;
+        for (double& value : model.weights.at(model.ops[index].weight).edit().data()) value *= 1.5;
     });
   }
 }

@@ -102,7 +102,8 @@ TEST(CalibrationIdentityTest, QuantizersLeaveTheModelAndTheirCodesStandForItsWei
         EXPECT_EQ(op.codes.bits, quantized ? 8 : 0) << op.name;
         if (!quantized) continue;
         const Matrix<double> values = dequantize(model.quantized_weights.at(op.weight));
-        EXPECT_LT(tests::relative_difference(values, model.weights.at(op.weight)), 0.02) << op.name << " " << variant;
+        EXPECT_LT(tests::relative_difference(values, model.weights.at(op.weight).get()), 0.02)
+            << op.name << " " << variant;
       }
     }
 }

@@ -82,7 +82,7 @@ struct Formulas {
     const Matrix<double>& tokens = model.weights.at("embed.tokens");
     const bool has_positions = model.weights.contains("embed.positions");
     const Matrix<double> none(1, tokens.cols());
-    const Matrix<double>& positions = has_positions ? model.weights.at("embed.positions") : none;
+    const Matrix<double>& positions = has_positions ? model.weights.at("embed.positions").get() : none;
     double sum = 0;
     for (std::size_t t = 0; t < tokens.rows(); ++t)
       for (std::size_t p = 0; p < positions.rows(); ++p)

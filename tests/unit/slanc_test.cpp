@@ -16,7 +16,7 @@ using numerics::Matrix;
 using transformer::Model;
 using transformer::OpKind;
 
-constexpr CalibrationOptions kRaw = {.pow2_scales = false};
+const CalibrationOptions kRaw = {.pow2_scales = false};
 /// Products of norms that both sides compute in binary64; the power iteration stops at 1e-10 per step.
 constexpr double kTolerance = 1e-7;
 
