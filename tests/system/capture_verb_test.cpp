@@ -2,6 +2,7 @@
 // machine reproduces the reference, so the schedule computes the model's ops in the model's way.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -58,6 +59,12 @@ TEST_P(CaptureArchitectureTest, ReplaysToItsReferenceOnWideHardwareAndRunsOnNarr
       EXPECT_EQ(timing["variants"][i][key], narrow["variants"][i][key]) << key;
     }
   }
+  const CommandResult bathtub =
+      run_guardbit("bathtub " + trace.string() + on_accelerator("edge") + "--from 0 --to 1 --format csv");
+  EXPECT_EQ(bathtub.status, 0) << bathtub.err;
+  const Json& ops = narrow["variants"][0]["ops"];
+  const auto num_norms = std::count_if(ops.begin(), ops.end(), [](const Json& op) { return op["kind"] == "norm"; });
+  EXPECT_EQ(std::count(bathtub.out.begin(), bathtub.out.end(), '\n'), 1 + 2 * num_norms);
   for (const Json& variant : narrow["variants"]) {
     EXPECT_GT(variant["events"]["inexact"].get<std::uint64_t>(), 0) << variant["name"];
     EXPECT_LT(variant["sqnr_db"].get<double>(), 60) << variant["name"] << ": INT4 is seen";
