@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <mpfr.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -190,6 +191,21 @@ TEST(AffineProductTest, SumsAreThoseOfIntegersOfAnySize) {
     EXPECT_EQ(ledger[Stage::kOuterAccumulator], events) << name;
     EXPECT_EQ(ledger.total(), events) << name;
   }
+}
+
+TEST(AffineProductTest, SumsThatBinary32DoesNotHoldAreCorrectedExactly) {
+  // I = 127 * 127 * 2001 is odd and beyond 2^24; less 126 R it is 127 * 2001.
+  const Case c{.activation_bits = 8, .weight_bits = 8, .depth = 2001, .weight_zeros = true};
+  Operand a = random_operand(1, c.depth, 8, 0, false, 1);
+  Operand b = random_operand(1, c.depth, 8, 0, true, 2);
+  std::fill(a.codes.data().begin(), a.codes.data().end(), std::int8_t{127});
+  std::fill(b.codes.data().begin(), b.codes.data().end(), std::int8_t{127});
+  b.zero_points(0, 0) = 126;
+  Matrix<float> acc(1, 1);
+  EventLedger ledger;
+  matrix_product(a, b, {0, 1}, {0, 1}, mode_of(c), {}, {}, acc.view(), ledger);
+  EXPECT_EQ(acc(0, 0), 127 * 2001);
+  EXPECT_EQ(ledger.total(), EventCounts{});
 }
 
 TEST(AffineProductTest, BlocksEqualTheWholeWhateverTheThreads) {

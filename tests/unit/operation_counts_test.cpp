@@ -70,6 +70,40 @@ TEST_F(OperationCountsTest, ProductOnAnOutputStationaryArray) {
       << "each chunk times its group's scale";
 }
 
+TEST_F(OperationCountsTest, ZeroPointsAndGroupsAddTheirTermsToEveryPromotion) {
+  const MatrixWork work{.m = 6, .n = 10, .k = 20, .chunk = 7};  // 60 results, three promotions each
+  const OperationCounts plain = count(2, UnitKind::kMatrix, work, Purpose::kProduct);
+  model_.ops[2].codes = {.bits = 4, .group = 7, .zero_points = true};
+  config_.activations.zero_point = true;
+  OperationCounts expected = plain;
+  expected[{Operation::kMultiply, "int32", ""}] += 2 * 180;  // z_w R and z_x C
+  expected[{Operation::kAdd, "int32", ""}] += 2 * 180;
+  expected[{Operation::kMultiply, "fp16", ""}] += 180;  // the group's scale
+  EXPECT_EQ(count(2, UnitKind::kMatrix, work, Purpose::kProduct), expected);
+  config_.activations.group = 7;
+  expected[{Operation::kMultiply, "fp32", ""}] += 180;  // times the weights' scale
+  EXPECT_EQ(count(2, UnitKind::kMatrix, work, Purpose::kProduct), expected);
+
+  EXPECT_EQ(count(2, UnitKind::kVector, VectorWork{.elements = 120}, Purpose::kRowSums),
+            (OperationCounts{{{Operation::kAdd, "int32", ""}, 120}, {scratchpad_byte(), 120}}));
+}
+
+TEST_F(OperationCountsTest, DequantizedWeightsCostAProductForEachThatEntersTheArray) {
+  config_.linear.activation = config_.linear.weight = "fp16";
+  config_.accumulator.format = "fp32";
+  const MatrixWork work{.m = 6, .n = 10, .k = 20};
+  const OperationCounts plain = count(2, UnitKind::kMatrix, work, Purpose::kProduct);
+  model_.ops[2].codes = {.bits = 4, .zero_points = true};
+  OperationCounts expected = plain;
+  expected[{Operation::kMultiply, "fp16", ""}] += 2 * 200;  // two row folds read the weights
+  expected[{Operation::kAdd, "int8", ""}] += 2 * 200;
+  expected[scratchpad_byte()] -= 2 * 200 * 2 - 2 * 200 / 2;  // 4 bits for 16
+  EXPECT_EQ(count(2, UnitKind::kMatrix, work, Purpose::kProduct), expected);
+  model_.ops[2].codes.scaled_sums = true;
+  expected[{Operation::kMultiply, "fp16", ""}] -= 2 * 200;
+  EXPECT_EQ(count(2, UnitKind::kMatrix, work, Purpose::kProduct), expected);
+}
+
 TEST_F(OperationCountsTest, ProductOnAWeightStationaryArrayReadsWeightsOnce) {
   config_.array.dataflow = "ws";
   const OperationCounts counts =
