@@ -12,6 +12,7 @@
 #include "sim/report/html/html_report.h"
 #include "sim/report/html/sweep_page.h"
 #include "sim/report/replay_reader.h"
+#include "sim/sweep/query.h"
 
 namespace guardbit::sim::cli {
 namespace {
@@ -39,8 +40,12 @@ bool is_array(std::string_view json) {
 std::string page_of(const ReportArguments& arguments) {
   const std::filesystem::path file = result_file(arguments.result);
   const std::string content = read_file(file);
-  if (is_array(content)) {
-    if (arguments.bathtub.empty()) return write_sweep_html(content, file);
+  const bool is_database = std::string_view(content).starts_with("SQLite format 3");
+  if (is_database || is_array(content)) {
+    if (arguments.bathtub.empty()) {
+      return write_sweep_html(
+          is_database ? query(file, "SELECT * FROM points ORDER BY id", TableFormat::kJson) : content, file);
+    }
     throw UserError(ExitCode::kUsage, "--bathtub: got the points of a sweep; expected the result of a replay");
   }
   const ReplayResult result = read_replay_json(content, file);
@@ -62,7 +67,7 @@ void add_report(CLI::App& app, Action& action) {
   CLI::App* verb =
       app.add_subcommand("report", "Make one self-contained HTML page of a replay's result or a sweep's points");
   verb->add_option("result", arguments->result,
-                   "result.json, the directory of replay -o that holds it, or the points of a sweep as JSON")
+                   "result.json, the directory of replay -o that holds it, or a sweep: its database, or points as JSON")
       ->required();
   verb->add_option("--bathtub", arguments->bathtub, "Norms at every scale: what bathtub --format json printed");
   verb->add_option("-o,--output", arguments->output, "The page; appears whole or not at all")->required();
@@ -72,8 +77,7 @@ void add_report(CLI::App& app, Action& action) {
       "          guardbit report out/edge -o edge.html\n"
       "          guardbit bathtub traces/kjv-gpt2 -a configs/accelerators/edge.toml --format json > out/bathtub.json\n"
       "          guardbit report out/edge/result.json --bathtub out/bathtub.json -o edge.html\n"
-      "          guardbit query out/formats.db \"SELECT * FROM points\" --format json > out/formats.json\n"
-      "          guardbit report out/formats.json -o formats.html");
+      "          guardbit report out/formats.db -o formats.html");
   verb->final_callback([arguments, &action] { action = [arguments] { return run_report(*arguments); }; });
 }
 

@@ -25,7 +25,7 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
 
 ReplayResult decoded_result() {
   ReplayResult result = tests::synthetic_result();
-  PhaseResult phase{.name = "decode", .passes = 3, .tokens = 3, .cycles = 99, .macs = 7, .dram_bytes = 5};
+  PhaseResult phase{.name = "decode", .passes = 3, .tokens = 3, .cycles = 99, .macs = 7, .dram_bytes = 5, .energy = {}};
   phase.busy = {1, 2, 3, 4, 5, 6};
   result.variants[1].phases = {phase};
   result.provenance["command"] = "guardbit replay 'a b'";
