@@ -6,10 +6,6 @@ foreach(test sweep_test sweep_crash_test)
   add_dependencies(${test} guardbit)
   target_compile_definitions(${test} PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
 endforeach()
-guardbit_test(system/sweep_search_test.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS full)
-add_dependencies(sweep_search_test guardbit)
-target_compile_definitions(sweep_search_test PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
-
 # Exit code 77: not run, the reason is printed.
 if(GUARDBIT_SYSTEM_PYTHON)
   add_test(NAME slurm.ClusterWithAKilledNode COMMAND "${GUARDBIT_SYSTEM_PYTHON}" "${PROJECT_SOURCE_DIR}/tests/system/slurm_test.py"
