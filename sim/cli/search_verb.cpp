@@ -54,9 +54,9 @@ int run_search(SearchArguments& arguments) {
   for (const SearchRung& rung : rungs) {
     const RunSummary& of = rung.summary;
     for (const std::string& message : of.messages) say("guardbit: " + printable(message) + "\n");
-    table.add_row({rung.tokens == 0 ? "all" : std::to_string(rung.tokens), std::to_string(of.points),
-                   std::to_string(of.computed), std::to_string(of.reused), std::to_string(of.failed),
-                   rung.store.string()});
+    const std::string tokens = rung.tokens == 0 ? "all" : std::to_string(rung.tokens);
+    table.add_row({rung.values ? tokens : tokens + ", costs", std::to_string(of.points), std::to_string(of.computed),
+                   std::to_string(of.reused), std::to_string(of.failed), rung.store.string()});
     failed += of.failed;
     violated = violated || of.violated;
   }
@@ -82,7 +82,7 @@ void add_search(CLI::App& sweep, Action& action) {
       ->delimiter(',')
       ->required()
       ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
-  verb->add_option("--keep", options.keep, "One of how many points goes on, in whole Pareto layers")
+  verb->add_option("--keep", options.keep, "One of how many points goes on, those beaten by the smallest margins")
       ->check(CLI::Range(2, 1000))
       ->capture_default_str();
   verb->add_option("--max-points", arguments->max_points, "Refuse more points than this")

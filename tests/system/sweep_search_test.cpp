@@ -1,0 +1,67 @@
+// Successive halving on a small model: the front of the full grid from a part of its replays.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/search_recall.h"
+#include "tests/support/small_sweep.h"
+
+namespace guardbit::tests {
+namespace {
+
+class SearchTest : public testing::Test {
+ protected:
+  SearchTest() { plan_small_sweep(directory_); }
+  std::string path(const std::string& name) const { return (directory_ / name).string(); }
+  CommandResult search(const std::string& options) const {
+    return run_guardbit("sweep search " + path("small.toml") + " -o " + path("search") + " -q --jobs 2 " + options);
+  }
+  void gather(const std::string& store, const std::string& database) const {
+    must_run("sweep run " + path(store) + " -q --jobs 2");
+    must_run("sweep gather " + path(store) + " -o " + path(database));
+  }
+  std::string rows(const std::string& database, const std::string& columns) const {
+    return run_guardbit("query " + path(database) + " \"SELECT " + columns + " FROM points\" --format csv").out;
+  }
+  TemporaryDirectory directory_;
+};
+
+TEST_F(SearchTest, FindsTheFrontOfTheGridAndResumes) {
+  gather("store", "grid.db");
+  const CommandResult searched = search("--x cycles --y sqnr_db --tokens 6,0 --keep 3");
+  ASSERT_EQ(searched.status, 0) << searched.err;
+  const Recall recall = recall_of(front_keys(path("grid.db"), "cycles", "sqnr_db"), directory_ / "search/tokens-0");
+  EXPECT_GE(recall.front, 1u);
+  EXPECT_EQ(recall.found, recall.front);
+  EXPECT_GE(recall.replayed, 8u);
+  EXPECT_LE(recall.replayed, 14u) << "a third of 24, and those that tie with the last";
+  std::filesystem::remove_all(directory_ / "search/tokens-0");
+  ASSERT_EQ(search("--x cycles --y sqnr_db --tokens 6,0 --keep 3").status, 0);
+  EXPECT_EQ(recall_of(front_keys(path("grid.db"), "cycles", "sqnr_db"), directory_ / "search/tokens-0").replayed,
+            recall.replayed);
+}
+
+TEST_F(SearchTest, CostsAreThoseOfTheWholeReplay) {
+  gather("store", "grid.db");
+  ASSERT_EQ(search("--x cycles --y energy_pj --also perplexity --tokens 4,0 --keep 24").status, 0);
+  gather("search/costs", "costs.db");
+  const std::string costs =
+      "cycles, macs, utilization, dram_bytes, energy_pj, area_um2, scratchpad_peak_bytes, accumulator_peak_bytes";
+  EXPECT_EQ(rows("costs.db", costs), rows("grid.db", costs));
+  EXPECT_NE(rows("costs.db", "perplexity"), rows("grid.db", "perplexity"));
+}
+
+TEST_F(SearchTest, SaysWhatIsWrong) {
+  const CommandResult objective = search("--x cycles --y accuracy --tokens 4,0");
+  EXPECT_EQ(objective.status, 2);
+  EXPECT_THAT(objective.err, testing::HasSubstr("accuracy: got no number of a point's result"));
+  const CommandResult rungs = search("--x cycles --y sqnr_db --tokens 0,4");
+  EXPECT_EQ(rungs.status, 2);
+  EXPECT_THAT(rungs.err, testing::HasSubstr("--tokens: got numbers that do not grow"));
+  directory_.write("small.toml", "accelerator = \"edge.toml\"\ntrace = \"trace\"\n[axes]\nreplay.tokens = [2, 4]\n");
+  const CommandResult axis = search("--x cycles --y sqnr_db --tokens 4,0");
+  EXPECT_EQ(axis.status, 2);
+  EXPECT_THAT(axis.err, testing::HasSubstr("replay.tokens: got an axis; expected it fixed"));
+}
+
+}  // namespace
+}  // namespace guardbit::tests
