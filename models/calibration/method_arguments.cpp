@@ -28,7 +28,7 @@ std::optional<double> parse_value(const Parameter& parameter, std::string_view t
   const std::optional<double> value = parse_number(text);
   if (!value || *value < parameter.least || *value > parameter.largest) return std::nullopt;
   if (parameter.kind == ParameterKind::kInteger && *value != std::floor(*value)) return std::nullopt;
-  return value;
+  return *value + 0.0;  // -0 and 0 are one value with one text
 }
 
 /// The shortest decimal number that is read back as `value`.

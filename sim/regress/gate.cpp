@@ -142,6 +142,9 @@ std::vector<double> values_of(const GateExpression& gate, const ReplayResult& re
   return values;
 }
 
+/// The sign of a NaN differs between processors.
+double unsigned_nan(double value) { return std::isnan(value) ? std::fabs(value) : value; }
+
 GateOutcome run_gate(const GateExpression& gate, const ReplayResult& result, const VariantResult& variant) {
   const std::vector<double> values = values_of(gate, result, variant);
   const double left = values[gate.left];
@@ -150,9 +153,11 @@ GateOutcome run_gate(const GateExpression& gate, const ReplayResult& result, con
   std::set<std::string> shown;
   for (std::size_t i = 0; i < gate.nodes.size(); ++i) {
     if (gate.nodes[i].kind != GateNode::Kind::kName || !shown.insert(gate.nodes[i].name).second) continue;
-    outcome.detail += fmt::format("{}{} = {}", outcome.detail.empty() ? "" : ", ", gate.nodes[i].name, values[i]);
+    outcome.detail +=
+        fmt::format("{}{} = {}", outcome.detail.empty() ? "" : ", ", gate.nodes[i].name, unsigned_nan(values[i]));
   }
-  outcome.detail += fmt::format("{}sides {} and {}", outcome.detail.empty() ? "" : "; ", left, right);
+  outcome.detail +=
+      fmt::format("{}sides {} and {}", outcome.detail.empty() ? "" : "; ", unsigned_nan(left), unsigned_nan(right));
   outcome.failed = std::isnan(left) || std::isnan(right) || holds(gate.relation, left, right);
   return outcome;
 }

@@ -7,8 +7,10 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
+#include "models/calibration/variant.h"
 #include "sim/base/error.h"
 
 namespace guardbit::sim {
@@ -20,6 +22,15 @@ constexpr int kMaxNesting = 32;
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\t'; }
+
+/// As results name it; a text that is no variant stays, for check_gate to refuse.
+std::string canonical_variant(std::string_view text) {
+  try {
+    return calibration::parse_variant(text).canonical_text();
+  } catch (const std::invalid_argument&) {
+    return std::string(text);
+  }
+}
 
 /// A recursive descent over the grammar of the header; one function a rule.
 class Parser {
@@ -72,7 +83,7 @@ class Parser {
     std::size_t end = colon;
     while (end > at_ && is_space(text_[end - 1])) --end;
     if (end == at_) fail("':'", "a variant before it");
-    gate_.variant = std::string(text_.substr(at_, end - at_));
+    gate_.variant = canonical_variant(text_.substr(at_, end - at_));
     at_ = colon + 1;
   }
 

@@ -30,7 +30,7 @@ enum class GateRelation { kGreater, kGreaterEqual, kLess, kLessEqual, kEqual, kN
 
 struct GateExpression {
   std::string text;     ///< as written
-  std::string variant;  ///< "": every variant
+  std::string variant;  ///< canonical text; "": every variant
   GateRelation relation = GateRelation::kGreater;
   std::vector<GateNode> nodes;
   std::size_t left = 0;  ///< the two sides of the relation

@@ -10,6 +10,7 @@
 #include "sim/base/error.h"
 #include "sim/config/toml_document.h"
 #include "sim/regress/gate.h"
+#include "sim/replay/variant_hardware.h"
 #include "sim/trace/strict_json.h"
 
 namespace guardbit::sim {
@@ -123,9 +124,22 @@ class SuiteReader {
     return items;
   }
 
+  /// In their canonical texts: one variant written in two ways is one variant.
+  std::vector<std::string> variants(const TomlCursor& table) {
+    std::vector<std::string> texts = list(table, "variants");
+    for (std::string& text : texts) {
+      try {
+        text = calibration::parse_variant(text).canonical_text();
+      } catch (const std::invalid_argument& error) {
+        table.find("variants")->complain(error.what());
+      }
+    }
+    return texts;
+  }
+
   ReplayOptions options(const TomlCursor& table) {
     ReplayOptions options;
-    options.variants = list(table, "variants");
+    options.variants = variants(table);
     for (std::size_t i = 0; i < options.variants.size(); ++i) {
       const auto end = options.variants.begin() + static_cast<std::ptrdiff_t>(i);
       if (std::find(options.variants.begin(), end, options.variants[i]) == end) continue;
@@ -204,10 +218,12 @@ class SuiteReader {
 };
 
 void check_replay(const SuiteCase& suite_case, const SuiteCase::Replay& replay) {
-  (void)load_accelerator(suite_case.accelerator, suite_case.overrides);
-  GateScope scope;
+  const LoadedAccelerator accelerator = load_accelerator(suite_case.accelerator, suite_case.overrides);
+  GateScope scope{.variants = replay.options.variants, .ops = {}};
   try {
-    scope.variants = calibration::canonical_texts(replay.options.variants);
+    for (const std::string& text : scope.variants) {
+      (void)variant_hardware(calibration::parse_variant(text), accelerator.config);
+    }
   } catch (const std::invalid_argument& error) {
     throw UserError(ExitCode::kConfiguration, std::string("variants: ") + error.what());
   }

@@ -33,6 +33,10 @@ std::vector<RunnableVariant> runnable_variants(const std::vector<std::string>& t
     for (const std::string& text : texts) {
       const calibration::Variant variant = calibration::parse_variant(text);
       variants.emplace_back(variant, variant_hardware(variant, config), calibration);
+      const auto is_twin = [&](const RunnableVariant& other) { return other.name() == variant.canonical_text(); };
+      if (std::any_of(variants.begin(), variants.end() - 1, is_twin)) {
+        throw std::invalid_argument("got " + variant.canonical_text() + " twice; expected once");
+      }
     }
     return variants;
   } catch (const std::invalid_argument& error) {

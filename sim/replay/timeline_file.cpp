@@ -97,7 +97,7 @@ void TimelineFile::end_run(const CycleReport& report, std::span<const numerics::
   TimelineLeftOut& left_out = left_out_.back();
   const bool is_cut = recorder_.num_left_out() != 0;
   // A run is in the file as a whole; only the first one of a variant, without which there would be none, is cut.
-  const bool is_written = !is_full_ && (!is_cut || run_start_ == 0);
+  const bool is_written = !is_full_ && (!is_cut || (run_start_ == 0 && !recorder_.slices().empty()));
   if (is_cut) left_out.slices += recorder_.num_left_out();
   if (!is_written) {
     ++left_out.runs;
@@ -105,7 +105,7 @@ void TimelineFile::end_run(const CycleReport& report, std::span<const numerics::
   } else {
     std::array<std::vector<TimelineSlice>, kNumUnits> units;
     for (const TimelineSlice& slice : recorder_.slices()) units[static_cast<std::size_t>(slice.unit)].push_back(slice);
-    const std::uint64_t end = is_cut && !recorder_.slices().empty() ? recorder_.slices().back().end : report.total;
+    const std::uint64_t end = is_cut ? recorder_.slices().back().end : report.total;
     write_run(end, is_cut);
     for (std::vector<TimelineSlice>& slices : units) write_unit(std::move(slices));
     num_written_ += recorder_.slices().size();

@@ -9,12 +9,14 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "models/calibration/variant.h"
 #include "models/numerics/version.h"
 #include "sim/base/error.h"
 #include "sim/base/sha256.h"
 #include "sim/base/signal_guard.h"
 #include "sim/config/suggest.h"
 #include "sim/config/sweep_file.h"
+#include "sim/replay/variant_hardware.h"
 #include "sim/sweep/condition.h"
 #include "sim/sweep/sampling.h"
 #include "sim/sweep/space_reader.h"
@@ -149,11 +151,24 @@ class Planner {
     return all;
   }
 
+  /// Broken rules between keys, or widths of the variant that the accelerator cannot multiply.
+  std::vector<units::ConfigProblem> problems_of_point() const {
+    const units::AcceleratorConfig& config = resolver_->accelerator().config();
+    std::vector<units::ConfigProblem> problems = config.cross_field_problems();
+    if (!problems.empty()) return problems;
+    try {
+      (void)variant_hardware(calibration::parse_variant(resolver_->variant()), config);
+    } catch (const std::invalid_argument& error) {
+      problems.push_back({.key = "variant", .message = error.what()});
+    }
+    return problems;
+  }
+
   void add_point(const Coordinates& coordinates, WorkEstimate& work) {
     throw_if_interrupted();
     PlanPoint point{.key = "", .choice = choice_of(coordinates)};
     resolver_->choose(point.choice);
-    const auto problems = resolver_->accelerator().config().cross_field_problems();
+    const std::vector<units::ConfigProblem> problems = problems_of_point();
     if (!problems.empty()) {
       ++counts_.invalid;
       for (const units::ConfigProblem& problem : problems) {

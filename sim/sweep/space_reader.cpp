@@ -51,7 +51,7 @@ class SpaceReader {
     space_.axes.push_back(std::move(result));
   }
 
-  /// 16 and 16.0 of a real key are the same value.
+  /// 16 and 16.0 of a real key are the same value, rrs+a4+w4 and rrs+w4a4 the same variant.
   void check_twins(const SweepAxis& axis) {
     const std::vector<std::string>& values = space_.axes.back().values;
     const std::set<std::string> different(values.begin(), values.end());
@@ -95,9 +95,10 @@ class SpaceReader {
     return read_setting(entry);
   }
 
+  /// Canonical, so that one variant has one key however it is written.
   std::string read_variant(const ConfigEntry& entry, const std::string& variant) {
     try {
-      (void)calibration::parse_variant(variant);
+      return calibration::parse_variant(variant).canonical_text();
     } catch (const std::invalid_argument& error) {
       problem(entry, error.what());
     }

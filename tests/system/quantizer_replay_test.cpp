@@ -151,6 +151,7 @@ TEST_F(QuantizerReplayTest, RefusalsNameTheVariant) {
     return result.err;
   };
   EXPECT_THAT(refused("fp16", "--variants none,w4a4"), testing::HasSubstr("variant \"w4a4\": a4: integer activations"));
+  EXPECT_THAT(refused("edge", "--variants rrs+a4+w4,rrs+w4a4"), testing::HasSubstr("got rrs+w4a4 twice"));
   EXPECT_THAT(refused("edge", "--variants 'rrs+rtn(group=128)'"),
               testing::HasSubstr("variant \"rrs+rtn(group=128)\": layers.0.attn.o: runtime smoothing"));
   EXPECT_THAT(refused("edge", "--variants 'rtn(asym)' --fidelity pe"), testing::HasSubstr("--fidelity pe steps no"));

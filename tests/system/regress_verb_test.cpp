@@ -250,6 +250,9 @@ TEST_F(RegressTest, ASuiteHasAllItsProblemsInOneMessage) {
                              shipped_accelerator("edge") + "\"]\n";
   refused(replay + "traces = [\"nowhere\"]\nvariants = [\"none\", \"rs\", \"none\"]\n", 78,
           ":6: replay[0].variants: got none twice");
+  refused(replay + "traces = [\"nowhere\"]\nvariants = [\"rrs+a4+w4\", \"rrs+w4a4\"]\n", 78,
+          ":6: replay[0].variants: got rrs+w4a4 twice");
+  refused(replay + "traces = [\"" + included_trace() + "\"]\nvariants = [\"w16\"]\n", 78, "variant \"w16\": w16 with");
   refused(replay + "traces = [\"nowhere\"]\nvariants = [\"none\"]\n", 66, "bad.toml:2: r: ");
   refused(replay + "traces = [\"" + included_trace() + "\"]\nvariants = [\"slang\"]\n", 78, "variants: ");
   refused(replay + "traces = [\"" + included_trace() +

@@ -171,6 +171,14 @@ TEST(TimelineTest, WhatTheLimitLeavesOutIsSaid) {
     }
     EXPECT_EQ(kept, 100u);
   }
+
+  // Not even a slice for each variant: nothing of it is there, and nothing is called whole.
+  const Timeline empty = timeline_of("--no-values --windows 1 --variants none,rrs --timeline-limit 1 -q");
+  EXPECT_TRUE(empty.tracks.empty());
+  for (const Json& missing : empty.file.at("otherData").at("left_out")) {
+    EXPECT_EQ(missing.at("whole_until_cycle"), 0);
+    EXPECT_EQ(missing.at("runs"), 1);
+  }
 }
 
 TEST(TimelineTest, WhatCannotBeWrittenIsOneClearError) {

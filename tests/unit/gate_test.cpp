@@ -112,6 +112,7 @@ TEST(GateTest, SelectsVariants) {
   const auto outcomes = sim::run_gates({sim::parse_gate(" " + name + " : cycles>0", "")}, result);
   ASSERT_EQ(outcomes.size(), 1U);
   EXPECT_EQ(outcomes[0].variant, name);
+  EXPECT_EQ(sim::parse_gate("rrs(qkv=false)+a4+w4 : cycles>0", "").variant, "rrs+w4a4") << "as results name it";
 }
 
 TEST(GateTest, EveryErrorHasItsPosition) {

@@ -256,6 +256,8 @@ TEST_F(PlanTest, KeyDependsOnEverythingThatDecidesTheResultAndNothingElse) {
     EXPECT_TRUE(keys.insert(plan(text).points.at(0).key).second) << text;
   }
   EXPECT_EQ(plan("name = \"other\"\n").points[0].key, plan("").points[0].key);
+  EXPECT_EQ(plan("variant = \"a16+rs+w16\"\n").points[0].key,
+            plan("variant = \"rs(qkv=false)+w16a16\"\n").points[0].key);
   EXPECT_EQ(plan("[set]\nnorm.lanes = 8\n").points[0].key, plan("").points[0].key) << "the same, written otherwise";
 }
 
@@ -335,6 +337,13 @@ TEST_F(PlanTest, RulesBetweenKeysAreRefusedOrSkipped) {
   PlanCounts counts;
   EXPECT_EQ(plan("invalid = \"skip\"\n" + text, counts).points.size(), 1u);
   EXPECT_EQ(counts.invalid, 1u);
+  const std::string widths = "[axes]\nvariant = [\"none\", \"w8a8\"]\n";
+  EXPECT_THAT(problems(widths), HasSubstr("sweep.toml:4: variant: variant \"w8a8\": "));
+  EXPECT_EQ(plan("invalid = \"skip\"\n" + widths, counts).points.size(), 1u);
+}
+
+TEST_F(PlanTest, OneVariantWrittenInTwoWaysIsRefused) {
+  EXPECT_THAT(problems("[axes]\nvariant = [\"rs+a16+w16\", \"rs+w16a16\"]\n"), HasSubstr("got the same value twice"));
 }
 
 TEST_F(PlanTest, AbsurdSizesAreRefusedBeforeTheyAreMade) {

@@ -142,6 +142,7 @@ TEST(VariantTest, CanonicalTextKeepsWhatWasWrittenAndDropsDefaults) {
                                                         {"rrs()", "rrs"},
                                                         {"slanc(target=8.0)", "slanc(target=8)"},
                                                         {"slanc(target=1)", "slanc(target=1)"},
+                                                        {"gptq(damp=-0)", "gptq(damp=0)"},
                                                         {"w4a4kv4", "w4a4kv4"},
                                                         {"kv8+rrs+a8", "rrs+a8kv8"},
                                                         {"none+kv16a16w16", "none+w16a16kv16"},
