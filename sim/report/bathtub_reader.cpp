@@ -1,18 +1,15 @@
 #include "sim/report/bathtub_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "sim/report/bathtub_report.h"
 #include "sim/report/replay_reader_parts.h"
 #include "sim/report/report_order.h"
 
 namespace guardbit::sim {
 namespace {
-
-constexpr std::string_view kSchema = "guardbit-bathtub/1";
 
 int read_log2(const JsonCursor& cursor) {
   constexpr double kFar = 1100;  // beyond a binary64's exponents
@@ -63,9 +60,7 @@ BathtubResult read_bathtub_json(std::string_view content, const std::filesystem:
   const JsonValue document = parse_json(content, file);
   JsonProblems problems(file);
   const JsonCursor root(document, problems);
-  const JsonCursor schema = root.at("schema");
-  if (schema.exists() && schema.value().text != kSchema) schema.expected(fmt::format("\"{}\"", kSchema));
-  problems.throw_if_any();
+  require_schema(root, problems, kBathtubSchema);
   BathtubResult result;
   result.provenance = read_texts(root.at("provenance"));
   const JsonCursor trace = root.at("trace");

@@ -109,7 +109,7 @@ std::string bathtub_csv(const BathtubResult& result) {
 std::string bathtub_json(const BathtubResult& result) {
   Json norms = Json::array();
   for (const BathtubNorm& norm : result.norms) norms.push_back(norm_json(norm));
-  const Json json = {{"schema", "guardbit-bathtub/1"},
+  const Json json = {{"schema", kBathtubSchema},
                      {"provenance", result.provenance},
                      {"trace",
                       {{"name", result.trace_name},

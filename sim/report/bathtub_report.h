@@ -1,10 +1,14 @@
 #pragma once
 /// The results of `guardbit bathtub` as text.
 #include <string>
+#include <string_view>
 
 #include "sim/stats/bathtub_result.h"
 
 namespace guardbit::sim {
+
+/// Of bathtub_json(); a change of meaning of any key makes it another one.
+inline constexpr std::string_view kBathtubSchema = "guardbit-bathtub/1";
 
 /// A table per norm, one row per scale.
 [[nodiscard]] std::string bathtub_table(const BathtubResult& result);

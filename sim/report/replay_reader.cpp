@@ -1,16 +1,13 @@
 #include "sim/report/replay_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <limits>
 
+#include "sim/report/replay_json.h"
 #include "sim/report/replay_reader_parts.h"
 
 namespace guardbit::sim {
 namespace {
-
-constexpr std::string_view kSchema = "guardbit-replay/1";
 
 void read_trace(const JsonCursor& cursor, ReplayResult& result) {
   result.trace_name = read_text(cursor.at("name"));
@@ -44,9 +41,7 @@ ReplayResult read_replay_json(std::string_view content, const std::filesystem::p
   const JsonValue document = parse_json(content, file);
   JsonProblems problems(file);
   const JsonCursor root(document, problems);
-  const JsonCursor schema = root.at("schema");
-  if (schema.exists() && schema.value().text != kSchema) schema.expected(fmt::format("\"{}\"", kSchema));
-  problems.throw_if_any();  // of another kind of file the rest would only be noise
+  require_schema(root, problems, kReplaySchema);
 
   ReplayResult result;
   result.provenance = read_texts(root.at("provenance"));

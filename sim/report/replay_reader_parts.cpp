@@ -69,6 +69,12 @@ std::uint32_t read_op_name(const JsonCursor& cursor, const std::vector<OpResult>
 
 }  // namespace
 
+void require_schema(const JsonCursor& root, JsonProblems& problems, std::string_view schema) {
+  const JsonCursor found = root.at("schema");
+  if (found.exists() && found.value().text != schema) found.expected(fmt::format("\"{}\"", schema));
+  problems.throw_if_any();
+}
+
 std::uint64_t read_count(const JsonCursor& cursor) {
   return cursor.unsigned_in(0, std::numeric_limits<std::uint64_t>::max());
 }

@@ -10,6 +10,8 @@
 
 namespace guardbit::sim {
 
+/// Throws what is collected if member "schema" is another one: of another kind of file the rest would only be noise.
+void require_schema(const JsonCursor& root, JsonProblems& problems, std::string_view schema);
 /// Any 64-bit count.
 [[nodiscard]] std::uint64_t read_count(const JsonCursor& cursor);
 /// null: NaN.
