@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include "models/kernels/vector_target.h"
@@ -92,11 +91,7 @@ void check_schedules(const Trace& trace, const std::vector<RunnableVariant>& var
                      std::size_t longest_window) {
   for (const RunnableVariant& variant : variants) {
     const transformer::Model<float> model = outline(trace, variant);
-    try {
-      variant.check(model, options.stepped);
-    } catch (const std::invalid_argument& error) {
-      throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
-    }
+    of_variants_option([&] { variant.check(model, options.stepped); });
     NoValues engine;
     for (const Pass& pass : passes_of(longest_window, options.decode)) {
       const bool needs_most = pass.phase != "decode" || pass.tokens.end == longest_window;
@@ -169,7 +164,10 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
       rewritten = shared->rewritten;
     } else {
       in_phase("calibrate")(0, rewritten.ops.size());
-      apply_to_trace(trace, [&] { variant.apply(rewritten, text ? &text->data : nullptr); });
+      const auto tell = [&](std::string_view method, std::size_t done, std::size_t total) {
+        if (progress) progress(done, total, fmt::format("{}: calibrate ({})", name, method));
+      };
+      apply_to_trace(trace, [&] { variant.apply(rewritten, text ? &text->data : nullptr, tell); });
     }
     const PreparedVariant prepared =
         prepare_variant(name, std::move(rewritten), variant.config(), longest, parallel_for, in_phase("quantize"));

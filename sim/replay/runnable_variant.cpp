@@ -34,10 +34,11 @@ bool RunnableVariant::needs_calibration_text() const {
                      [](const calibration::VariantPart& part) { return part.method->needs_activations; });
 }
 
-void RunnableVariant::apply(Model<float>& model, const calibration::CalibrationData* data) const {
+void RunnableVariant::apply(Model<float>& model, const calibration::CalibrationData* data,
+                            const calibration::VariantProgress& progress) const {
   calibration::CalibrationOptions options = options_;
   options.data = data;
-  calibration::apply_variant(variant_, model, options);
+  calibration::apply_variant(variant_, model, options, progress);
   if (rounds_weights()) calibration::round_layers_to_nearest(model, {.bits = hardware_.weight_bits});
   set_scaled_sums(model);
 }
