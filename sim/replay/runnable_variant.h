@@ -25,9 +25,8 @@ class RunnableVariant {
   std::string model_key() const;
   /// Ops and shapes of apply()'s result.
   void outline(transformer::Model<float>& model) const;
-  /// Throws std::invalid_argument, naming the variant, for groups that cannot be summed (check_groups) or, if
-  /// `stepped`, that PE fidelity does not step.
-  void check(const transformer::Model<float>& outlined, bool stepped) const;
+  /// Throws std::invalid_argument, naming the variant, for groups that cannot be summed (check_groups).
+  void check(const transformer::Model<float>& outlined) const { check_groups(variant_, outlined, config()); }
 
  private:
   bool rounds_weights() const;
