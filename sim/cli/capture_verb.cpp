@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "sim/base/error.h"
 #include "sim/base/thread_pool.h"
 #include "sim/cli/progress_line.h"
 #include "sim/cli/verbs.h"
@@ -28,11 +29,17 @@ struct CaptureArguments {
   std::int64_t record_tokens = 64;
   std::string on_nonfinite = "error";
   bool quiet = false;
+  const CLI::App* verb = nullptr;
 };
 
 /// The windows of the calibration text, if one is given. A tokenizer may be there for that text alone.
 std::optional<TokenInput> calibration_input(const CaptureArguments& arguments, const TokenInput& input) {
-  if (arguments.calibration_tokens.empty() && arguments.calibration_text.empty()) return std::nullopt;
+  if (arguments.calibration_tokens.empty() && arguments.calibration_text.empty()) {
+    if (arguments.verb->count("--calibration-windows") == 0) return std::nullopt;
+    throw UserError(ExitCode::kUsage, fmt::format("--calibration-windows: got {} and no calibration text; expected "
+                                                  "--calibration-text or --calibration-tokens as well",
+                                                  arguments.calibration_windows));
+  }
   TokenInput calibration;
   calibration.tokens = arguments.calibration_tokens;
   calibration.text = arguments.calibration_text;
@@ -79,6 +86,7 @@ void add_capture(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<CaptureArguments>();
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
   CLI::App* verb = app.add_subcommand("capture", "Make a trace from a model and text or token ids");
+  arguments->verb = verb;
   verb->add_option("model", arguments->model,
                    "Hugging Face directory (bert, gpt2, llama, mistral, opt, qwen2, qwen3) or llama2.c checkpoint file")
       ->required();

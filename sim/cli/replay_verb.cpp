@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <stdexcept>
 
 #include "models/kernels/vector_target.h"
 #include "sim/base/atomic_file.h"
@@ -18,6 +17,7 @@
 #include "sim/regress/gate.h"
 #include "sim/regress/junit.h"
 #include "sim/replay/replay.h"
+#include "sim/replay/replay_inputs.h"
 #include "sim/replay/timeline_file.h"
 #include "sim/report/report_registry.h"
 
@@ -111,12 +111,7 @@ std::vector<GateExpression> load_gates(const ReplayArguments& arguments, const T
   std::vector<GateExpression> gates;
   if (arguments.fail_on.empty()) return gates;
   constexpr const char* kPrefix = "--fail-on: ";
-  GateScope scope{.variants = {}, .ops = {}, .values = !arguments.no_values};
-  try {
-    scope.variants = calibration::canonical_texts(arguments.options.variants);
-  } catch (const std::invalid_argument& error) {
-    throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
-  }
+  GateScope scope{.variants = variant_names(arguments.options.variants), .ops = {}, .values = !arguments.no_values};
   const transformer::Model<float> model = load_outline(trace);
   for (const transformer::Op& op : model.ops) scope.ops.emplace_back(op.name, name_of(op.kind));
   for (const std::string& text : arguments.fail_on) {

@@ -1,25 +1,10 @@
 #include "sim/config/suggest.h"
 
 #include <algorithm>
-#include <numeric>
-#include <vector>
+
+#include "models/numerics/edit_distance.h"
 
 namespace guardbit::sim {
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);  // distances of a's prefix to every prefix of b
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitution});
-    }
-  }
-  return row[b.size()];
-}
 
 std::optional<std::string> nearest(std::string_view name, std::span<const std::string> candidates) {
   constexpr std::size_t kLongestName = 64;  // nothing longer is a typo of a key; bounds the work on hostile input
@@ -27,7 +12,7 @@ std::optional<std::string> nearest(std::string_view name, std::span<const std::s
   std::size_t best = std::clamp<std::size_t>(name.size() / 3, 1, 3) + 1;
   std::optional<std::string> found;
   for (const std::string& candidate : candidates) {
-    const std::size_t distance = edit_distance(name, candidate);
+    const std::size_t distance = numerics::edit_distance(name, candidate);
     if (distance < best) {
       best = distance;
       found = candidate;

@@ -6,6 +6,7 @@
 #include "models/arith/presets.h"
 #include "sim/base/error.h"
 #include "sim/config/fields.h"
+#include "sim/schedule/window_scheduler.h"
 
 namespace guardbit::sim {
 namespace {
@@ -59,23 +60,10 @@ void apply_preset(const LoadedAccelerator& accelerator, const arith::Preset& pre
   config.accumulator = units::describe_accumulator(preset.spec);
 }
 
-/// A single product has a scale per token; what else quantizes activations belongs to a model's layers.
-void check_activation_quantizer(const LoadedAccelerator& accelerator) {
-  const LoadedAccelerator defaults = default_accelerator();
-  for (const char* const key : {"array.activation_scale", "array.activation_group", "array.activation_zero_point"}) {
-    const std::string& expected = defaults.keys.at(key);
-    if (accelerator.keys.at(key) == expected) continue;
-    throw UserError(ExitCode::kConfiguration,
-                    fmt::format("{}: {}: got {}; expected {}: a single product has a scale per token",
-                                accelerator.origins.at(key), key, accelerator.keys.at(key), expected));
-  }
-}
-
 }  // namespace
 
 ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string& preset) {
   units::AcceleratorConfig config = accelerator.config;
-  check_activation_quantizer(accelerator);
   if (!preset.empty()) apply_preset(accelerator, preset_of(preset), config);
   ProductMode product;
   product.array = config.array;
@@ -84,7 +72,7 @@ ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string
       product.keys[field.key] = value_text(field);
     }
   }
-  product.mode = units::make_matrix_mode(config.array, config.linear, config.accumulator);
+  product.mode = linear_mode(config, {});
   product.pe = pe_timing(config.array, config.linear, config.accumulator);
   return product;
 }
