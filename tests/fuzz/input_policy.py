@@ -1,4 +1,4 @@
-"""GEN-07 and PATH-05: --max-input and --strict, of files that are good but large, or that have more names than one."""
+"""Good files that are too large, have more names than one, or hardly go together: GEN-07, PATH-05, CFG-15."""
 import os
 import subprocess
 
@@ -40,4 +40,7 @@ def run_policy_cases(work):
     os.link(work.path / "shards/one.safetensors", work.path / "other-name")
     expect(65, "shards/one.safetensors: got a file with 2 names", "capture", "shards", "--tokens", "tokens.json", "-o",
            "never", "--strict")
+    # CFG-15: sizes are the trace's own, but its epsilon may be below what the norm's arithmetic holds.
+    expect(0, "warning: norm.arithmetic: the trace's epsilon 1e-05 becomes 0 in fp8_e4m3", *replay, "--set",
+           "norm.arithmetic=fp8_e4m3")
     return problems

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostCuts = 300;  // of a long file, evenly spread
+constexpr std::size_t kMostCuts = 100;  // of a long file, evenly spread
 
 /// Number of inputs run; what a target throws is thrown, with the file named.
 int replay(const NamedFuzzTarget& target, const fs::path& file) {

@@ -1,7 +1,6 @@
-// Results that come back: report and compare.
+// Results that come back to be reported.
 #include <string>
 
-#include "sim/regress/result_compare.h"
 #include "sim/report/bathtub_reader.h"
 #include "sim/report/html/html_report.h"
 #include "sim/report/html/sweep_page.h"
@@ -9,7 +8,6 @@
 #include "sim/report/report_registry.h"
 #include "tests/fuzz/fuzz_targets.h"
 #include "tests/support/synthetic_result.h"
-#include "tests/support/temporary_directory.h"
 
 namespace guardbit::tests {
 
@@ -26,18 +24,6 @@ void fuzz_bathtub(std::string_view bytes) {
   } else {
     const sim::BathtubResult bathtub = sim::read_bathtub_json(bytes, "bathtub.json");
     (void)sim::write_html(result, &bathtub);
-  }
-}
-
-void fuzz_compare(std::string_view bytes) {
-  static const TemporaryDirectory directory;
-  static const std::filesystem::path good =
-      directory.write("good.json", sim::find_report("json")->write(synthetic_result()));
-  const std::filesystem::path file = directory.write("result.json", bytes);
-  for (const auto& [a, b] : {std::pair{good, file}, std::pair{file, good}, std::pair{file, file}}) {
-    const sim::ResultComparison comparison = sim::compare_results(a, b);
-    (void)sim::comparison_text(comparison, 10);
-    (void)sim::comparison_json(comparison);
   }
 }
 
