@@ -1,7 +1,7 @@
 #include "models/kernels/float_gemm_steps.h"
 #include "models/numerics/check.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)  // clang 14 knows these types only where every function may use them
 #include <immintrin.h>
 
 namespace guardbit::kernels {

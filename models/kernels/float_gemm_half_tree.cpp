@@ -3,7 +3,7 @@
 #include "models/kernels/float_gemm_tree.h"
 #include "models/numerics/check.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)  // clang 14 knows these types only where every function may use them
 #include <immintrin.h>
 
 namespace guardbit::kernels {

@@ -7,7 +7,7 @@
 #include "hwy/highway.h"
 #include "models/numerics/check.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)  // as float_gemm_half.cpp
 #include <cpuid.h>
 #endif
 
@@ -29,7 +29,7 @@ constexpr std::array kTargets = {
 std::atomic<bool> native_fp16_allowed{true};
 
 bool detect_native_fp16() {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)  // as float_gemm_half.cpp
   constexpr unsigned kExtendedFeatures = 7;
   constexpr unsigned kAvx512Fp16Bit = 1u << 23;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;

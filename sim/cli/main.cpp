@@ -16,6 +16,7 @@
 #include "sim/base/error.h"
 #include "sim/base/fp_environment.h"
 #include "sim/base/signal_guard.h"
+#include "sim/cli/input_options.h"
 #include "sim/cli/verbs.h"
 #include "sim/replay/build_info.h"
 
@@ -82,6 +83,7 @@ int run(int argc, char** argv) {
   add_pareto(app, action);
   add_query(app, action);
   add_regress(app, action);
+  add_input_options(app);
   check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "models/kernels/vector_target.h"
+#include "models/units/norm_epsilon.h"
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
 #include "sim/base/thread_pool.h"
@@ -90,9 +91,9 @@ void check_combinations(const ReplayArguments& arguments) {
 
 /// What the result is a function of: where it goes, how many threads and which instructions are not.
 std::string reproducing_command(const ReplayArguments& arguments) {
-  constexpr std::array<std::string_view, 11> kLeftOut = {"output",   "format",         "threads",     "vector-target",
-                                                         "quiet",    "wave",           "wave-window", "wave-select",
-                                                         "timeline", "timeline-limit", "help"};
+  constexpr std::array<std::string_view, 13> kLeftOut = {
+      "output",      "format",   "threads",        "vector-target", "quiet",     "wave",  "wave-window",
+      "wave-select", "timeline", "timeline-limit", "help",          "max-input", "strict"};
   return command_text(*arguments.verb, kLeftOut);
 }
 
@@ -133,6 +134,14 @@ ExitCode report_gates(const std::vector<GateOutcome>& outcomes, const std::strin
   return status;
 }
 
+/// What is no error and hardly meant.
+void warn_of_epsilon(const LoadedAccelerator& accelerator, const Trace& trace) {
+  const units::NormConfig& norm = accelerator.config.norm;
+  if (!units::epsilon_vanishes(norm, trace.shape.norm_epsilon)) return;
+  say(fmt::format("guardbit: warning: norm.arithmetic: the trace's epsilon {} becomes 0 in {}\n",
+                  trace.shape.norm_epsilon, norm.arithmetic));
+}
+
 int run_replay(ReplayArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
   const LoadedAccelerator accelerator = load_accelerator(arguments.accelerator, arguments.overrides);
@@ -146,6 +155,7 @@ int run_replay(ReplayArguments& arguments) {
   arguments.options.stall_seed = arguments.stall_seed;
   arguments.options.wave = wave_options(arguments.wave);
   const Trace trace = arguments.no_values ? load_trace_description(arguments.trace) : load_trace(arguments.trace);
+  warn_of_epsilon(accelerator, trace);
   const std::vector<GateExpression> gates = load_gates(arguments, trace);
   std::unique_ptr<OutputDirectory> directory;
   if (!arguments.output.empty()) directory = std::make_unique<OutputDirectory>(arguments.output, result_names());
