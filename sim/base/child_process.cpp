@@ -86,7 +86,8 @@ class Child {
 
   std::string read_all() {
     std::string text;
-    std::array<char, 1 << 16> buffer;
+    constexpr std::size_t kPieceBytes = 8192;  // on a stack that may be small
+    std::array<char, kPieceBytes> buffer;
     for (;;) {
       throw_if_interrupted();
       constexpr int kPollMs = 50;

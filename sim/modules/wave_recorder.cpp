@@ -114,7 +114,7 @@ void WaveRecorder::open_pipe() {
 WaveRecorder::~WaveRecorder() { close(); }
 
 void WaveRecorder::copy() {
-  constexpr std::size_t kPieceBytes = 65536;
+  constexpr std::size_t kPieceBytes = 8192;  // on a stack that may be small
   std::array<char, kPieceBytes> piece;  // NOLINT: read() fills it
   while (true) {
     const ssize_t count = read(read_end_, piece.data(), piece.size());

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import struct
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def without_provenance(value):
 
 
 def database_content(file: Path) -> str:
-    with sqlite3.connect(file) as database:  # takes back what a journal beside it says is half done
+    with closing(sqlite3.connect(file)) as database:  # takes back what a journal beside it says is half done
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)], file
         return "\n".join(database.iterdump())
 
@@ -143,3 +144,26 @@ def snapshot(directory: Path) -> dict[str, str]:
         database_content(database)
     return {str(Path(root, name).relative_to(directory)): content(Path(root, name))
             for root, _, names in os.walk(directory) for name in names}
+
+
+def wrong_files(run: Run, before: dict, reference: dict, after: dict, succeeded: bool) -> list[str]:
+    """What is wrong with the files after a run: a success leaves all of `reference`, a failure nothing that is half there."""
+    if succeeded:
+        return [] if after == reference else [f"succeeds with other files: {differing(reference, after)}"]
+    found = []
+    for name in after:
+        is_record = name.startswith("planned/failed/")  # that a point failed
+        if not is_record and after[name] not in (reference.get(name), before.get(name)):
+            found.append(f"leaves {name}")
+    if any(name not in after for name in before):
+        found.append(f"loses {differing(before, after)}")
+    if "result" in run.outputs or "trace" in run.outputs:
+        for output in run.outputs:
+            there = {name for name in after if name == output or name.startswith(output + "/")}
+            if there and there != {name for name in reference if name == output or name.startswith(output + "/")}:
+                found.append(f"leaves half of {output}")
+    return found
+
+
+def differing(a: dict, b: dict) -> list[str]:
+    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))

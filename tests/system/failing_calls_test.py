@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from writing_verbs import Run, checked, make_runs, prepare, snapshot  # noqa: E402
+from writing_verbs import Run, checked, make_runs, prepare, snapshot, wrong_files  # noqa: E402
 
 KINDS = ("alloc", "open", "read", "write", "sync", "close", "name", "map", "process")
 ALLOWED = (0, 69, 73, 74, 75)  # no call fails because an input, a configuration or this program is wrong
@@ -97,28 +97,6 @@ class Failures:
         if any("internal error" in line for line in errors):
             found.append("says internal error")
         return found
-
-
-def wrong_files(run: Run, before: dict, reference: dict, after: dict, succeeded: bool) -> list[str]:
-    if succeeded:
-        return [] if after == reference else [f"succeeds with other files: {differing(reference, after)}"]
-    found = []
-    for name in after:
-        is_record = name.startswith("planned/failed/")  # that a point failed
-        if not is_record and after[name] not in (reference.get(name), before.get(name)):
-            found.append(f"leaves {name}")
-    if any(name not in after for name in before):
-        found.append(f"loses {differing(before, after)}")
-    if "result" in run.outputs or "trace" in run.outputs:
-        for output in run.outputs:
-            there = {name for name in after if name == output or name.startswith(output + "/")}
-            if there and there != {name for name in reference if name == output or name.startswith(output + "/")}:
-                found.append(f"leaves half of {output}")
-    return found
-
-
-def differing(a: dict, b: dict) -> list[str]:
-    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
 
 
 def main() -> int:
