@@ -22,6 +22,12 @@ const char* kind_of(mode_t mode) {
   return "device";
 }
 
+/// Whether the path is at fault, not the system, which may open the file another time.
+bool is_missing(int error) {
+  return error == ENOENT || error == ENOTDIR || error == EACCES || error == EPERM || error == ELOOP ||
+         error == ENAMETOOLONG;
+}
+
 std::string reason_of(int error) { return std::generic_category().message(error); }
 
 }  // namespace
@@ -39,7 +45,8 @@ InputFile::InputFile(std::filesystem::path file, std::uint64_t max_bytes) : path
       throw UserError(ExitCode::kMalformedInput,
                       fmt::format("{}: got a {}; expected a regular file", path_.string(), kind_of(status.st_mode)));
     }
-    throw UserError(ExitCode::kMissingInput, fmt::format("{}: cannot open: {}", path_.string(), reason_of(error)));
+    throw UserError(is_missing(error) ? ExitCode::kMissingInput : ExitCode::kIo,
+                    fmt::format("{}: cannot open: {}", path_.string(), reason_of(error)));
   }
   struct stat status {};
   const bool is_known = fstat(descriptor_, &status) == 0;

@@ -17,6 +17,7 @@
 #include "sim/base/fp_environment.h"
 #include "sim/base/signal_guard.h"
 #include "sim/cli/input_options.h"
+#include "sim/base/system_failure.h"
 #include "sim/cli/verbs.h"
 #include "sim/replay/build_info.h"
 
@@ -98,10 +99,8 @@ int run(int argc, char** argv) {
   return action();
 }
 
-/// `signal` receives the signal that ended the run, if one did.
-int run_guarded(int argc, char** argv, int& signal) {
-  const SignalGuard signals;
-  const FpEnvironment environment;
+/// The exit code, its error told. Throws std::bad_alloc, also if there is no memory for an error's text.
+int run_reporting(int argc, char** argv, int& signal) {
   try {
     return run(argc, argv);
   } catch (const UserError& error) {
@@ -111,11 +110,25 @@ int run_guarded(int argc, char** argv, int& signal) {
     signal = interrupted.signal();
     return 128 + signal;
   } catch (const std::bad_alloc&) {
-    complain("", "out of memory");
-    return exit_status(ExitCode::kRefused);
+    throw;
+  } catch (const std::system_error& error) {
+    complain("", error.what());
+    return exit_status(exit_code_of(error));
   } catch (const std::exception& error) {
     complain("internal error, please report it: ", error.what());
     return exit_status(ExitCode::kInternal);
+  }
+}
+
+/// `signal` receives the signal that ended the run, if one did.
+int run_guarded(int argc, char** argv, int& signal) {
+  const SignalGuard signals;
+  const FpEnvironment environment;
+  try {
+    return run_reporting(argc, argv, signal);
+  } catch (const std::bad_alloc&) {
+    say("guardbit: out of memory\n");  // needs none
+    return exit_status(ExitCode::kRefused);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "sim/base/error.h"
 #include "sim/base/sha256.h"
 #include "sim/base/signal_guard.h"
+#include "sim/base/system_failure.h"
 #include "sim/replay/build_info.h"
 #include "sim/sweep/point_result.h"
 
@@ -116,6 +117,9 @@ int PointWorker::compute(const PlanPoint& point) {
   } catch (const std::bad_alloc&) {
     say("out of memory");
     return static_cast<int>(ExitCode::kRefused);
+  } catch (const std::system_error& error) {
+    say(error.what());
+    return static_cast<int>(exit_code_of(error));
   } catch (const std::exception& error) {
     say(error.what());
     return static_cast<int>(ExitCode::kInternal);
