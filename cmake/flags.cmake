@@ -16,6 +16,8 @@ endforeach()
 # Bit accuracy, of users' code too: GCC contracts a*b+c to an FMA as soon as the host has one. Never contract, never
 # reassociate; do not add -march=native or -ffast-math anywhere.
 target_compile_options(guardbit_flags INTERFACE -ffp-contract=off)
+# Nobody replaces a function of ours at load time: position-independent code inlines as other code does.
+target_compile_options(guardbit_flags INTERFACE "$<BUILD_INTERFACE:-fno-semantic-interposition>")
 if(GUARDBIT_WERROR)
   target_compile_options(guardbit_flags INTERFACE "$<BUILD_INTERFACE:-Werror>")
 endif()

@@ -26,7 +26,7 @@ endforeach()
 
 foreach(tree models sim)
   install(DIRECTORY ${tree} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/guardbit"
-          FILES_MATCHING PATTERN "*.h" PATTERN "*-inl.h" EXCLUDE PATTERN "cli" EXCLUDE)
+          FILES_MATCHING PATTERN "*.h" PATTERN "*-inl.h" EXCLUDE PATTERN "cli" EXCLUDE PATTERN "python" EXCLUDE)
 endforeach()
 install(TARGETS guardbit RUNTIME)
 install(DIRECTORY configs/accelerators DESTINATION "${CMAKE_INSTALL_DATADIR}/guardbit/configs")

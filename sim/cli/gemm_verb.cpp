@@ -1,9 +1,4 @@
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
 #include <memory>
-#include <sstream>
 
 #include "models/kernels/vector_target.h"
 #include "sim/base/error.h"
@@ -12,6 +7,7 @@
 #include "sim/cli/verbs.h"
 #include "sim/cli/wave_arguments.h"
 #include "sim/probe/gemm_probe.h"
+#include "sim/probe/product_words.h"
 #include "sim/replay/build_info.h"
 #include "sim/report/probe_report.h"
 
@@ -39,47 +35,13 @@ struct GemmArguments {
   GemmOptions options;
 };
 
-/// "all", "none", or names joined by commas.
-numerics::EventSet parse_events(const std::string& text) {
-  if (text == "all") return numerics::EventSet::all();
-  numerics::EventSet wanted;
-  if (text == "none") return wanted;
-  std::istringstream names(text);
-  for (std::string name; std::getline(names, name, ',');) {
-    const auto* found = std::find(numerics::kEventNames.begin(), numerics::kEventNames.end(), name);
-    if (found == numerics::kEventNames.end()) {
-      throw UserError(ExitCode::kUsage, fmt::format("--events: got '{}'; expected all, none or some of {}", name,
-                                                    fmt::join(numerics::kEventNames, ", ")));
-    }
-    wanted.add(static_cast<numerics::Event>(found - numerics::kEventNames.begin()));
-  }
-  if (wanted.empty()) throw UserError(ExitCode::kUsage, "--events: got an empty list; expected all, none or names");
-  return wanted;
-}
-
-/// The described hardware. Sums that flow down a column need a buffer: without a file that describes one it is fp32.
-LoadedAccelerator load_hardware(const GemmArguments& arguments) {
-  std::vector<std::string> overrides = arguments.overrides;
-  const auto any_begins = [&](std::string_view text) {
-    return std::any_of(overrides.begin(), overrides.end(),
-                       [&](const std::string& set) { return set.starts_with(text); });
-  };
-  const bool flows_down = any_begins("array.dataflow=ws") || any_begins("array.dataflow=\"ws\"") ||
-                          any_begins("array.dataflow=is") || any_begins("array.dataflow=\"is\"");
-  if (arguments.accelerator.empty() && flows_down && !any_begins("accumulator.buffer.format=")) {
-    overrides.emplace_back("accumulator.buffer.format=fp32");
-  }
-  return arguments.accelerator.empty() ? default_accelerator(overrides, ConfigScope::kLinear)
-                                       : load_accelerator(arguments.accelerator, overrides, ConfigScope::kLinear);
-}
-
 void add_source(const OperandSource& source, const std::string& key, std::map<std::string, std::string>& provenance) {
   if (!source.file.empty()) provenance[key] = sha256_of_file(source.file);
 }
 
 int run_gemm(const GemmArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
-  const LoadedAccelerator accelerator = load_hardware(arguments);
+  const LoadedAccelerator accelerator = load_product_hardware(arguments.accelerator, arguments.overrides);
   GemmOptions options = arguments.options;
   options.seed = static_cast<std::uint64_t>(arguments.seed);
   options.m = arguments.m;
@@ -87,7 +49,7 @@ int run_gemm(const GemmArguments& arguments) {
   options.k = arguments.k;
   options.a = OperandSource::parse(arguments.a, "--a");
   options.b = OperandSource::parse(arguments.b, "--b");
-  options.wanted = parse_events(arguments.events);
+  options.wanted = parse_event_set(arguments.events);
   options.values = !arguments.no_values;
   options.stepped = arguments.fidelity == "pe";
   options.error = !arguments.no_error;
