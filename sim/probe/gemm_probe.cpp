@@ -100,13 +100,17 @@ void keep_wanted(EventLedger& ledger, numerics::EventSet wanted) {
   }
 }
 
+numerics::ParallelFor loops_of(const GemmOptions& options, const std::string& phase) {
+  return options.counted ? options.counted(options.parallel_for, phase) : options.parallel_for;
+}
+
 /// Whether the reference gives the same bits and, of the accumulation's stages, the same events.
 bool equals_reference(const units::Operand& a, const units::Operand& b, const units::MatrixMode& mode,
                       const GemmOptions& options, const Matrix<float>& c, const EventLedger& ledger) {
   Matrix<float> expected(c.rows(), c.cols());
   std::vector<arith::AccumulationEvents> rows(c.rows());
   const numerics::RandomStream stream{.seed = options.seed};
-  numerics::run_parallel(options.parallel_for, c.rows(), [&](std::size_t m) {
+  numerics::run_parallel(loops_of(options, "reference"), c.rows(), [&](std::size_t m) {
     const arith::OutputIndex first{static_cast<std::uint32_t>(m), 0};
     numerics::MatrixView<float> out = expected.view().rows_range(m, m + 1);
     if (mode.integer) {
@@ -172,8 +176,10 @@ GemmValues values_of(const ProductMode& product_mode, const GemmOptions& options
   const units::Operand a = operand(options.a, options.m, options.k, false);
   const units::Operand b = operand(options.b, options.k, options.n, true);
   Matrix<float> c(options.m, options.n);
-  const units::MatrixProductOptions product{
-      .wanted = options.wanted, .stream = {.seed = options.seed}, .origin = {}, .parallel_for = options.parallel_for};
+  const units::MatrixProductOptions product{.wanted = options.wanted,
+                                            .stream = {.seed = options.seed},
+                                            .origin = {},
+                                            .parallel_for = loops_of(options, "product")};
   if (machines.recorded) {
     Matrix<float> scratch(options.m, options.n);
     record(*machines.recorded, product_mode, options,
@@ -192,7 +198,7 @@ GemmValues values_of(const ProductMode& product_mode, const GemmOptions& options
   values.result_format = numerics::name_of(result_format(mode));
   for (const float value : c.data()) add_value(values.exponents, static_cast<double>(value));
   describe_range(result_format(mode), values);
-  if (options.error) values.error = errors_of(a, b, c, options.parallel_for);
+  if (options.error) values.error = errors_of(a, b, c, loops_of(options, "exact sums"));
   if (options.reference) values.equals_reference = equals_reference(a, b, mode, options, c, values.events);
   if (options.on_output) options.on_output(result_format(mode), c);
   write_output(options.output, c);

@@ -6,16 +6,17 @@
 #include "models/arith/presets.h"
 #include "sim/base/error.h"
 #include "sim/config/fields.h"
+#include "sim/config/suggest.h"
 
 namespace guardbit::sim {
 namespace {
 
 const arith::Preset& preset_of(const std::string& name) {
   if (const arith::Preset* found = arith::find_preset(name)) return *found;
-  std::vector<std::string_view> names;
-  for (const arith::Preset& preset : arith::presets()) names.push_back(preset.name);
-  throw UserError(ExitCode::kUsage,
-                  fmt::format("--preset: got '{}'; expected one of {}", name, fmt::join(names, ", ")));
+  std::vector<std::string> names;
+  for (const arith::Preset& preset : arith::presets()) names.emplace_back(preset.name);
+  throw UserError(ExitCode::kUsage, fmt::format("--preset: got '{}'; expected one of {}{}", printable(name),
+                                                fmt::join(names, ", "), did_you_mean(name, names)));
 }
 
 bool is_set(const LoadedAccelerator& accelerator, const std::string& key) {
@@ -87,6 +88,20 @@ ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string
   product.mode = units::make_matrix_mode(config.array, config.linear, config.accumulator);
   product.pe = pe_timing(config.array, config.linear, config.accumulator);
   return product;
+}
+
+LoadedAccelerator with_preset(const LoadedAccelerator& accelerator, const std::string& preset) {
+  LoadedAccelerator result = accelerator;
+  apply_preset(accelerator, preset_of(preset), result.config);
+  for (const Field& field : fields_of(result.config)) {
+    const bool is_of_preset = field.key.starts_with("accumulator.") || field.key == "array.dot_width" ||
+                              field.key == "array.activation" || field.key == "array.weight";
+    if (!is_of_preset || is_set(accelerator, field.key)) continue;
+    result.keys[field.key] = value_text(field);
+    result.origins[field.key] = "preset " + preset;
+  }
+  result.sha256 = sha256_of_keys(result.keys);
+  return result;
 }
 
 }  // namespace guardbit::sim
