@@ -28,7 +28,7 @@ struct CaptureArguments {
   std::int64_t threads = 0;
   std::int64_t record_tokens = 64;
   std::string on_nonfinite = "error";
-  bool quiet = false;
+  Talk talk;
   const CLI::App* verb = nullptr;
 };
 
@@ -67,7 +67,7 @@ int run_capture(const CaptureArguments& arguments) {
   options.calibration = calibration_input(arguments, input);
   std::uint64_t num_nonfinite = 0;
   {
-    ProgressLine line(arguments.quiet);
+    ProgressLine line(arguments.talk);
     options.progress = [&line](std::size_t done, std::size_t total, const std::string& unit, const std::string& phase) {
       line.update(done, total, unit, phase);
     };
@@ -76,7 +76,7 @@ int run_capture(const CaptureArguments& arguments) {
   if (options.on_nonfinite == OnNonfinite::kCount) {
     say(fmt::format("{}: {} weights are not finite\n", arguments.model, num_nonfinite));
   }
-  if (!arguments.quiet) say(fmt::format("trace written to {}\n", arguments.output));
+  if (!arguments.talk.quiet) say(fmt::format("trace written to {}\n", arguments.output));
   return 0;
 }
 
@@ -120,11 +120,12 @@ void add_capture(CLI::App& app, Action& action) {
   verb->add_option("--on-nonfinite", arguments->on_nonfinite,
                    "Weights that are infinite or NaN: refuse them, accept and count them, or accept them (the "
                    "likelihoods must be finite)")
-      ->check(CLI::IsMember({"error", "count", "propagate"}))
+      ->check(one_of({"error", "count", "propagate"}))
       ->capture_default_str();
   add_threads(*verb, arguments->threads);
-  verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
-  verb->footer("Example: guardbit capture my-gpt2 --text wiki.txt --context 256 -o out/my-trace");
+  add_talk(*verb, arguments->talk);
+  verb->footer(examples({"guardbit capture my-gpt2 --text text.txt --context 256 -o out/my-trace",
+                         "guardbit capture stories.bin --text text.txt --tokenizer tokenizer.bin -o out/llama"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_capture(*arguments); }; });
 }
 

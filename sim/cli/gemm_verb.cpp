@@ -4,6 +4,8 @@
 #include "sim/base/error.h"
 #include "sim/base/sha256.h"
 #include "sim/base/thread_pool.h"
+#include "sim/cli/progress_line.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/cli/wave_arguments.h"
 #include "sim/probe/gemm_probe.h"
@@ -32,6 +34,7 @@ struct GemmArguments {
   bool no_values = false;
   bool no_error = false;
   bool no_memory = false;
+  Talk talk;
   GemmOptions options;
 };
 
@@ -57,7 +60,14 @@ int run_gemm(const GemmArguments& arguments) {
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   options.parallel_for = pool.parallel_for();
 
-  GemmResult result = gemm_probe(accelerator, options);
+  GemmResult result;
+  {
+    ProgressLine progress(arguments.talk);
+    options.counted = [&progress](const numerics::ParallelFor& loops, const std::string& phase) {
+      return progress.counted(loops, "parts", phase);
+    };
+    result = gemm_probe(accelerator, options);
+  }
   result.a = arguments.a;
   result.b = arguments.b;
   result.provenance = build_provenance();
@@ -68,7 +78,7 @@ int run_gemm(const GemmArguments& arguments) {
     add_source(options.a, "a_sha256", result.provenance);
     add_source(options.b, "b_sha256", result.provenance);
   }
-  print(arguments.format == "json" ? gemm_json(result) : gemm_table(result));
+  print_report(arguments.format == "json" ? gemm_json(result) : gemm_table(result), arguments.format);
   const bool differs = result.values && result.values->equals_reference == false;
   return static_cast<int>(differs ? ExitCode::kGateFailed : ExitCode::kOk);
 }
@@ -105,14 +115,15 @@ void add_gemm(CLI::App& app, Action& action) {
                  "Unlimited memory; this verb's cycles are always the array's alone");
   verb->add_flag("--reference", options.reference, "Compute with the slow reference as well; exit 1 if it differs");
   verb->add_option("-o,--output", options.output, "Write C to this .npy file (float32)");
-  verb->add_option("--format", arguments->format, "Report")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  verb->add_option("--format", arguments->format, "Report")->check(one_of({"table", "json"}))->capture_default_str();
   add_threads(*verb, arguments->threads);
   add_vector_target(*verb, arguments->vector_target);
+  add_talk(*verb, arguments->talk);
   verb->footer(
-      "Example: guardbit gemm 128 128 512 --set array.activation=fp8_e4m3 --set array.weight=fp8_e4m3 \\\n"
-      "           --set accumulator.format=fp16 --format json");
+      examples({"guardbit gemm 64 64 4096 --preset hopper_fp8",
+                "guardbit gemm 128 128 512 --set array.activation=fp8_e4m3 --set array.weight=fp8_e4m3 \\\n"
+                "    --set accumulator.format=fp16 --format json",
+                "guardbit gemm 8 8 32 --a constant:4 --b constant:4 --events overflow,swamped --fidelity pe"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_gemm(*arguments); }; });
 }
 

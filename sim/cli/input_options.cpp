@@ -16,7 +16,7 @@
 namespace guardbit::sim::cli {
 namespace {
 
-constexpr std::array<std::string_view, 3> kReadNothing = {"list", "truths", "schema"};
+constexpr std::array<std::string_view, 5> kReadNothing = {"completion", "list", "man", "schema", "truths"};
 constexpr std::array<std::pair<std::string_view, std::uint64_t>, 8> kUnits = {{{"", 1},
                                                                                {"B", 1},
                                                                                {"kB", 1000},

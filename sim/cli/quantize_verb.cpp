@@ -3,6 +3,8 @@
 #include "models/units/field_info.h"
 #include "sim/base/thread_pool.h"
 #include "sim/cli/format_words.h"
+#include "sim/cli/progress_line.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/probe/coding_words.h"
 #include "sim/probe/quantize_tensor.h"
@@ -17,6 +19,7 @@ struct QuantizeArguments {
   CodingWords words;
   std::int64_t seed = 0;
   std::int64_t threads = 0;
+  Talk talk;
   QuantizeOptions options;
 };
 
@@ -29,10 +32,17 @@ int run_quantize(const QuantizeArguments& arguments) {
   options.coding = parse_coding(words);
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   options.parallel_for = pool.parallel_for();
-  QuantizeResult result = quantize_file(options);
+  QuantizeResult result;
+  {
+    ProgressLine progress(arguments.talk);
+    options.progress = [&](std::size_t done, std::size_t total) {
+      progress.update(done, total, "tensors", options.input.filename().string());
+    };
+    result = quantize_file(options);
+  }
   result.provenance = build_provenance();
   result.provenance["seed"] = std::to_string(arguments.seed);
-  print(formats.report == "json" ? quantize_json(result) : quantize_table(result));
+  print_report(formats.report == "json" ? quantize_json(result) : quantize_table(result), formats.report);
   return 0;
 }
 
@@ -54,23 +64,24 @@ void add_quantize(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb->add_option("--overflow", arguments->words.overflow, "saturate, infinity or nan")->capture_default_str();
   verb->add_option("--subnormals", arguments->words.subnormals, "Whether tiny results are kept or become zero")
-      ->check(CLI::IsMember(std::vector<std::string>(units::kSubnormalValues.begin(), units::kSubnormalValues.end())))
+      ->check(one_of(std::vector<std::string>(units::kSubnormalValues.begin(), units::kSubnormalValues.end())))
       ->capture_default_str();
   verb->add_option(
           "--scale", arguments->words.scale,
           "none, or one scale per tensor or row that makes the largest element the format's largest value (uintN: "
           "with a zero point, so that the range of elements becomes 0 .. 2^N - 1); _pow2: rounded up to a power "
           "of two (pow2: tensor_pow2)")
-      ->check(CLI::IsMember(std::vector<std::string>(kScaleWords.begin(), kScaleWords.end())))
+      ->check(one_of(std::vector<std::string>(kScaleWords.begin(), kScaleWords.end())))
       ->capture_default_str();
   verb->add_option("--axis", arguments->words.axis,
                    "Block formats: dimension along which blocks run, 0 the first, -1 the last (default)");
   verb->add_flag("--carrier", options.carrier, "Write values (float32, scales applied) instead of codes");
   verb->add_option("--seed", arguments->seed, "Stochastic rounding")->check(check_seed())->capture_default_str();
   add_threads(*verb, arguments->threads);
-  verb->footer(
-      "Example: guardbit quantize weights.safetensors --format fp8_e4m3 --scale row -o weights-fp8.safetensors\n"
-      "         guardbit quantize weights.safetensors --format mxfp4_e2m1 -o weights-mx.safetensors");
+  add_talk(*verb, arguments->talk);
+  verb->footer(examples(
+      {"guardbit quantize weights.safetensors --format fp8_e4m3 --scale row -o weights-fp8.safetensors",
+       "guardbit quantize weights.safetensors --format mxfp4_e2m1 --tensor head.weight -o weights-mx.safetensors"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_quantize(*arguments); }; });
 }
 

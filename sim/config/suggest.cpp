@@ -4,6 +4,8 @@
 
 #include "models/numerics/edit_distance.h"
 
+#include "models/numerics/block_format.h"
+
 namespace guardbit::sim {
 
 std::optional<std::string> nearest(std::string_view name, std::span<const std::string> candidates) {
@@ -19,6 +21,18 @@ std::optional<std::string> nearest(std::string_view name, std::span<const std::s
     }
   }
   return found;
+}
+
+std::string did_you_mean(std::string_view name, std::span<const std::string> candidates) {
+  const std::optional<std::string> found = nearest(name, candidates);
+  return found ? "; did you mean " + *found + "?" : "";
+}
+
+std::string did_you_mean_format(std::string_view name) {
+  std::vector<std::string> names;
+  for (const auto& row : numerics::kFloatFormats) names.emplace_back(row.name);
+  for (const auto& row : numerics::kBlockFormats) names.emplace_back(row.name);
+  return did_you_mean(name, names);
 }
 
 }  // namespace guardbit::sim

@@ -11,4 +11,10 @@ namespace guardbit::sim {
 /// at most 3 edits); the first of equally near ones.
 [[nodiscard]] std::optional<std::string> nearest(std::string_view name, std::span<const std::string> candidates);
 
+/// "; did you mean X?" of the nearest, or nothing.
+[[nodiscard]] std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
+
+/// The same among the registered number formats, floats and blocks.
+[[nodiscard]] std::string did_you_mean_format(std::string_view name);
+
 }  // namespace guardbit::sim

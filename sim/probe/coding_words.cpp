@@ -7,6 +7,7 @@
 
 #include "models/units/field_info.h"
 #include "sim/base/error.h"
+#include "sim/config/suggest.h"
 
 namespace guardbit::sim {
 namespace {
@@ -71,8 +72,8 @@ TensorCoding parse_coding(const CodingWords& words) {
   if (!integer && !unsigned_integer && blocks == nullptr) {
     refuse(
         fmt::format("--format: got '{}'; expected a float format, a block format, intN or uintN with N 2..32 "
-                    "(guardbit list formats)",
-                    name));
+                    "(guardbit list formats){}",
+                    printable(name), did_you_mean_format(name)));
   }
   expect(name, "--overflow", words.overflow, "saturate", "as this format has neither infinities nor NaNs to choose");
   expect(name, "--subnormals", words.subnormals, "keep", "as only float formats flush");

@@ -6,6 +6,7 @@
 #include "models/arith/presets.h"
 #include "sim/base/error.h"
 #include "sim/config/fields.h"
+#include "sim/config/suggest.h"
 #include "sim/schedule/window_scheduler.h"
 
 namespace guardbit::sim {
@@ -13,10 +14,10 @@ namespace {
 
 const arith::Preset& preset_of(const std::string& name) {
   if (const arith::Preset* found = arith::find_preset(name)) return *found;
-  std::vector<std::string_view> names;
-  for (const arith::Preset& preset : arith::presets()) names.push_back(preset.name);
-  throw UserError(ExitCode::kUsage,
-                  fmt::format("--preset: got '{}'; expected one of {}", name, fmt::join(names, ", ")));
+  std::vector<std::string> names;
+  for (const arith::Preset& preset : arith::presets()) names.emplace_back(preset.name);
+  throw UserError(ExitCode::kUsage, fmt::format("--preset: got '{}'; expected one of {}{}", printable(name),
+                                                fmt::join(names, ", "), did_you_mean(name, names)));
 }
 
 bool is_set(const LoadedAccelerator& accelerator, const std::string& key) {
@@ -75,6 +76,20 @@ ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string
   product.mode = linear_mode(config, {});
   product.pe = pe_timing(config.array, config.linear, config.accumulator);
   return product;
+}
+
+LoadedAccelerator with_preset(const LoadedAccelerator& accelerator, const std::string& preset) {
+  LoadedAccelerator result = accelerator;
+  apply_preset(accelerator, preset_of(preset), result.config);
+  for (const Field& field : fields_of(result.config)) {
+    const bool is_of_preset = field.key.starts_with("accumulator.") || field.key == "array.dot_width" ||
+                              field.key == "array.activation" || field.key == "array.weight";
+    if (!is_of_preset || is_set(accelerator, field.key)) continue;
+    result.keys[field.key] = value_text(field);
+    result.origins[field.key] = "preset " + preset;
+  }
+  result.sha256 = sha256_of_keys(result.keys);
+  return result;
 }
 
 }  // namespace guardbit::sim

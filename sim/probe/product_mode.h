@@ -23,4 +23,7 @@ struct ProductMode {
 /// a dataflow that is not "os".
 [[nodiscard]] ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string& preset);
 
+/// `accelerator` with those keys written out, their origin "preset NAME". UserError as product_mode().
+[[nodiscard]] LoadedAccelerator with_preset(const LoadedAccelerator& accelerator, const std::string& preset);
+
 }  // namespace guardbit::sim

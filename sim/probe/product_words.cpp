@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/base/error.h"
+#include "sim/config/suggest.h"
 
 namespace guardbit::sim {
 
@@ -20,8 +21,10 @@ numerics::EventSet parse_event_set(const std::string& text) {
   for (std::string name; std::getline(names, name, ',');) {
     const auto* found = std::find(numerics::kEventNames.begin(), numerics::kEventNames.end(), name);
     if (found == numerics::kEventNames.end()) {
-      throw UserError(ExitCode::kUsage, fmt::format("--events: got '{}'; expected all, none or some of {}", name,
-                                                    fmt::join(numerics::kEventNames, ", ")));
+      const std::vector<std::string> known(numerics::kEventNames.begin(), numerics::kEventNames.end());
+      throw UserError(ExitCode::kUsage,
+                      fmt::format("--events: got '{}'; expected all, none or some of {}{}", printable(name),
+                                  fmt::join(known, ", "), did_you_mean(name, known)));
     }
     wanted.add(static_cast<numerics::Event>(found - numerics::kEventNames.begin()));
   }

@@ -16,6 +16,11 @@ expect() {  # expect TEXT COMMAND...
   found=$("$@")
   [ "$found" = "$expected" ] || { echo "$*: got '$found'; expected '$expected'"; exit 1; }
 }
+# Manual page and completions are in their places, whole.
+for page in "man:share/man/man1/guardbit.1" "completion bash:share/bash-completion/completions/guardbit" \
+  "completion zsh:share/zsh/site-functions/_guardbit" "completion fish:share/fish/vendor_completions.d/guardbit.fish"; do
+  "$work/prefix/bin/guardbit" ${page%%:*} | cmp - "$work/prefix/${page#*:}" || exit 1
+done
 expect "32768, 2048 swamped" "$work/consumer/fp8_gemm"
 edge="$work/prefix/share/guardbit/configs/accelerators/edge.toml"
 cycles=$("$work/prefix/bin/guardbit" replay "$source/traces/kjv-gpt2" -a "$edge" --windows 1 --no-values --variants none --format json -q |
