@@ -26,6 +26,6 @@ build_preset() {
   [ $# -eq 0 ] || targets=(--target "$@")
   echo "building build/$preset" >&2
   mkdir -p build
-  cmake --preset "$preset" -Wno-dev -D GUARDBIT_PRECOMPILED=ON >"build/configure-$preset.log" 2>&1 || { cat "build/configure-$preset.log" >&2; exit 70; }
+  cmake --preset "$preset" -Wno-dev >"build/configure-$preset.log" 2>&1 || { cat "build/configure-$preset.log" >&2; exit 70; }
   cmake --build "build/$preset" "${targets[@]}" >&2
 }
