@@ -153,117 +153,119 @@ void affine_reference(const units::Operand& a, const units::Operand& b, const un
     }
     out(0, n) = outer;
   }
-  numerics::ParallelFor loops_of(const GemmOptions& options, const std::string& phase) {
-    return options.counted ? options.counted(options.parallel_for, phase) : options.parallel_for;
-  }
+}
 
-  /// Whether the reference gives the same bits and, of the accumulation's stages, the same events.
-  bool equals_reference(const units::Operand& a, const units::Operand& b, const units::MatrixMode& mode,
-                        const GemmOptions& options, const Matrix<float>& c, const EventLedger& ledger) {
-    Matrix<float> expected(c.rows(), c.cols());
-    std::vector<arith::AccumulationEvents> rows(c.rows());
-    const numerics::RandomStream stream{.seed = options.seed};
-    numerics::run_parallel(loops_of(options, "reference"), c.rows(), [&](std::size_t m) {
-      const arith::OutputIndex first{static_cast<std::uint32_t>(m), 0};
-      numerics::MatrixView<float> out = expected.view().rows_range(m, m + 1);
-      if (mode.is_affine()) {
-        affine_reference(a, b, mode, stream, m, out, rows[m]);
-      } else if (mode.integer) {
-        arith::gemm_reference(a.codes.view().rows_range(m, m + 1), b.codes.view().transposed(), mode.int_spec, {},
-                              stream, first, out, rows[m]);
-      } else {
-        arith::gemm_reference(a.values.view().rows_range(m, m + 1), b.values.view().transposed(), mode.float_spec, {},
-                              stream, first, out, rows[m]);
-      }
-    });
-    EventLedger events;
-    for (const arith::AccumulationEvents& row : rows) {
-      events[Stage::kProduct] += row.product;
-      events[Stage::kInnerAccumulator] += row.inner;
-      events[Stage::kOuterAccumulator] += row.outer;
-    }
-    keep_wanted(events, options.wanted);
-    const bool same_bits = std::memcmp(c.data().data(), expected.data().data(), c.data().size() * sizeof(float)) == 0;
-    bool same_events = true;
-    for (const Stage stage : {Stage::kProduct, Stage::kInnerAccumulator, Stage::kOuterAccumulator}) {
-      same_events = same_events && events[stage] == ledger[stage];
-    }
-    return same_bits && same_events;
-  }
+numerics::ParallelFor loops_of(const GemmOptions& options, const std::string& phase) {
+  return options.counted ? options.counted(options.parallel_for, phase) : options.parallel_for;
+}
 
-  void describe_range(const numerics::FloatFormat& format, GemmValues& values) {
-    if (values.exponents.exponents.empty()) return;
-    values.headroom_bits = format.max_exponent() - values.exponents.exponents.rbegin()->first;
-    values.footroom_bits = values.exponents.exponents.begin()->first - format.emin();
-  }
-
-  void write_output(const std::filesystem::path& file, const Matrix<float>& c) {
-    if (file.empty()) return;
-    std::vector<unsigned char> bytes(c.data().size() * sizeof(float));
-    std::memcpy(bytes.data(), c.data().data(), bytes.size());
-    write_npy(file, "<f4", {c.rows(), c.cols()}, bytes);
-  }
-
-  /// Waveforms of the product, with the values that the stepped array's registers hold.
-  void record(RecordedProduct & recording, const ProductMode& product, const GemmOptions& options,
-              const std::optional<PeProduct::Values>& values) {
-    const MatrixWork work = work_of(product, options);
-    const std::uint64_t cycles = recording.run({.array = product.array, .work = work, .values = values});
-    GUARDBIT_CHECK(cycles == matrix_timing(work, product.array).cycles, "a recorded product takes its cycles");
-  }
-
-  /// The machines that SystemC must know before the first of them runs.
-  struct Machines {
-    std::optional<SteppedArray> stepped;
-    std::optional<RecordedProduct> recorded;
-  };
-
-  GemmValues values_of(const ProductMode& product_mode, const GemmOptions& options, Machines& machines) {
-    const units::MatrixMode& mode = product_mode.mode;
-    GemmValues values;
-    const auto operand = [&](const OperandSource& source, std::size_t rows, std::size_t cols, bool is_weight) {
-      const bool transposed = is_weight && options.transpose_b;
-      const Matrix<float> matrix =
-          load_operand(source, rows, cols, transposed, options.seed, is_weight ? 1 : 0, options.parallel_for);
-      if (!is_weight && mode.activation_tensor) {
-        const units::ValueRange range = units::range_of(matrix.view());
-        return units::quantize_affine_operand(matrix.view(), mode, values.events, options.parallel_for, &range);
-      }
-      return units::quantize_operand(is_weight ? matrix.view().transposed() : matrix.view(), mode, is_weight,
-                                     values.events, options.parallel_for);
-    };
-    const units::Operand a = operand(options.a, options.m, options.k, false);
-    const units::Operand b = operand(options.b, options.k, options.n, true);
-    Matrix<float> c(options.m, options.n);
-    // An affine product counts all events; what was not asked for is dropped below.
-    const units::MatrixProductOptions product{.wanted = mode.is_affine() ? numerics::EventSet::all() : options.wanted,
-                                              .stream = {.seed = options.seed},
-                                              .origin = {},
-                                              .parallel_for = loops_of(options, "product")};
-    if (machines.recorded) {
-      Matrix<float> scratch(options.m, options.n);
-      record(*machines.recorded, product_mode, options,
-             PeProduct::Values{.mode = &mode, .a = &a, .b = &b, .stream = product.stream, .c = scratch.view()});
-    }
-    if (machines.stepped) {
-      machines.stepped->values(a, b, c, values.events);
+/// Whether the reference gives the same bits and, of the accumulation's stages, the same events.
+bool equals_reference(const units::Operand& a, const units::Operand& b, const units::MatrixMode& mode,
+                      const GemmOptions& options, const Matrix<float>& c, const EventLedger& ledger) {
+  Matrix<float> expected(c.rows(), c.cols());
+  std::vector<arith::AccumulationEvents> rows(c.rows());
+  const numerics::RandomStream stream{.seed = options.seed};
+  numerics::run_parallel(loops_of(options, "reference"), c.rows(), [&](std::size_t m) {
+    const arith::OutputIndex first{static_cast<std::uint32_t>(m), 0};
+    numerics::MatrixView<float> out = expected.view().rows_range(m, m + 1);
+    if (mode.is_affine()) {
+      affine_reference(a, b, mode, stream, m, out, rows[m]);
+    } else if (mode.integer) {
+      arith::gemm_reference(a.codes.view().rows_range(m, m + 1), b.codes.view().transposed(), mode.int_spec, {}, stream,
+                            first, out, rows[m]);
     } else {
-      units::matrix_product(a, b, {0, options.m}, {0, options.n}, mode, {}, product, c.view(), values.events);
+      arith::gemm_reference(a.values.view().rows_range(m, m + 1), b.values.view().transposed(), mode.float_spec, {},
+                            stream, first, out, rows[m]);
     }
-    keep_wanted(values.events, options.wanted);
-
-    Sha256 digest;
-    digest.update(c.data().data(), c.data().size() * sizeof(float));
-    values.digest = digest.hex();
-    values.result_format = numerics::name_of(result_format(mode));
-    for (const float value : c.data()) add_value(values.exponents, static_cast<double>(value));
-    describe_range(result_format(mode), values);
-    if (options.error) values.error = errors_of(a, b, c, loops_of(options, "exact sums"));
-    if (options.reference) values.equals_reference = equals_reference(a, b, mode, options, c, values.events);
-    if (options.on_output) options.on_output(result_format(mode), c);
-    write_output(options.output, c);
-    return values;
+  });
+  EventLedger events;
+  for (const arith::AccumulationEvents& row : rows) {
+    events[Stage::kProduct] += row.product;
+    events[Stage::kInnerAccumulator] += row.inner;
+    events[Stage::kOuterAccumulator] += row.outer;
   }
+  keep_wanted(events, options.wanted);
+  const bool same_bits = std::memcmp(c.data().data(), expected.data().data(), c.data().size() * sizeof(float)) == 0;
+  bool same_events = true;
+  for (const Stage stage : {Stage::kProduct, Stage::kInnerAccumulator, Stage::kOuterAccumulator}) {
+    same_events = same_events && events[stage] == ledger[stage];
+  }
+  return same_bits && same_events;
+}
+
+void describe_range(const numerics::FloatFormat& format, GemmValues& values) {
+  if (values.exponents.exponents.empty()) return;
+  values.headroom_bits = format.max_exponent() - values.exponents.exponents.rbegin()->first;
+  values.footroom_bits = values.exponents.exponents.begin()->first - format.emin();
+}
+
+void write_output(const std::filesystem::path& file, const Matrix<float>& c) {
+  if (file.empty()) return;
+  std::vector<unsigned char> bytes(c.data().size() * sizeof(float));
+  std::memcpy(bytes.data(), c.data().data(), bytes.size());
+  write_npy(file, "<f4", {c.rows(), c.cols()}, bytes);
+}
+
+/// Waveforms of the product, with the values that the stepped array's registers hold.
+void record(RecordedProduct& recording, const ProductMode& product, const GemmOptions& options,
+            const std::optional<PeProduct::Values>& values) {
+  const MatrixWork work = work_of(product, options);
+  const std::uint64_t cycles = recording.run({.array = product.array, .work = work, .values = values});
+  GUARDBIT_CHECK(cycles == matrix_timing(work, product.array).cycles, "a recorded product takes its cycles");
+}
+
+/// The machines that SystemC must know before the first of them runs.
+struct Machines {
+  std::optional<SteppedArray> stepped;
+  std::optional<RecordedProduct> recorded;
+};
+
+GemmValues values_of(const ProductMode& product_mode, const GemmOptions& options, Machines& machines) {
+  const units::MatrixMode& mode = product_mode.mode;
+  GemmValues values;
+  const auto operand = [&](const OperandSource& source, std::size_t rows, std::size_t cols, bool is_weight) {
+    const bool transposed = is_weight && options.transpose_b;
+    const Matrix<float> matrix =
+        load_operand(source, rows, cols, transposed, options.seed, is_weight ? 1 : 0, options.parallel_for);
+    if (!is_weight && mode.activation_tensor) {
+      const units::ValueRange range = units::range_of(matrix.view());
+      return units::quantize_affine_operand(matrix.view(), mode, values.events, options.parallel_for, &range);
+    }
+    return units::quantize_operand(is_weight ? matrix.view().transposed() : matrix.view(), mode, is_weight,
+                                   values.events, options.parallel_for);
+  };
+  const units::Operand a = operand(options.a, options.m, options.k, false);
+  const units::Operand b = operand(options.b, options.k, options.n, true);
+  Matrix<float> c(options.m, options.n);
+  // An affine product counts all events; what was not asked for is dropped below.
+  const units::MatrixProductOptions product{.wanted = mode.is_affine() ? numerics::EventSet::all() : options.wanted,
+                                            .stream = {.seed = options.seed},
+                                            .origin = {},
+                                            .parallel_for = loops_of(options, "product")};
+  if (machines.recorded) {
+    Matrix<float> scratch(options.m, options.n);
+    record(*machines.recorded, product_mode, options,
+           PeProduct::Values{.mode = &mode, .a = &a, .b = &b, .stream = product.stream, .c = scratch.view()});
+  }
+  if (machines.stepped) {
+    machines.stepped->values(a, b, c, values.events);
+  } else {
+    units::matrix_product(a, b, {0, options.m}, {0, options.n}, mode, {}, product, c.view(), values.events);
+  }
+  keep_wanted(values.events, options.wanted);
+
+  Sha256 digest;
+  digest.update(c.data().data(), c.data().size() * sizeof(float));
+  values.digest = digest.hex();
+  values.result_format = numerics::name_of(result_format(mode));
+  for (const float value : c.data()) add_value(values.exponents, static_cast<double>(value));
+  describe_range(result_format(mode), values);
+  if (options.error) values.error = errors_of(a, b, c, loops_of(options, "exact sums"));
+  if (options.reference) values.equals_reference = equals_reference(a, b, mode, options, c, values.events);
+  if (options.on_output) options.on_output(result_format(mode), c);
+  write_output(options.output, c);
+  return values;
+}
 
 }  // namespace
 
