@@ -10,7 +10,7 @@ target_include_directories(guardbit_flags INTERFACE
   "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>" "$<INSTALL_INTERFACE:include/guardbit>")
 target_compile_features(guardbit_flags INTERFACE cxx_std_20)
 foreach(option IN ITEMS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum
-        -Wno-restrict)  # g++ 12 false positive for character + std::string at -O2 and above
+        $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # g++ 12 false positive for character + std::string at -O2 and above
   target_compile_options(guardbit_flags INTERFACE "$<BUILD_INTERFACE:${option}>")
 endforeach()
 # Bit accuracy, of users' code too: GCC contracts a*b+c to an FMA as soon as the host has one. Never contract, never

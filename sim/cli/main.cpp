@@ -15,6 +15,7 @@
 #include "models/numerics/check.h"
 #include "sim/base/error.h"
 #include "sim/base/fp_environment.h"
+#include "sim/base/last_resort.h"
 #include "sim/base/signal_guard.h"
 #include "sim/base/system_failure.h"
 #include "sim/cli/verbs.h"
@@ -139,6 +140,7 @@ extern "C" int sc_main(int /*argc*/, char** /*argv*/) { return 0; }
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit shows as a failed write
+  guardbit::sim::handle_last_resort();
   int signal = 0;
   const int status = guardbit::sim::cli::run_guarded(argc, argv, signal);
   if (signal != 0) guardbit::sim::end_by_signal(signal);
