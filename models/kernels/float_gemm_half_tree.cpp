@@ -1,9 +1,10 @@
 #include <algorithm>
 
 #include "models/kernels/float_gemm_tree.h"
+#include "models/kernels/native_fp16.h"
 #include "models/numerics/check.h"
 
-#if defined(__x86_64__) && !defined(__clang__)  // clang 14 knows these types only where every function may use them
+#if defined(GUARDBIT_NATIVE_FP16)
 #include <immintrin.h>
 
 namespace guardbit::kernels {

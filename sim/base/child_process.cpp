@@ -139,6 +139,9 @@ std::string run_in_child(const std::function<std::string()>& work) {
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
       throw UserError(ExitCode::kRefused, "its process was killed (signal 9); expected enough memory for it");
     }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(ExitCode::kRefused)) {
+      throw UserError(ExitCode::kRefused, "out of memory");  // last_resort.h
+    }
     if (WIFEXITED(status) && WEXITSTATUS(status) == kUnsent) {
       throw UserError(ExitCode::kIo, "the result of a process of ours was lost: cannot write to its pipe");
     }

@@ -17,6 +17,7 @@
 #include "sim/base/error.h"
 #include "sim/base/exit_codes.h"
 #include "sim/base/fp_environment.h"
+#include "sim/base/last_resort.h"
 #include "sim/base/signal_guard.h"
 #include "sim/base/system_failure.h"
 #include "sim/cli/input_options.h"
@@ -136,6 +137,7 @@ extern "C" int sc_main(int /*argc*/, char** /*argv*/) { return 0; }
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit shows as a failed write
+  guardbit::sim::handle_last_resort();
   int signal = 0;
   const int status = guardbit::sim::cli::run_guarded(argc, argv, signal);
   if (signal != 0) guardbit::sim::end_by_signal(signal);

@@ -119,7 +119,8 @@ class Matrix:
     def signals(self) -> None:
         generator = random.Random(7)
         for run in self.runs:
-            for number in (signal.SIGINT, signal.SIGTERM) * (20 if self.arguments.thorough else 1):
+            repeats = 20 if self.arguments.thorough else 5 if run.name == "replay" else 1  # replay writes for longest
+            for number in (signal.SIGINT, signal.SIGTERM) * repeats:
                 with self.directory(run) as work:
                     before = snapshot(work)
                     process = subprocess.Popen([self.guardbit, *run.words], cwd=work, text=True, stdout=subprocess.DEVNULL,
