@@ -124,6 +124,9 @@ def test_hadamard_undoes_itself_and_counts():
         if size in (2, 4):
             z, _ = guardbit.hadamard(y, format="fp32", size=size, stride=stride)
             assert numpy.allclose(z, x, atol=1e-5)
+    strided, _ = guardbit.hadamard(x, size=4, stride=43)
+    runs, _ = guardbit.hadamard(numpy.ascontiguousarray(x.reshape(3, 4, 4, 43).swapaxes(2, 3)).reshape(x.shape), size=4)
+    assert_same(strided.reshape(3, 4, 4, 43).swapaxes(2, 3).reshape(x.shape), runs)
     ones = numpy.ones((1, 16), numpy.float16)
     y, report = guardbit.hadamard(ones)
     assert_same(y, numpy.float32([[4] + [0] * 15]))
