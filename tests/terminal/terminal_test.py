@@ -313,6 +313,30 @@ class TerminalTest(unittest.TestCase):
                 self.assertEqual(subprocess.run([shell, '-n', str(script)], capture_output=True, text=True).stderr, '')
 
 
+    OFFERED = [(('guardbit', 'sweep', 'ru'), 'run'), (('guardbit', 'sweep', 'run', 'x', '--ret'), '--retry-failed'),
+               (('guardbit', 'replay', 'x', '--format', 'va'), 'values.csv'), (('guardbit', 'gemm', '--set', 'array.ro'), 'array.rows='),
+               (('guardbit', 'list', 'fam'), 'families')]
+
+    @unittest.skipUnless(shutil.which('fish'), 'no fish')
+    def test_fish_completes(self):
+        (self.at / 'guardbit.fish').write_text(self.run_tool('completion', 'fish').stdout)
+        for words, expected in self.OFFERED:
+            done = subprocess.run(['fish', '--no-config', '-c', f'source guardbit.fish; complete -C "{" ".join(words)}"'], cwd=self.at,
+                                  text=True, capture_output=True)
+            self.assertEqual([line.split('\t')[0] for line in done.stdout.splitlines()], [expected], words)
+
+    @unittest.skipUnless(shutil.which('zsh'), 'no zsh')
+    def test_zsh_completes(self):
+        """The function itself, with stand-ins that print what it would offer."""
+        (self.at / '_guardbit').write_text(self.run_tool('completion', 'zsh').stdout)
+        for words, expected in self.OFFERED:
+            script = ('compdef() { : }; _files() { : }; _describe() { print -l -- ${(P)2} }; compadd() { print -l -- ${(P)argv[2]} }; '
+                      f'source ./_guardbit; words=({" ".join(words)}); CURRENT=$#words; _guardbit')
+            done = subprocess.run(['zsh', '-f', '-c', script], cwd=self.at, text=True, capture_output=True)
+            offered = [line.split(':')[0] for line in done.stdout.splitlines() if line.startswith(words[-1])]
+            self.assertEqual((offered, done.stderr), ([expected], ''), words)
+
+
 if __name__ == '__main__':
     TerminalTest.binary = os.path.abspath(sys.argv[1])
     TerminalTest.source = Path(sys.argv[2]).resolve()
