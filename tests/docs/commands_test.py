@@ -5,8 +5,10 @@ Usage: commands_test.py BINARY SOURCE [--full]
 
 The quick tier shortens replays (scratch.py); --full runs the commands as they are. A command that neither can run stands in
 NOT_RUN with the reason; its verb and options are checked all the same."""
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -134,6 +136,18 @@ class CommandsTest(unittest.TestCase):
         pages = {str(path.relative_to(self.source)) for path in (self.source / 'docs').glob('*.md')}
         self.assertEqual(pages - set(PAGES), set(), 'pages whose commands nobody runs')
         self.assertGreater(len(self.commands), 100)
+
+    def test_no_block_of_commands_is_taken_for_text(self):
+        """A line of any other block does not begin with a program, of this machine or of this tree; columns of tables may."""
+        for page in PAGES:
+            for first, lines in blocks.code_blocks((self.source / page).read_text()):
+                if any(blocks.is_command(line) for line in lines):
+                    continue
+                for line in lines:
+                    word = re.match(r'(\S+)(?!\S)(?!  )', line)
+                    is_program = word and (shutil.which(word.group(1)) or os.access(self.source / word.group(1), os.X_OK) and
+                                           (self.source / word.group(1)).is_file())
+                    self.assertFalse(is_program, f'{page}:{first}: "{line}": blocks.py does not know that {word and word.group(1)} is a program')
 
     def test_every_help_has_an_example(self):
         for verb in self.help.all_verbs():
