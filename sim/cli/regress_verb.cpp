@@ -81,6 +81,7 @@ int record(const RegressArguments& arguments) {
   TextTable table({{"case", TextTable::Align::kLeft}, {"variants"}, {"ops"}, {"bytes"}});
   {
     ProgressLine progress(arguments.talk);
+    progress.update(0, suite.cases.size(), "cases", "record");
     for (const SuiteCase& suite_case : suite.cases) {
       const CaseRun run = run_case(suite_case, suite.limits, run_options(arguments));
       std::size_t num_ops = 0;
@@ -88,7 +89,7 @@ int record(const RegressArguments& arguments) {
       files.emplace_back(suite_case.name, golden_text(run.golden));
       table.add_row({suite_case.name, std::to_string(run.golden.variants.size()), std::to_string(num_ops),
                      count_text(files.back().second.size())});
-      progress.update(files.size(), suite.cases.size(), "cases", suite_case.name);
+      progress.update(files.size(), suite.cases.size(), "cases", "record");
     }
   }
   for (const auto& [name, text] : files) write_file(golden_path(arguments.output, name), text);
@@ -113,10 +114,11 @@ int check(const RegressArguments& arguments) {
   std::vector<CheckedCase> checked;
   {
     ProgressLine progress(arguments.talk);
+    progress.update(0, suite.cases.size(), "cases", "check");
     for (std::size_t i = 0; i < suite.cases.size(); ++i) {
       throw_if_interrupted();
       checked.push_back(check_case_against(goldens[i], suite.cases[i], run_options(arguments)));
-      progress.update(i + 1, suite.cases.size(), "cases", suite.cases[i].name);
+      progress.update(i + 1, suite.cases.size(), "cases", "check");
     }
   }
   if (!arguments.junit.empty()) write_file(arguments.junit, junit_xml(junit_suites(checked)));

@@ -21,7 +21,7 @@ ALLOWED = {
     "sim/modules": ["sim/stats", "sim/base", "models"],
     "sim/schedule": ["sim/modules", "sim/stats", "sim/base", "models"],
     "sim/replay": ["sim/schedule", "sim/modules", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
-    "sim/conform": ["sim/stats", "sim/base", "models"],
+    "sim/conform": ["sim/config", "sim/stats", "sim/base", "models"],
     "sim/probe": ["sim/modules", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
     "sim/report": ["sim/trace", "sim/stats", "sim/base", "models"],
     "sim/sweep": ["sim/report", "sim/replay", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],

@@ -108,35 +108,36 @@ class TerminalTest(unittest.TestCase):
             header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }\n"
             (at / 'x.npy').write_bytes(b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little') + header + b'\x00\x00\x80?' * 2)
             (at / 'f16_add_RNE.txt').write_text('3C00 3C00 4000\n')
+        shutil.rmtree(at / 'search', ignore_errors=True)
         short = ['-a', self.edge, '--windows', '1']
         return [
             (['replay', self.trace, *short, '--tokens', '4', '--variants', 'none'], 'ops', 'none: simulate'),
-            (['bathtub', self.trace, *short, '--from', '0', '--to', '1'], 'windows', 'layers.0.attn_norm|fp32 reference|norms'),
+            (['bathtub', self.trace, '-a', self.edge, '--windows', '2', '--from', '0', '--to', '0'], 'windows', 'norms'),
             (['gemm', '64', '8', '16'], 'parts', 'exact sums'),
             (['quantize', 'x.npy', '--format', 'fp8_e4m3', '-o', 'q.npy'], 'tensors', 'x.npy'),
             (['conform', 'f16_add_RNE.txt'], 'files', 'conform'),
             (['sweep', 'run', 'sweep', '--recheck'], 'points', 's'),
             (['sweep', 'search', 'sweep.toml', '-o', 'search', '--x', 'cycles', '--y', 'sqnr_db', '--tokens', '2,4'], 'points', 's'),
-            (['regress', 'record', 'suite.toml', '-o', 'golden'], 'cases', 'g1'),
-            (['regress', 'check', 'suite.toml', '--golden', 'golden'], 'cases', 'g1'),
+            (['regress', 'record', 'suite.toml', '-o', 'golden'], 'cases', 'record'),
+            (['regress', 'check', 'suite.toml', '--golden', 'golden'], 'cases', 'check'),
         ]
 
     def test_long_work_has_a_bar_with_rate_and_time_left(self):
-        for words, unit, phase in self.long_work():
+        for words, unit, _ in self.long_work():
             said = self.terminal(words, 2)
             self.assertRegex(said, rf'\r\x1b\[K\[#*\.*\] \d+/\d+ {unit}, .*\(\S+ {unit}/s, \d+ s left\)', words)
             self.assertTrue(re.search(r'\r\x1b\[K\Z', said) or not said.endswith(')'), (words, said[-100:]))
 
     def test_no_bar_if_quiet_dumb_or_not_a_terminal(self):
-        for words, _, _ in self.long_work():
-            self.assertNotIn('\r', self.terminal([*words, '--quiet'], 2), words)
-            self.assertNotIn('\r', self.terminal(words, 2, TERM='dumb'), words)
-            self.assertNotIn('\r', self.run_tool(*words).stderr, words)
+        for say in (lambda words: self.terminal([*words, '--quiet'], 2), lambda words: self.terminal(words, 2, TERM='dumb'),
+                    lambda words: self.run_tool(*words).stderr):
+            for words, _, _ in self.long_work():
+                self.assertNotIn('\r', say(words), words)
 
     def test_verbose_names_phases_and_what_they_took(self):
         for words, unit, phase in self.long_work():
             said = self.run_tool(*words, '-v').stderr
-            self.assertRegex(said, rf'(?m)^({re.escape(phase) if "|" not in phase else ".*"}): \d+ {unit} in \d+\.\d\d s$', words)
+            self.assertRegex(said, rf'(?m)^({re.escape(phase)}): \d+ {unit} in \d+\.\d\d s$', words)
             self.assertRegex(said, r'(?m)^time \d+\.\d\d s, CPU \d+\.\d\d s, peak of memory [1-9]\d* MB$', words)
         self.assertEqual(self.run_tool(*OVERFLOWS, '-v', '-q').returncode, 2)
         self.assertEqual(self.run_tool(*OVERFLOWS, '-v').stdout, self.run_tool(*OVERFLOWS).stdout)
@@ -310,6 +311,30 @@ class TerminalTest(unittest.TestCase):
                 script = self.at / f'script.{shell}'
                 script.write_text(scripts[shell])
                 self.assertEqual(subprocess.run([shell, '-n', str(script)], capture_output=True, text=True).stderr, '')
+
+
+    OFFERED = [(('guardbit', 'sweep', 'ru'), 'run'), (('guardbit', 'sweep', 'run', 'x', '--ret'), '--retry-failed'),
+               (('guardbit', 'replay', 'x', '--format', 'va'), 'values.csv'), (('guardbit', 'gemm', '--set', 'array.ro'), 'array.rows='),
+               (('guardbit', 'list', 'fam'), 'families')]
+
+    @unittest.skipUnless(shutil.which('fish'), 'no fish')
+    def test_fish_completes(self):
+        (self.at / 'guardbit.fish').write_text(self.run_tool('completion', 'fish').stdout)
+        for words, expected in self.OFFERED:
+            done = subprocess.run(['fish', '--no-config', '-c', f'source guardbit.fish; complete -C "{" ".join(words)}"'], cwd=self.at,
+                                  text=True, capture_output=True)
+            self.assertEqual([line.split('\t')[0] for line in done.stdout.splitlines()], [expected], words)
+
+    @unittest.skipUnless(shutil.which('zsh'), 'no zsh')
+    def test_zsh_completes(self):
+        """The function itself, with stand-ins that print what it would offer."""
+        (self.at / '_guardbit').write_text(self.run_tool('completion', 'zsh').stdout)
+        for words, expected in self.OFFERED:
+            script = ('compdef() { : }; _files() { : }; _describe() { print -l -- ${(P)2} }; compadd() { print -l -- ${(P)argv[2]} }; '
+                      f'source ./_guardbit; words=({" ".join(words)}); CURRENT=$#words; _guardbit')
+            done = subprocess.run(['zsh', '-f', '-c', script], cwd=self.at, text=True, capture_output=True)
+            offered = [line.split(':')[0] for line in done.stdout.splitlines() if line.startswith(words[-1])]
+            self.assertEqual((offered, done.stderr), ([expected], ''), words)
 
 
 if __name__ == '__main__':
