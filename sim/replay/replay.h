@@ -21,12 +21,13 @@ struct SharedModel;  // shared_model.h
 
 class TimelineFile;
 
-/// What an op has written in a window, and the format in which it is stored.
+/// What an op has written in a window, the format in which it is stored, and the fp32 forward's of the same model.
 struct RecordedOutput {
   const std::string& variant;
   std::size_t op;  ///< index
   const numerics::FloatFormat& storage;
   const numerics::Matrix<float>& values;
+  const numerics::Matrix<float>& reference;
 };
 
 struct ReplayOptions {

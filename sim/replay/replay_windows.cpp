@@ -136,7 +136,9 @@ class WindowComparison {
     if (!op.inputs.empty()) observer_.add_reference_input(index, reference_.at(op.inputs[0]));
     const numerics::Matrix<float>& output = simulated_.tensor(op.output);
     statistics_.add_output(index, output, reference_.at(op.output));
-    if (options_.on_output) options_.on_output({variant_.name, index, variant_.storage_of(op).format, output});
+    if (options_.on_output) {
+      options_.on_output({variant_.name, index, variant_.storage_of(op).format, output, reference_.at(op.output)});
+    }
     for (const std::string& input : op.inputs) {
       if (last_reader_.at(input) != index) continue;
       simulated_.drop_tensor(input);
