@@ -1,6 +1,7 @@
 # Tests of sim/sweep; included by tests/CMakeLists.txt.
 guardbit_test(unit/sweep_plan_test.cpp LINK guardbit_sweep SYSTEMC LABELS unit)
 guardbit_test(unit/sweep_store_test.cpp LINK guardbit_sweep SYSTEMC LABELS unit)
+guardbit_test(unit/search_decision_test.cpp LINK guardbit_sweep SYSTEMC LABELS unit)
 foreach(test sweep_test sweep_crash_test sweep_search_test sweep_search_full_test)
   if(test MATCHES "_full_test$")
     set(label full)

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string_view>
 
@@ -37,6 +38,22 @@ bool is_array(std::string_view json) {
   return first != std::string_view::npos && json[first] == '[';
 }
 
+/// Both sides of a page show one trace.
+BathtubResult bathtub_of(const std::string& file, const ReplayResult& result) {
+  BathtubResult bathtub = read_bathtub_json(read_file(file), file);
+  const auto trace_of = [](const std::map<std::string, std::string>& provenance) {
+    const auto found = provenance.find("trace_sha256");
+    return found == provenance.end() ? "nothing" : '"' + found->second + '"';
+  };
+  const std::string expected = trace_of(result.provenance);
+  if (trace_of(bathtub.provenance) != expected) {
+    throw UserError(ExitCode::kMalformedInput,
+                    fmt::format("{}: /provenance/trace_sha256: got {}; expected {}, the trace of the result", file,
+                                trace_of(bathtub.provenance), expected));
+  }
+  return bathtub;
+}
+
 std::string page_of(const ReportArguments& arguments) {
   const std::filesystem::path file = result_file(arguments.result);
   const std::string content = read_file(file);
@@ -50,7 +67,7 @@ std::string page_of(const ReportArguments& arguments) {
   }
   const ReplayResult result = read_replay_json(content, file);
   if (arguments.bathtub.empty()) return write_html(result);
-  const BathtubResult bathtub = read_bathtub_json(read_file(arguments.bathtub), arguments.bathtub);
+  const BathtubResult bathtub = bathtub_of(arguments.bathtub, result);
   return write_html(result, &bathtub);
 }
 

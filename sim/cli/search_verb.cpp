@@ -83,8 +83,13 @@ void add_search(CLI::App& sweep, Action& action) {
       ->delimiter(',')
       ->required()
       ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
-  verb->add_option("--keep", options.keep, "One of how many points goes on, those beaten by the smallest margins")
+  verb->add_option("--keep", options.promise.keep,
+                   "One of how many points goes on at least, those beaten by the smallest margins")
       ->check(CLI::Range(2, 1000))
+      ->capture_default_str();
+  verb->add_option("--slack", options.promise.slack,
+                   "All points go on that are beaten by at most so many standard errors (0: as few as --keep says)")
+      ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
   verb->add_option("--max-points", arguments->max_points, "Refuse more points than this")
       ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))

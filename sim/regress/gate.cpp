@@ -19,24 +19,28 @@ namespace {
 struct Scalar {
   std::string_view name;
   bool needs_values;
+  bool of_products;
   double (*of)(const ReplayResult& result, const VariantResult& variant);
 };
 constexpr std::array kScalars = {
-    Scalar{"perplexity", true, [](const ReplayResult&, const VariantResult& variant) { return variant.perplexity; }},
-    Scalar{"reference", true,
+    Scalar{"perplexity", true, false,
+           [](const ReplayResult&, const VariantResult& variant) { return variant.perplexity; }},
+    Scalar{"reference", true, false,
            [](const ReplayResult& result, const VariantResult&) { return result.reference_perplexity; }},
-    Scalar{"sqnr_db", true, [](const ReplayResult&, const VariantResult& variant) { return variant.sqnr_db; }},
-    Scalar{"top1_agreement", true,
+    Scalar{"sqnr_db", true, false, [](const ReplayResult&, const VariantResult& variant) { return variant.sqnr_db; }},
+    Scalar{"top1_agreement", true, false,
            [](const ReplayResult&, const VariantResult& variant) { return variant.top1_agreement; }},
-    Scalar{"cycles", false,
+    Scalar{"cycles", false, true,
            [](const ReplayResult&, const VariantResult& variant) { return static_cast<double>(variant.cycles.total); }},
-    Scalar{"macs", false,
+    Scalar{"macs", false, true,
            [](const ReplayResult&, const VariantResult& variant) { return static_cast<double>(variant.macs); }},
-    Scalar{"utilization", false, [](const ReplayResult&, const VariantResult& variant) { return variant.utilization; }},
-    Scalar{"energy_pj", false, [](const ReplayResult&, const VariantResult& variant) { return variant.energy.pj; }},
-    Scalar{"windows", false,
+    Scalar{"utilization", false, false,
+           [](const ReplayResult&, const VariantResult& variant) { return variant.utilization; }},
+    Scalar{"energy_pj", false, false,
+           [](const ReplayResult&, const VariantResult& variant) { return variant.energy.pj; }},
+    Scalar{"windows", false, false,
            [](const ReplayResult& result, const VariantResult&) { return static_cast<double>(result.num_windows); }},
-    Scalar{"tokens", false,
+    Scalar{"tokens", false, false,
            [](const ReplayResult& result, const VariantResult&) { return static_cast<double>(result.num_tokens); }},
 };
 
@@ -88,9 +92,12 @@ std::optional<double> cycles_at(std::string_view place, const VariantResult& var
 std::set<std::string> names_of(const GateScope& scope) {
   std::set<std::string> names;
   for (const Scalar& scalar : kScalars) {
-    if (scope.values || !scalar.needs_values) names.emplace(scalar.name);
+    const bool has_it = scope.is_product ? scalar.of_products : scope.values || !scalar.needs_values;
+    if (has_it) names.emplace(scalar.name);
   }
   for (const std::string_view unit : kUnitNames) {
+    if (scope.is_product) break;
+
     names.insert(fmt::format("cycles.{}", unit));
     for (const std::string_view state : kUnitStateNames) names.insert(fmt::format("cycles.{}.{}", unit, state));
   }
@@ -210,7 +217,7 @@ void check_gate(const GateExpression& gate, const GateScope& scope, const std::s
     refuse(gate, prefix,
            fmt::format(
                "position {}: unknown name {}{}", node.position, node.name,
-               hint.empty() ? "; expected one of docs/regression.md, such as perplexity or events.overflow" : hint));
+               hint.empty() ? "; expected one of docs/regression.md, such as cycles or events.overflow" : hint));
   }
 }
 

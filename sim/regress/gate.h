@@ -16,6 +16,7 @@ struct GateScope {
   std::vector<std::string> variants;
   std::vector<std::pair<std::string, std::string>> ops;  ///< name and kind
   bool values = true;                                    ///< false: a replay of cycles alone
+  bool is_product = false;                               ///< a single product: its events, cycles and MACs
 };
 
 /// UserError kUsage naming `prefix`, text, position and the nearest name, if the gate names a variant or a number that

@@ -89,6 +89,12 @@ bool repeats_stages(const std::string& place) {
   return place.starts_with("ops.") && place.find(".events.") != std::string::npos;
 }
 
+/// Says what a file holds beside the variant: what an overhead is more than the variant none's, if that was replayed
+/// too.
+bool is_against_none(const std::string& place) {
+  return place.starts_with("overheads.") && place.ends_with(".against_none");
+}
+
 JsonValue read_result(const fs::path& path) {
   std::error_code error;
   const fs::path file = fs::is_directory(path, error) ? path / "result.json" : path;
@@ -184,7 +190,9 @@ ResultComparison compare_results(const fs::path& a, const fs::path& b) {
   const JsonValue result_b = read_result(b);
   ResultComparison comparison;
   comparison.inputs = differences_of(inputs_of(result_a), inputs_of(result_b));
+  const auto variants_a = variants_of(result_a);
   const auto variants_b = variants_of(result_b);
+  const bool both_have_none = variants_a.contains("none") && variants_b.contains("none");
   for (const JsonValue& variant : result_a.members.at("variants").items) {
     const std::string& name = variant.members.at("name").text;
     const auto other = variants_b.find(name);
@@ -193,10 +201,11 @@ ResultComparison compare_results(const fs::path& a, const fs::path& b) {
       continue;
     }
     std::vector<ResultDifference> differences = differences_of(flatten("", variant), flatten("", *other->second));
-    std::erase_if(differences, [](const ResultDifference& difference) { return repeats_stages(difference.place); });
+    std::erase_if(differences, [&](const ResultDifference& difference) {
+      return repeats_stages(difference.place) || (!both_have_none && is_against_none(difference.place));
+    });
     comparison.variants.push_back({name, std::move(differences)});
   }
-  const auto variants_a = variants_of(result_a);
   for (const auto& [name, variant] : variants_b) {
     if (!variants_a.contains(name)) comparison.only_b.push_back(name);
   }

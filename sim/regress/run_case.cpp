@@ -136,6 +136,22 @@ Inputs inputs_of(const SuiteCase::Gemm& gemm, const GemmResult& result) {
   return inputs;
 }
 
+/// A product as a replay of one op, for gates.
+ReplayResult result_of(const GemmResult& product) {
+  VariantResult variant;
+  variant.name = "product";
+  variant.cycles.total = product.timing.total_cycles();
+  variant.macs = product.timing.macs;
+  OpResult op;
+  op.name = "product";
+  op.kind = "gemm";
+  op.events = product.values->events;
+  variant.ops.push_back(std::move(op));
+  ReplayResult result;
+  result.variants.push_back(std::move(variant));
+  return result;
+}
+
 CaseRun run_gemm(const SuiteCase& suite_case, const SuiteCase::Gemm& gemm, const GoldenLimits& limits,
                  const RunOptions& run) {
   const LoadedAccelerator accelerator =
@@ -164,6 +180,7 @@ CaseRun run_gemm(const SuiteCase& suite_case, const SuiteCase::Gemm& gemm, const
   CaseRun done;
   done.golden = {
       .name = suite_case.name, .limits = limits, .inputs = inputs_of(gemm, result), .variants = {std::move(variant)}};
+  done.gates = run_gates(gemm.gates, result_of(result));
   return done;
 }
 

@@ -170,7 +170,8 @@ class SuiteReader {
   }
 
   void gemm(const TomlCursor& table) {
-    table.allow_only({"name", "m", "n", "k", "a", "b", "transpose_b", "seed", "preset", "accelerator", "set"});
+    table.allow_only(
+        {"name", "m", "n", "k", "a", "b", "transpose_b", "seed", "preset", "accelerator", "set", "fail_on"});
     SuiteCase one{.name = name_of(table),
                   .place = "",
                   .accelerator = {},
@@ -191,6 +192,7 @@ class SuiteReader {
     options.seed = static_cast<std::uint64_t>(table.integer("seed", 0, kLargest, 0));
     options.preset = table.text("preset", "");
     options.error = false;
+    work.gates = gates(table);
     add_case(table, std::move(one));
   }
 
@@ -217,6 +219,16 @@ class SuiteReader {
   std::map<std::string, std::string> places_;  // by name of case
 };
 
+void check_gemm(const SuiteCase& suite_case, const SuiteCase::Gemm& gemm) {
+  if (suite_case.accelerator.empty()) {
+    (void)default_accelerator(suite_case.overrides, ConfigScope::kLinear);
+  } else {
+    (void)load_accelerator(suite_case.accelerator, suite_case.overrides, ConfigScope::kLinear);
+  }
+  const GateScope scope{.variants = {"product"}, .ops = {}, .is_product = true};
+  for (const GateExpression& gate : gemm.gates) check_gate(gate, scope, "fail_on: ");
+}
+
 void check_replay(const SuiteCase& suite_case, const SuiteCase::Replay& replay) {
   const LoadedAccelerator accelerator = load_accelerator(suite_case.accelerator, suite_case.overrides);
   GateScope scope{.variants = replay.options.variants, .ops = {}};
@@ -241,10 +253,8 @@ void check_case(const SuiteCase& suite_case) {
   try {
     if (const auto* replay = std::get_if<SuiteCase::Replay>(&suite_case.work)) {
       check_replay(suite_case, *replay);
-    } else if (!suite_case.accelerator.empty()) {
-      (void)load_accelerator(suite_case.accelerator, suite_case.overrides, ConfigScope::kLinear);
     } else {
-      (void)default_accelerator(suite_case.overrides, ConfigScope::kLinear);
+      check_gemm(suite_case, std::get<SuiteCase::Gemm>(suite_case.work));
     }
   } catch (const UserError& error) {
     const ExitCode code = error.code() == ExitCode::kUsage ? ExitCode::kConfiguration : error.code();

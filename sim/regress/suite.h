@@ -26,6 +26,7 @@ struct SuiteCase {
     GemmOptions options;
     std::string a;  ///< as written
     std::string b;
+    std::vector<GateExpression> gates;
   };
   std::string name;                   ///< a file name without its suffix
   std::string place;                  ///< "suite.toml:12"

@@ -48,6 +48,11 @@ struct ReplayOptions {
   std::string calibration_text;  ///< load_calibration_text(); "": the trace's own windows
   /// Told the outputs of every op, in op order; none: nobody listens.
   std::function<void(const RecordedOutput&)> on_output;
+  /// Told the last op's rows from `first_row` of the window on, simulated and of the same model's fp32 forward: every
+  /// window's in order, before on_output; none: nobody listens.
+  std::function<void(std::size_t first_row, numerics::MatrixView<const float> simulated,
+                     numerics::MatrixView<const float> reference)>
+      on_logits;
 };
 
 /// Ops done so far in a phase of the work: the reference's, or a variant's calibration, quantization or simulation.

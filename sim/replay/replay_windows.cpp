@@ -179,6 +179,9 @@ class WindowComparison {
     const numerics::MatrixView<const float> output = simulated_.tensor(model_.ops[index].output).view();
     statistics_.add_output(index, output.rows_range(first_row, first_row + reference.rows), reference);
     if (index + 1 != model_.ops.size()) return;
+    if (options_.on_logits) {
+      options_.on_logits(first_row, output.rows_range(first_row, first_row + reference.rows), reference);
+    }
     // An encoder has no targets, and logits at every position or none at all.
     const std::size_t first_scored = transformer::is_causal(model_.shape) ? output.rows - targets_.size() : 0;
     const std::size_t skipped = std::min(reference.rows, first_scored - std::min(first_scored, first_row));

@@ -33,8 +33,10 @@ std::string tokens_text(const TokenEvents& events) {
 }
 
 std::string norm_text(const BathtubNorm& norm) {
-  std::string text = fmt::format("\n{}: ||x|| {:.3g} / {:.3g} / {:.3g}", printable(norm.name), norm.norm.min,
-                                 norm.norm.median, norm.norm.max);
+  std::string text = fmt::format("\n{}: ||x|| ", printable(norm.name));
+  text += norm.norm.count == 0
+              ? "-"
+              : fmt::format("{:.3g} / {:.3g} / {:.3g}", norm.norm.min, norm.norm.median, norm.norm.max);
   if (norm.same_bits) text += fmt::format(", same bits from 2^{} to 2^{}", norm.same_bits->from, norm.same_bits->to);
   for (const BathtubMark& mark : norm.marks) text += fmt::format(", {} {:.4g}", mark.method, mark.scale);
   TextTable table({{"log2 s"}, {"error"}, {"not finite"}, {"overflow"}, {"underflow"}, {"swamped"}, {"", kLeft}});
@@ -86,7 +88,8 @@ std::string bathtub_table(const BathtubResult& result) {
   for (const BathtubNorm& norm : result.norms) text += norm_text(norm);
   return text +
          "\nerror: rms against the exact norm of the same input, by the norm's rms; -: an output is not finite.\n"
-         "overflow, underflow, swamped: tokens whose statistics raised it (events). ||x||: min / median / max.\n"
+         "overflow, underflow, swamped: tokens whose statistics raised it (events). ||x||: min / median / max; -: no "
+         "token is finite.\n"
          "Methods stand at the power of two nearest to their scale.\n";
 }
 

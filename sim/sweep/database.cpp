@@ -147,9 +147,10 @@ Database::Database(const std::filesystem::path& file, Mode mode) : shown_(file.s
                                                          "gather",
                                                          shown_));
   }
-  const int flags = mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY
-                    : mode == Mode::kWrite  ? SQLITE_OPEN_READWRITE
-                                            : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const int access = mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY
+                     : mode == Mode::kWrite  ? SQLITE_OPEN_READWRITE
+                                             : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const int flags = access | SQLITE_OPEN_NOMUTEX;  // a connection stays in its thread
   const int code = sqlite3_open_v2(file.c_str(), &database_, flags, nullptr);
   try {
     if (code != SQLITE_OK) fail(database_, code, shown_);
@@ -160,7 +161,7 @@ Database::Database(const std::filesystem::path& file, Mode mode) : shown_(file.s
     if (mode == Mode::kCreate) {
       execute(
           "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
-          "PRAGMA cache_size = -65536;" +
+          "PRAGMA cache_size = -65536; PRAGMA page_size = 16384;" +
           fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};", kApplicationId, kDatabaseVersion));
     } else {
       check_schema();

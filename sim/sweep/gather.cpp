@@ -1,25 +1,21 @@
 #include "sim/sweep/gather.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <map>
-#include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "sim/base/error.h"
 #include "sim/report/report_order.h"
 #include "sim/sweep/database.h"
+#include "sim/sweep/stored_result.h"
+#include "sim/sweep/unfinished_file.h"
 
 namespace guardbit::sim {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 /// Members of a result that are columns of points under the same name.
 constexpr std::array<std::string_view, 16> kResultColumns = {"mode",
@@ -50,28 +46,17 @@ CREATE TABLE variants(name TEXT PRIMARY KEY, methods INTEGER, points INTEGER, do
 CREATE TABLE ops(point INTEGER, op INTEGER, name TEXT, kind TEXT, cycles INTEGER, macs INTEGER, dram_bytes INTEGER,
   energy_pj REAL, sqnr_db REAL, max_abs REAL, reference_max_abs REAL, output_sha256 TEXT,
   PRIMARY KEY(point, op)) WITHOUT ROWID;
-CREATE TABLE events(point INTEGER, event TEXT, stage TEXT, op INTEGER, count INTEGER,
-  PRIMARY KEY(point, event, stage, op)) WITHOUT ROWID;
+CREATE TABLE counters(id INTEGER PRIMARY KEY, event TEXT, stage TEXT);
+CREATE TABLE event_counts(point INTEGER, counter INTEGER, op INTEGER, count INTEGER,
+  PRIMARY KEY(point, counter, op)) WITHOUT ROWID;
+CREATE VIEW events AS SELECT point, event, stage, op, count FROM event_counts JOIN counters ON counters.id = counter;
 )";
 constexpr const char* kIndexes = R"(
 CREATE UNIQUE INDEX points_by_key ON points(key);
 CREATE INDEX points_by_variant ON points(variant);
 CREATE INDEX ops_by_name ON ops(name);
-CREATE INDEX events_by_event ON events(event, stage);
+CREATE INDEX event_counts_by_counter ON event_counts(counter);
 )";
-
-/// `value` outlives the statement's next run: text is not copied.
-void bind_json(Statement& statement, int column, const json& value) {
-  if (value.is_string()) {
-    statement.bind(column, std::string_view(value.get_ref<const std::string&>()));
-  } else if (value.is_number_integer()) {
-    statement.bind(column, value.get<std::int64_t>());
-  } else if (value.is_number()) {
-    statement.bind(column, value.get<double>());
-  } else {
-    statement.bind_null(column);
-  }
-}
 
 class Gatherer {
  public:
@@ -83,7 +68,9 @@ class Gatherer {
         columns_(make_tables()),
         point_(database.prepare(insert("points", columns_))),
         op_(database.prepare(insert("ops", 12))),
-        event_(database.prepare(insert("events", 5))) {}
+        event_(database.prepare(insert("event_counts", 4))) {
+    add_counters();
+  }
 
   SweepStatus gather() {
     database_.execute("BEGIN");
@@ -153,44 +140,65 @@ class Gatherer {
 
   void add_done(std::size_t index, const PointFile& file) {
     try {
-      const json result = json::parse(file.result);
+      result_.read(file.result);
       const std::string status = "done";
       int column = bind_plan(index, status);
-      for (const std::string_view name : kResultColumns) bind_json(point_, ++column, result.at(std::string(name)));
-      const json& events = result.at("events");
-      for (const numerics::Event event : kReportEvents) {
-        bind_json(point_, ++column, events.at(std::string(name_of(event))));
-      }
+      for (const std::string_view name : kResultColumns) bind(point_, ++column, result_.member(name));
+      for (const numerics::Event event : kReportEvents) bind(point_, ++column, result_.event(name_of(event)));
       point_.bind_null(++column).run();
-      add_ops(static_cast<std::int64_t>(index + 1), result);
-      add_events(static_cast<std::int64_t>(index + 1), result);
-    } catch (const json::exception& error) {
+      add_ops(static_cast<std::int64_t>(index + 1));
+      add_events(static_cast<std::int64_t>(index + 1));
+    } catch (const UserError& error) {
+      if (error.code() != ExitCode::kMalformedInput) throw;
       throw UserError(ExitCode::kMalformedInput,
                       fmt::format("{}: result: {}", store_.path_of(file.key).string(), error.what()));
     }
   }
 
-  void add_ops(std::int64_t point, const json& result) {
-    const json& ops = result.at("ops");
-    if (ops.empty()) return;
-    std::vector<const json*> lists;
-    for (const std::string_view name : kOpColumns) lists.push_back(&ops.at(std::string(name)));
-    for (std::size_t op = 0; op < lists.front()->size(); ++op) {
+  /// Text is not copied: it lives until the next result is read.
+  void bind(Statement& statement, int column, const StoredValue& value) const {
+    switch (value.kind) {
+      case StoredValue::Kind::kNull: statement.bind_null(column); return;
+      case StoredValue::Kind::kInteger: statement.bind(column, value.integer); return;
+      case StoredValue::Kind::kReal: statement.bind(column, value.real); return;
+      case StoredValue::Kind::kText: statement.bind(column, result_.text(value)); return;
+    }
+  }
+
+  void add_ops(std::int64_t point) {
+    std::array<std::span<const StoredValue>, kOpColumns.size()> lists;
+    for (std::size_t list = 0; list < lists.size(); ++list) lists[list] = result_.op_list(kOpColumns[list]);
+    for (std::size_t op = 0; op < lists.front().size(); ++op) {
       op_.bind(1, point).bind(2, static_cast<std::int64_t>(op));
       int column = 2;
-      for (const json* list : lists) bind_json(op_, ++column, list->at(op));
+      for (const std::span<const StoredValue>& list : lists) bind(op_, ++column, list[op]);
       op_.run();
     }
   }
 
-  /// In the order of the table's primary key, so that rows are appended: JSON objects come sorted by name.
-  void add_events(std::int64_t point, const json& result) {
-    for (const auto& [event, stages] : result.at("op_events").items()) {
-      for (const auto& [stage, list] : stages.items()) {
-        event_.bind(1, point).bind(2, std::string_view(event)).bind(3, std::string_view(stage));
-        for (std::size_t at = 0; at + 1 < list.size(); at += 2) {
-          event_.bind(4, list[at].get<std::int64_t>()).bind(5, list[at + 1].get<std::int64_t>()).run();
-        }
+  /// Every counter has a row, in the order in which results list them: so rows of event_counts are appended.
+  void add_counters() {
+    Statement statement = database_.prepare(insert("counters", 3));
+    for (const numerics::Event event : kReportEvents) {
+      for (const std::string_view stage : numerics::kStageNames) {
+        const auto id = static_cast<std::int64_t>(counters_.size() + 1);
+        counters_[{name_of(event), stage}] = id;
+        statement.bind(1, id).bind(2, name_of(event)).bind(3, stage).run();
+      }
+    }
+  }
+
+  void add_events(std::int64_t point) {
+    for (const StoredResult::Counts& counts : result_.op_events()) {
+      const auto counter = counters_.find({counts.event, counts.stage});
+      if (counter == counters_.end()) {
+        throw UserError(ExitCode::kMalformedInput,
+                        fmt::format("/op_events/{}/{}: no such counter", counts.event, counts.stage));
+      }
+      event_.bind(1, point).bind(2, counter->second);
+      const std::span<const std::int64_t> numbers = result_.numbers_of(counts);
+      for (std::size_t at = 0; at < numbers.size(); at += 2) {
+        event_.bind(3, numbers[at]).bind(4, numbers[at + 1]).run();
       }
     }
   }
@@ -240,41 +248,10 @@ class Gatherer {
   Statement point_;
   Statement op_;
   Statement event_;
+  StoredResult result_;
+  std::map<std::pair<std::string_view, std::string_view>, std::int64_t> counters_;  // by event and stage
   std::vector<Cell> axis_cells_;
   std::map<std::string, VariantCounts> variants_;
-};
-
-/// The name of a file that is removed unless it is given its final name.
-class Unfinished {
- public:
-  explicit Unfinished(const fs::path& target)
-      : target_(fs::absolute(target)),
-        path_(target_.parent_path() / fmt::format(".{}.{}.tmp", target_.filename().string(), getpid())) {
-    unlink(path_.c_str());
-  }
-  ~Unfinished() { unlink(path_.c_str()); }
-  Unfinished(const Unfinished&) = delete;
-  Unfinished& operator=(const Unfinished&) = delete;
-
-  void finish() const {
-    for (const fs::path& part : {path_, target_.parent_path()}) {
-      if (part != path_) {
-        if (rename(path_.c_str(), target_.c_str()) != 0) fail("rename into place");
-      }
-      const int descriptor = open(part.c_str(), O_RDONLY | O_CLOEXEC);
-      if (descriptor < 0 || (fsync(descriptor) != 0 && errno != EINVAL)) fail("flush");
-      close(descriptor);
-    }
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  [[noreturn]] void fail(const char* action) const {
-    throw UserError(ExitCode::kIo,
-                    fmt::format("{}: cannot {}: {}", target_.string(), action, std::generic_category().message(errno)));
-  }
-  fs::path target_;
-  fs::path path_;
 };
 
 }  // namespace
@@ -293,7 +270,7 @@ SweepStatus gather(const Store& store, const Plan& plan, const fs::path& target)
       throw UserError(ExitCode::kCannotCreate, std::string(error.what()) + "; it is not replaced");
     }
   }
-  const Unfinished unfinished(target);
+  const UnfinishedFile unfinished(target);
   SweepStatus status;
   {
     Database database(unfinished.path(), Database::Mode::kCreate);

@@ -61,7 +61,7 @@ Json event_lists(const std::vector<OpResult>& ops) {
 
 }  // namespace
 
-std::string point_result_json(const ReplayResult& result) {
+std::string point_result_json(const ReplayResult& result, const TokenErrors* errors) {
   GUARDBIT_CHECK(result.variants.size() == 1, "a point is one variant");
   const VariantResult& variant = result.variants.front();
   double area = 0;
@@ -87,7 +87,8 @@ std::string point_result_json(const ReplayResult& result) {
                      {"events", events_of(variant.events)},
                      {"units", units_of(variant.cycles)},
                      {"ops", ops_of(variant.ops)},
-                     {"op_events", event_lists(variant.ops)}};
+                     {"op_events", event_lists(variant.ops)},
+                     {"token_errors", errors == nullptr ? Json(nullptr) : errors->json()}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

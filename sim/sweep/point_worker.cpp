@@ -14,6 +14,7 @@
 #include "sim/base/signal_guard.h"
 #include "sim/base/system_failure.h"
 #include "sim/replay/build_info.h"
+#include "sim/replay/replay_inputs.h"
 #include "sim/sweep/point_result.h"
 
 namespace guardbit::sim {
@@ -89,15 +90,23 @@ void PointWorker::prepare(const PlanPoint& point, bool calibrate) {
 void PointWorker::replay_and_publish(const PlanPoint& point) {
   const auto start = std::chrono::steady_clock::now();
   resolve(point);
-  const ReplayOptions options = resolver_.options();
+  ReplayOptions options = resolver_.options();
   const LoadedAccelerator accelerator = resolver_.accelerator().resolved();
   if (options.values && model_key_ != sharing_key(point)) {
     shared_ = share_model(*trace_, *checked_, resolver_.variant(), accelerator, options);
   }
+  TokenErrors errors(windows_of(*trace_, options), trace_->shape);
+  if (options.values) {
+    options.on_logits = [&](std::size_t first_row, numerics::MatrixView<const float> simulated,
+                            numerics::MatrixView<const float> reference) {
+      errors.add_rows(first_row, simulated, reference);
+    };
+  }
   const ReplayResult result = replay(*trace_, accelerator, options, {}, {}, options.values ? &*shared_ : nullptr);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const std::string text =
-      point_text(point.key, resolver_.description(), point_result_json(result), provenance_json(seconds));
+      point_text(point.key, resolver_.description(), point_result_json(result, options.values ? &errors : nullptr),
+                 provenance_json(seconds));
   (void)store_.publish(point.key, text);
 }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
@@ -17,8 +16,6 @@
 
 namespace guardbit::sim {
 namespace {
-
-using Rows = std::vector<std::vector<double>>;
 
 /// Members of a result that a replay without values has too (test: tests/system/sweep_search_test.cpp).
 constexpr std::array<std::string_view, 8> kCosts = {
@@ -71,52 +68,97 @@ std::optional<double> objective_of(const nlohmann::json& result, const std::stri
   return larger_is_better(name) ? -value : value;
 }
 
+/// An estimate with what token_errors has of it, in the same unit: the mean loss of perplexity, the noise of SQNR.
+std::optional<Estimate> estimate_of(const nlohmann::json& result, const std::string& name) {
+  const std::optional<double> value = objective_of(result, name);
+  if (!value) return std::nullopt;
+  Estimate estimate{.value = *value};
+  const char* list = nullptr;
+  if (name == "perplexity") list = "loss";
+  if (name == "top1_agreement") list = "disagreement";
+  if (name == "sqnr_db") {
+    constexpr double kDecibels = 10;
+    estimate.value = std::pow(10.0, *value / kDecibels);
+    list = "noise";
+  }
+  if (list == nullptr) return estimate;
+  for (const nlohmann::json& error : result.at("token_errors").at(list)) {
+    if (!error.is_number()) return std::nullopt;
+    estimate.errors.push_back(error.get<double>());
+  }
+  return estimate;
+}
+
 class Search {
  public:
   Search(const Plan& plan, const std::filesystem::path& directory, const SearchOptions& options,
          const SweepProgress& progress)
-      : plan_(plan), directory_(directory), options_(options), progress_(progress), rows_(plan.points.size()) {
+      : plan_(plan), directory_(directory), options_(options), progress_(progress), candidates_(plan.points.size()) {
     for (const std::string& name : options.objectives) (is_cost(name) ? costs_ : estimates_).push_back(name);
   }
 
   std::vector<SearchRung> run() {
     std::vector<std::size_t> left(plan_.points.size());
     std::iota(left.begin(), left.end(), std::size_t{0});
-    if (!costs_.empty()) left = run_rung({.tokens = options_.tokens.back(), .values = false}, left, costs_, 0);
+    if (!costs_.empty()) left = run_rung({.tokens = options_.tokens.back(), .values = false}, left);
     for (const std::int64_t tokens : options_.tokens) {
       if (left.empty() || (!rungs_.empty() && rungs_.back().summary.violated)) break;
-      left = run_rung({.tokens = tokens}, left, estimates_, costs_.size());
-      Rows rows;
-      for (const std::size_t index : left) rows.push_back(rows_[index]);
-      std::vector<std::size_t> chosen = promising(rows, costs_.size(), options_.keep);
-      for (std::size_t& row : chosen) row = left[row];
+      left = run_rung({.tokens = tokens}, left);
+      const std::int64_t last = options_.tokens.back();
+      if (tokens == last) break;
+      // Of a whole window nobody says how long it is: as if none of it had been replayed.
+      Promise promise = options_.promise;
+      promise.replayed = last == 0 ? 0 : static_cast<double>(tokens) / static_cast<double>(last);
+      std::vector<Candidate> candidates;
+      for (const std::size_t index : left) candidates.push_back(candidates_[index]);
+      std::vector<std::size_t> chosen = promising(candidates, promise);
+      for (std::size_t& index : chosen) index = left[index];
       left = std::move(chosen);
     }
     return std::move(rungs_);
   }
 
  private:
-  /// Runs the points and appends what they measured to the first `known` columns of their rows. Returns those that have
-  /// a number for every objective.
-  std::vector<std::size_t> run_rung(SearchRung made, const std::vector<std::size_t>& indices,
-                                    const std::vector<std::string>& objectives, std::size_t known) {
+  /// Runs the points and keeps what they say of their costs or, with values, of the rest. Returns those that have a
+  /// number for every objective.
+  std::vector<std::size_t> run_rung(SearchRung made, const std::vector<std::size_t>& indices) {
     made.store = directory_ / (made.values ? fmt::format("tokens-{}", made.tokens) : "costs");
     const Plan rung = rung_plan(plan_, indices, made);
     Store::create(made.store, rung, /*replace=*/true);
     const Store store(made.store);
     made.summary = run_sweep(store, rung, options_.run, progress_);
+    const bool values = made.values;
     rungs_.push_back(std::move(made));
     std::vector<std::size_t> complete;
+    PointResolver resolver(rung.space);
     (void)read_store(store, rung, false, [&](std::size_t index, const PointFile& file) {
       const nlohmann::json result = nlohmann::json::parse(file.result);
-      std::vector<double>& row = rows_[indices[index]];
-      row.resize(known);
-      for (const std::string& name : objectives) {
-        if (const std::optional<double> value = objective_of(result, name)) row.push_back(*value);
+      Candidate& candidate = candidates_[indices[index]];
+      resolver.choose(rung.points[index].choice);
+      if (values ? read_estimates(result, resolver, candidate) : read_costs(result, candidate)) {
+        complete.push_back(indices[index]);
       }
-      if (row.size() == known + objectives.size()) complete.push_back(indices[index]);
     });
     return complete;
+  }
+
+  bool read_costs(const nlohmann::json& result, Candidate& candidate) const {
+    candidate.costs.clear();
+    for (const std::string& name : costs_) {
+      if (const std::optional<double> value = objective_of(result, name)) candidate.costs.push_back(*value);
+    }
+    return candidate.costs.size() == costs_.size();
+  }
+
+  bool read_estimates(const nlohmann::json& result, const PointResolver& resolver, Candidate& candidate) const {
+    candidate.estimates.clear();
+    for (const std::string& name : estimates_) {
+      if (std::optional<Estimate> estimate = estimate_of(result, name)) {
+        candidate.estimates.push_back(std::move(*estimate));
+      }
+    }
+    candidate.tokens = fmt::format("{} {}", resolver.trace().sha256, resolver.settings().windows);
+    return candidate.estimates.size() == estimates_.size();
   }
 
   const Plan& plan_;
@@ -125,66 +167,11 @@ class Search {
   const SweepProgress& progress_;
   std::vector<std::string> costs_;
   std::vector<std::string> estimates_;
-  Rows rows_;  // by point of the plan: costs, estimates of the longest replay so far
+  std::vector<Candidate> candidates_;  // by point of the plan, as the longest replay so far says
   std::vector<SearchRung> rungs_;
 };
 
-/// The interquartile range of every column; 1 for one that is 0.
-std::vector<double> spreads(const Rows& rows) {
-  std::vector<double> spreads(rows.front().size());
-  for (std::size_t column = 0; column < spreads.size(); ++column) {
-    std::vector<double> values;
-    for (const std::vector<double>& row : rows) values.push_back(row[column]);
-    std::sort(values.begin(), values.end());
-    const double range = values[values.size() * 3 / 4] - values[values.size() / 4];
-    spreads[column] = range > 0 ? range : 1;
-  }
-  return spreads;
-}
-
-/// How a row is beaten, the best first.
-struct Standing {
-  bool matched = false;  ///< by a cheaper row that equals it in every estimate
-  double margin = 0;
-  auto operator<=>(const Standing&) const = default;
-};
-
-Standing standing_of(const std::vector<double>& row, const Rows& rows, std::size_t num_costs,
-                     const std::vector<double>& spreads) {
-  const auto costs_end = static_cast<std::ptrdiff_t>(num_costs);
-  Standing standing;
-  for (const std::vector<double>& other : rows) {
-    if (!std::equal(other.begin(), other.begin() + costs_end, row.begin(), std::less_equal<>())) continue;
-    if (std::equal(other.begin() + costs_end, other.end(), row.begin() + costs_end)) {
-      standing.matched = standing.matched || other != row;
-      continue;
-    }
-    double margin = std::numeric_limits<double>::infinity();
-    for (std::size_t column = num_costs; column < row.size(); ++column) {
-      margin = std::min(margin, (row[column] - other[column]) / spreads[column]);
-    }
-    standing.margin = std::max(standing.margin, margin);
-  }
-  return standing;
-}
-
 }  // namespace
-
-std::vector<std::size_t> promising(const std::vector<std::vector<double>>& rows, std::size_t num_costs,
-                                   std::size_t keep) {
-  if (rows.empty()) return {};
-  const std::vector<double> units = spreads(rows);
-  std::vector<Standing> standings;
-  for (const std::vector<double>& row : rows) standings.push_back(standing_of(row, rows, num_costs, units));
-  std::vector<Standing> sorted = standings;
-  std::sort(sorted.begin(), sorted.end());
-  const Standing last = sorted[(rows.size() + keep - 1) / keep - 1];
-  std::vector<std::size_t> chosen;
-  for (std::size_t row = 0; row < rows.size(); ++row) {
-    if (standings[row] <= last) chosen.push_back(row);
-  }
-  return chosen;
-}
 
 std::vector<SearchRung> search(const Plan& plan, const std::filesystem::path& directory, const SearchOptions& options,
                                const SweepProgress& progress) {

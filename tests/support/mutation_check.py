@@ -20,6 +20,7 @@ PRESETS = "models/arith/presets.cpp"
 GEMM_PLAN = "models/kernels/float_gemm_plan.cpp"
 GEMM_MODES = "models/kernels/float_gemm_modes-inl.h"
 NARROW = "models/kernels/float_gemm_narrow.cpp"
+PROMISING = "sim/sweep/promising.cpp"
 REGRESS = "regress_verb_test --gtest_filter=RegressTest.CommittedGoldensHold"
 
 # (what is broken, file, text, replacement, test program that must fail, with arguments)
@@ -87,6 +88,26 @@ MUTATIONS = [
     ("regress: clamped steps are not counted", "models/kernels/float_gemm_narrow-inl.h",
      "n.overflow = counted(n.overflow, hn::Ne(clamped, r));", "", REGRESS),
     ("regress: hopper_fp8 with F = 14", PRESETS, "32, 13, kTruncatedE8M13)},", "32, 14, kTruncatedE8M13)},", REGRESS),
+    ("sweep: a point's key leaves the seed out", "sim/sweep/design_space.cpp", "append_object(json, settings_text_);",
+     "auto kept = settings_text_;\n  kept.erase(\"replay.seed\");\n  append_object(json, kept);", "sweep_plan_test"),
+    ("sweep: the checksum of a stored point is not compared", "sim/sweep/point_file.cpp",
+     "if (render(key, file.point, file.result, file.provenance, file.result_sha256) != text) {",
+     "if (render(key, file.point, file.result, file.provenance, file.result_sha256).empty()) {", "sweep_store_test"),
+    ("sweep: a second result of equal length is taken for the same", "sim/sweep/store.cpp",
+     "if (second.result == first.result) return", "if (second.result.size() == first.result.size()) return",
+     "sweep_store_test"),
+    ("sweep: counts of a result begin one number late", "sim/sweep/stored_result.h", "subspan(counts.begin,",
+     "subspan(counts.begin + 1,", "sweep_store_test"),
+    ("sweep search: the largest margins go on", PROMISING, "if (standings[index] <= last)", "if (standings[index] >= last)",
+     "search_decision_test"),
+    ("sweep search: higher costs do not matter", PROMISING, "if (!costs_no_more(other, candidate)) continue;", "",
+     "search_decision_test"),
+    ("sweep search: errors of other tokens are subtracted", PROMISING, "if (!same_tokens || a", "if (a",
+     "search_decision_test"),
+    ("sweep search: what was replayed counts as open", PROMISING, " * std::sqrt(1 - promise.replayed)", "",
+     "search_decision_test"),
+    ("sweep search: losses are not relative to the reference", "sim/sweep/token_errors.cpp",
+     "loss(logits) - loss(reference)", "loss(logits)", "search_decision_test"),
 ]
 
 

@@ -53,6 +53,39 @@ TEST_F(GateVerbTest, AWrongGateIsRefusedBeforeAnythingRuns) {
   refused("--junit x.xml", "--junit requires --fail-on");
 }
 
+TEST(ProductGateTest, ProductsOfASuiteHaveGates) {
+  const TemporaryDirectory directory;
+  const std::string golden = (directory / "golden").string();
+  const auto suite = [&](const std::string& gates) {
+    return directory
+        .write("suite.toml",
+               "schema = \"guardbit-suite/1\"\n[[gemm]]\nname = \"p\"\nm = 4\nn = 4\nk = 64\n"
+               "set = [\"accumulator.format=fp16\"]\nfail_on = [" +
+                   gates + "]\n")
+        .string();
+  };
+  const auto check = [&](const std::string& file, const std::string& options = "") {
+    return run_guardbit("regress check " + file + " -q --golden " + golden + " " + options);
+  };
+  const std::string passes = suite("\"events.overflow>0\", \"macs!=1024\", \"product: cycles<1\"");
+  ASSERT_EQ(run_guardbit("regress record " + passes + " -q -o " + golden).status, 0);
+  const CommandResult passed = check(passes);
+  EXPECT_EQ(passed.status, 0) << passed.out << passed.err;
+  const fs::path xml = directory / "report.xml";
+  const CommandResult failed = check(suite("\"events.inner_accumulator.inexact>0\""), "--junit " + xml.string());
+  EXPECT_EQ(failed.status, 1);
+  EXPECT_THAT(failed.out, HasSubstr("p: gate events.inner_accumulator.inexact>0 failed on product: "));
+  EXPECT_THAT(content_of(xml), HasSubstr("<testsuite name=\"p\" tests=\"3\" failures=\"1\""));
+  for (const auto& [gate, problem] : {std::pair("perplexity>1", "unknown name perplexity"),
+                                      std::pair("cycles.matrix>1", "unknown name cycles.matrix"),
+                                      std::pair("none: cycles>1", "unknown variant none")}) {
+    const CommandResult refused = check(suite(std::string("\"") + gate + "\""));
+    EXPECT_EQ(refused.status, 78) << gate;
+    EXPECT_THAT(refused.err, HasSubstr(problem));
+    EXPECT_THAT(refused.err, HasSubstr("suite.toml:2: p: fail_on: "));
+  }
+}
+
 class CompareTest : public testing::Test {
  protected:
   std::string replay(const std::string& name, const std::string& rest) const {
@@ -105,6 +138,14 @@ TEST_F(CompareTest, ShowsWhatDiffersAndNothingElse) {
   ASSERT_NE(softmax, std::string::npos);
   EXPECT_LT(scores, softmax);
   EXPECT_LT(softmax, different.out.find("ops.final_norm.stages"));
+}
+
+TEST_F(CompareTest, VariantsBesideDoNotCount) {
+  const std::string both = replay("both", "--variants none,rrs --no-values");
+  const std::string alone = replay("alone", "--variants rrs --no-values");
+  EXPECT_THAT(content_of(both + "/result.json"), HasSubstr("\"against_none\""));
+  EXPECT_EQ(run_guardbit("compare " + both + " " + alone).out, "rrs: equal\n\nnone: only in A\ndifferent\n");
+  EXPECT_EQ(run_guardbit("compare " + alone + " " + both).out, "rrs: equal\n\nnone: only in B\ndifferent\n");
 }
 
 TEST_F(CompareTest, RefusesWhatIsNoResult) {

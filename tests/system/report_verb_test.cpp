@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/run_guardbit.h"
+#include "tests/support/short_trace.h"
 
 namespace guardbit::tests {
 namespace {
@@ -47,6 +48,27 @@ TEST(ReportVerbTest, RefusesWhatIsNoResult) {
   ASSERT_EQ(run_guardbit(timing("--variants none --format json -q > " + good)).status, 0);
   EXPECT_EQ(run_guardbit("report " + good + " -o " + (directory / "no/such/page.html").string()).status, 73);
   EXPECT_EQ(run_guardbit("report " + good + " -o /dev/full").status, 73) << "devices are never replaced";
+}
+
+TEST(ReportVerbTest, ABathtubOfAnotherTraceIsRefused) {
+  const TemporaryDirectory directory;
+  const std::string out = (directory / "edge").string();
+  ASSERT_EQ(run_guardbit(timing("--variants none -q -o " + out)).status, 0);
+  const auto bathtub_of = [&](const std::filesystem::path& trace, const std::string& name) {
+    const CommandResult made = run_guardbit("bathtub " + trace.string() + " -a " + shipped_accelerator("edge") +
+                                            " --windows 1 --from 0 --to 1 --format json -q");
+    EXPECT_EQ(made.status, 0) << made.err;
+    return directory.write(name, made.out).string();
+  };
+  const std::string page = (directory / "page.html").string();
+  const std::string other = bathtub_of(capture_short_trace(directory, 1, 4), "other.json");
+  const CommandResult refused = run_guardbit("report " + out + " --bathtub " + other + " -o " + page);
+  EXPECT_EQ(refused.status, 65);
+  EXPECT_THAT(refused.err, HasSubstr("other.json: /provenance/trace_sha256: got \""));
+  EXPECT_THAT(refused.err, HasSubstr(", the trace of the result"));
+  EXPECT_FALSE(std::filesystem::exists(page));
+  const std::string same = bathtub_of(included_trace(), "same.json");
+  EXPECT_EQ(run_guardbit("report " + out + " --bathtub " + same + " -o " + page + " -q").status, 0);
 }
 
 TEST(ReportVerbTest, TheRecordedCommandMakesTheResultAgain) {

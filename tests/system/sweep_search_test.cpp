@@ -40,6 +40,27 @@ TEST_F(SearchTest, FindsTheFrontOfTheGridAndResumes) {
             recall.replayed);
 }
 
+TEST_F(SearchTest, NearEqualPointsGoOnTogether) {
+  directory_.write("small.toml",
+                   "accelerator = \"edge.toml\"\ntrace = \"trace\"\n[replay]\ntokens = 12\n[axes]\n"
+                   "norm.accumulator.format = [\"e5m9\", \"fp16\", \"e5m11\"]\n"
+                   "accumulator.buffer.format = [\"e5m9\", \"fp16\", \"e5m11\"]\n"
+                   "storage.kv_cache = [\"fp16\", \"e5m8\", \"e5m9\"]\n");
+  must_run("sweep plan " + path("small.toml") + " -o " + path("near"));
+  gather("near", "near.db");
+  const auto recall = [&](const std::string& options) {
+    const CommandResult searched = search("--x area_um2 --y sqnr_db --tokens 4,12 --keep 9 " + options);
+    EXPECT_EQ(searched.status, 0) << searched.err;
+    return recall_of(front_keys(path("near.db"), "area_um2", "sqnr_db"), directory_ / "search/tokens-12");
+  };
+  const Recall with_slack = recall("");
+  const Recall without = recall("--slack 0");
+  EXPECT_GE(with_slack.front, 2u);
+  EXPECT_EQ(with_slack.found, with_slack.front);
+  EXPECT_LT(with_slack.replayed, 27u);
+  EXPECT_LT(without.replayed, with_slack.replayed);
+}
+
 TEST_F(SearchTest, CostsAreThoseOfTheWholeReplay) {
   gather("store", "grid.db");
   ASSERT_EQ(search("--x cycles --y energy_pj --also perplexity --tokens 4,0 --keep 24").status, 0);

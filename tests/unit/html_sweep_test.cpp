@@ -87,6 +87,12 @@ TEST(BathtubPageTest, HoldsEveryScale) {
   EXPECT_THAT(write_html(tests::synthetic_result()), Not(HasSubstr("id=\"bathtub\"")));
 }
 
+TEST(BathtubTableTest, ANormWithoutAFiniteTokenHasNoLengths) {
+  const std::string table = bathtub_table(synthetic_bathtub());
+  EXPECT_THAT(table, HasSubstr("final_norm: ||x|| 1 / 2 / 3.5, same bits from 2^2 to 2^3"));
+  EXPECT_THAT(table, HasSubstr("layers.1.mlp_norm: ||x|| -\n"));
+}
+
 TEST(BathtubPageTest, SaysWhatIsWrongAndWhere) {
   const auto refused = [](std::string_view what, std::string_view with, std::string_view message) {
     std::string text = bathtub_json(synthetic_bathtub());

@@ -16,7 +16,6 @@
 #include "sim/sweep/pareto.h"
 #include "sim/sweep/planner.h"
 #include "sim/sweep/sampling.h"
-#include "sim/sweep/search.h"
 #include "sim/sweep/slurm.h"
 #include "tests/support/small_trace.h"
 
@@ -163,29 +162,6 @@ TEST(SlurmTest, RangesAndWords) {
   EXPECT_EQ(array_ranges({0, 1, 2, 5, 7, 8}), "0-2,5,7-8");
   EXPECT_EQ(array_ranges({4}), "4");
   EXPECT_EQ(shell_word("a b'c$"), "'a b'\\''c$'");
-}
-
-TEST(SearchTest, TheSmallestMarginsGoOn) {
-  // cost, estimate: margins 0, 0, 1, 4, 9
-  const std::vector<std::vector<double>> rows = {{2, 6}, {1, 5}, {3, 1}, {3, 10}, {2, 9}};
-  EXPECT_THAT(promising(rows, 1, 5), testing::ElementsAre(1, 2)) << "ties with the last";
-  EXPECT_THAT(promising(rows, 1, 2), testing::ElementsAre(0, 1, 2));
-  EXPECT_THAT(promising(rows, 1, 1), testing::ElementsAre(0, 1, 2, 3, 4));
-  EXPECT_TRUE(promising({}, 1, 2).empty());
-}
-
-TEST(SearchTest, EqualEstimatesAtHigherCostsComeLast) {
-  const std::vector<std::vector<double>> rows = {{2, 1}, {1, 1}, {1, 1}, {1, 8}, {1, 9}};
-  EXPECT_THAT(promising(rows, 1, 4), testing::ElementsAre(1, 2)) << "equal rows are in together";
-  EXPECT_THAT(promising(rows, 1, 2), testing::ElementsAre(1, 2, 3));
-  EXPECT_THAT(promising({{1, 2}, {2, 2}, {2, 1}}, 2, 3), testing::ElementsAre(0, 2)) << "no estimates: the front";
-}
-
-TEST(SearchTest, EstimatesAreMeasuredInTheirOwnSpread) {
-  // Row 3 is beaten by row 2 in both estimates: by 1 of 100 and by 1 of 1. Row 4 by 50 of 100 and 0.9 of 1.
-  const std::vector<std::vector<double>> rows = {{1, 100, 0}, {1, 0, 1}, {1, 49, 0.05}, {1, 50, 1.05}, {1, 99, 0.95}};
-  EXPECT_THAT(promising(rows, 1, 2), testing::ElementsAre(0, 1, 2));
-  EXPECT_THAT(promising({rows.begin() + 2, rows.end()}, 1, 2), testing::ElementsAre(2 - 2, 3 - 2));
 }
 
 /// A sweep file over a tiny trace, beside an accelerator.

@@ -12,6 +12,7 @@
 #include "sim/base/sha256.h"
 #include "sim/sweep/durable_file.h"
 #include "sim/sweep/store.h"
+#include "sim/sweep/stored_result.h"
 #include "sim/sweep/sweep_status.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
@@ -94,6 +95,44 @@ TEST(PointFileTest, AnotherVersionIsNamed) {
   PointFile file;
   EXPECT_THAT(read_point(text, kKey, file),
               HasSubstr("got schema \"guardbit-point/2\"; expected \"guardbit-point/1\""));
+}
+
+TEST(StoredResultTest, HoldsWhatGatherTakes) {
+  StoredResult result;
+  const std::string json =
+      R"({"mode":"x","cycles":12,"sqnr_db":null,"energy_pj":1.5,"events":{"overflow":3},"units":{"load":[1,2],)"
+      R"("ops":{"name":["no"]}},"ops":{"name":["a","b"],"cycles":[4,5],"short":[1]},)"
+      R"("op_events":{"overflow":{"sum":[0,2,1,1],"square":[1,7]}}})";
+  for (int again = 0; again < 2; ++again) {
+    result.read(json);
+    EXPECT_EQ(result.text(result.member("mode")), "x");
+    EXPECT_EQ(result.member("cycles").integer, 12);
+    EXPECT_EQ(result.member("sqnr_db").kind, StoredValue::Kind::kNull);
+    EXPECT_EQ(result.member("energy_pj").real, 1.5);
+    EXPECT_EQ(result.event("overflow").integer, 3);
+    ASSERT_EQ(result.op_list("name").size(), 2u);
+    EXPECT_EQ(result.text(result.op_list("name")[1]), "b");
+    EXPECT_EQ(result.op_list("cycles")[1].integer, 5);
+    ASSERT_EQ(result.op_events().size(), 2u);
+    EXPECT_EQ(result.op_events()[0].stage, "sum");
+    EXPECT_THAT(result.numbers_of(result.op_events()[0]), testing::ElementsAre(0, 2, 1, 1));
+    EXPECT_THAT(result.numbers_of(result.op_events()[1]), testing::ElementsAre(1, 7));
+  }
+  EXPECT_TRUE(refuses([&] { (void)result.member("name"); }, ExitCode::kMalformedInput, "has no name"));
+  EXPECT_TRUE(refuses([&] { (void)result.event("cycles"); }, ExitCode::kMalformedInput, "has no cycles"));
+  EXPECT_TRUE(refuses([&] { (void)result.op_list("macs"); }, ExitCode::kMalformedInput, "/ops has no macs"));
+  EXPECT_TRUE(refuses([&] { (void)result.op_list("short"); }, ExitCode::kMalformedInput,
+                      "/ops/short: got 1 values; expected 2, one an op"));
+}
+
+TEST(StoredResultTest, RefusesWhatIsNoResult) {
+  StoredResult result;
+  const auto refused = [&](const std::string& json, const char* message) {
+    return refuses([&] { result.read(json); }, ExitCode::kMalformedInput, message);
+  };
+  EXPECT_TRUE(refused("{\"cycles\":", "parse error"));
+  EXPECT_TRUE(refused(R"({"op_events":{"overflow":{"sum":[0]}}})", "/op_events/overflow/sum: expected pairs"));
+  EXPECT_TRUE(refused(R"({"op_events":{"overflow":{"sum":[0,"1"]}}})", "/op_events/overflow/sum: expected integers"));
 }
 
 TEST_F(StoreTest, FirstWriterWinsAndAnEqualResultIsFine) {

@@ -1,0 +1,44 @@
+#pragma once
+/// The decision of a search after a rung: which points are worth a longer replay.
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace guardbit::sim {
+
+/// What a short replay says of an objective; smaller is better.
+struct Estimate {
+  double value = 0;
+  std::vector<double> errors = {};  ///< by block of tokens, in the unit of `value` (token_errors.h)
+};
+
+struct Candidate {
+  std::vector<double> costs;  ///< exact; smaller is better
+  std::vector<Estimate> estimates;
+  std::string tokens = {};  ///< that were replayed: candidates of equal text have errors of the same tokens
+};
+
+struct Promise {
+  std::size_t keep = 3;  ///< at least one of how many goes on
+  double slack = 2;      ///< and all that are beaten by at most so many standard errors
+  double replayed = 0;   ///< share of the last rung's tokens that the estimates are of, below 1
+};
+
+/// Which candidates go on, as ascending indices.
+///
+/// A candidate's margin is the largest by which one of no higher costs is better in every estimate (0: none is),
+/// measured in that estimate's standard error. The smallest margins go on: ceil(number / keep) with all that tie with
+/// the last, and all up to `slack`.
+///
+/// An estimate's standard error is the median over the candidates of that of their difference to the best candidate of
+/// no higher costs. Errors of the same tokens are subtracted before their spread is taken: what is hard for both does
+/// not count. Of the last rung's tokens those that were replayed are no longer open, so it is multiplied by
+/// sqrt(1 - replayed). One for all, not each pair's own: a pair of twins differs by little and by always the same, and
+/// would be told apart by a margin that the next tokens turn round.
+///
+/// A candidate that a cheaper one equals in every estimate, value and errors (the same arithmetic, as far as it has
+/// been tried, on a slower machine), comes after all others and has no slack. O(candidates^2). Test:
+/// tests/unit/search_decision_test.cpp.
+[[nodiscard]] std::vector<std::size_t> promising(const std::vector<Candidate>& candidates, const Promise& promise);
+
+}  // namespace guardbit::sim
