@@ -39,7 +39,7 @@ void fuzz_compare(std::string_view bytes) {
   static const std::filesystem::path good =
       directory.write("good.json", sim::find_report("json")->write(synthetic_result()));
   const std::filesystem::path file = directory.write("result.json", bytes);
-  for (const auto& [a, b] : {std::pair{good, file}, std::pair{file, good}, std::pair{file, file}}) {
+  for (const auto& [a, b] : {std::pair{file, good}, std::pair{file, file}}) {
     const sim::ResultComparison comparison = sim::compare_results(a, b);
     (void)sim::comparison_text(comparison, 10);
     (void)sim::comparison_json(comparison);

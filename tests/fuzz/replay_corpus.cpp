@@ -74,8 +74,6 @@ int write_seeds(const fs::path& directory) {
 }  // namespace
 }  // namespace guardbit::tests
 
-extern "C" int sc_main(int /*argc*/, char** /*argv*/) { return 0; }
-
 int main(int argc, char** argv) {
   const guardbit::sim::FpEnvironment environment;
   if (argc == 2) return guardbit::tests::replay_all(argv[1]);
