@@ -22,6 +22,7 @@ std::string said_on_terminal(const std::string& arguments) {
   if (child == 0) {
     const int end = open(name.c_str(), O_RDWR | O_NOCTTY);
     const int nowhere = open("/dev/null", O_WRONLY);
+    setenv("TERM", "xterm", 1);
     dup2(nowhere, STDOUT_FILENO);
     dup2(end, STDERR_FILENO);
     close(end);
