@@ -115,7 +115,7 @@ WaveRecorder::~WaveRecorder() { close(); }
 
 void WaveRecorder::copy() {
   constexpr std::size_t kPieceBytes = 8192;  // on a stack that may be small
-  std::array<char, kPieceBytes> piece;  // NOLINT: read() fills it
+  std::array<char, kPieceBytes> piece;       // NOLINT: read() fills it
   while (true) {
     const ssize_t count = read(read_end_, piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;

@@ -21,7 +21,8 @@ import scratch
 PAGES = ['README.md', 'CONTRIBUTING.md', 'docs/README.md', 'docs/reading.md', 'docs/verbs.md', 'docs/models.md', 'docs/calibration.md',
          'docs/calibration_methods.md', 'docs/numerics.md', 'docs/timing.md', 'docs/energy.md', 'docs/result.md', 'docs/report.md',
          'docs/regression.md', 'docs/sweeps.md', 'docs/cluster.md', 'docs/known_truths.md', 'docs/results.md', 'docs/library.md',
-         'docs/architecture.md', 'docs/speed.md', 'docs/terminal.md', 'docs/exit_codes.md', 'configs/README.md', 'traces/README.md',
+         'docs/architecture.md', 'docs/speed.md', 'docs/terminal.md', 'docs/exit_codes.md', 'docs/python.md',
+         'docs/robustness.md', 'configs/README.md', 'traces/README.md',
          'traces/capture/README.md']
 
 # (page or '' for any, command as a regular expression, why it is not run)
