@@ -48,8 +48,8 @@ TEST_F(SearchFullTest, FindsNineTenthsOfTheFrontOf500Points) {
   }
 }
 
-/// Other formats on another accelerator, which the rule was not made with: every point is a format of its own, most
-/// of them nearly as good as the next.
+/// Other formats on another accelerator: every point is a format of its own, most of them nearly as good as the next,
+/// and the tokens of a short replay are not those of the long one.
 TEST_F(SearchFullTest, FindsNineTenthsOfTheFrontOf500NearEqualPoints) {
   plan("fp8",
        "[replay]\nwindows = 2\ntokens = 32\n[axes]\n"
@@ -61,10 +61,10 @@ TEST_F(SearchFullTest, FindsNineTenthsOfTheFrontOf500NearEqualPoints) {
   std::size_t found = 0;
   for (const std::string x : {"energy_pj", "area_um2"}) {
     for (const std::string y : {"sqnr_db", "perplexity"}) {
-      const Recall recall = search(x, y, "--tokens 8,32 --keep 10", "tokens-32");
+      const Recall recall = search(x, y, "--tokens 8,32 --keep 10 --slack 3.5", "tokens-32");
       front += recall.front;
       found += recall.found;
-      EXPECT_LE(recall.replayed, 350u) << x << " " << y;
+      EXPECT_LE(recall.replayed, 420u) << x << " " << y;
     }
   }
   EXPECT_GE(front, 20u);
