@@ -42,6 +42,8 @@ std::optional<int> take_width(std::string_view name, std::string_view& text) {
   return value;
 }
 
+constexpr std::string_view kStaticWord = "static";
+
 struct WidthWord {
   std::string_view name;
   std::optional<int> VariantWidths::*bits;
@@ -165,7 +167,9 @@ std::string Variant::canonical_text() const {
     if (widths.*word.bits) words += std::string(word.name) + std::to_string(*(widths.*word.bits));
   }
   if (widths.fp16_codes) words += "_fp16";
-  return text + (text.empty() || words.empty() ? "" : "+") + words;
+  text += (text.empty() || words.empty() ? "" : "+") + words;
+  if (!widths.static_scales) return text;
+  return text + (text.empty() ? "" : "+") + std::string(kStaticWord);
 }
 
 const VariantPart* Variant::part_with(MethodEffect effect) const {
@@ -178,6 +182,11 @@ const VariantPart* Variant::part_with(MethodEffect effect) const {
 Variant parse_variant(std::string_view text) {
   Variant variant;
   for (const std::string_view part : split_outside_parentheses(text, '+')) {
+    if (part == kStaticWord) {
+      if (variant.widths.static_scales) fail(text, "\"static\" is given twice");
+      variant.widths.static_scales = true;
+      continue;
+    }
     if (parse_widths(text, part, variant.widths)) continue;
     VariantPart parsed = parse_method(text, part);
     for (const VariantPart& other : variant.parts) {

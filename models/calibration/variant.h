@@ -4,6 +4,7 @@
 ///   variant   part+part+...                     in any order
 ///   part      a method:  name  or  name(argument,...)
 ///             widths:    w4, a8, kv4 or several in a row (w4a4kv4); w4a16_fp16
+///             static:    integer activations have static scales, from the calibration text
 ///   argument  name=value, or the name alone for a flag
 ///
 ///   slanc+rrs    smoothquant(alpha=0.5)+gptq(group=128,act_order)+slanc    rrs+w4a4kv4    w4a16
@@ -16,12 +17,15 @@
 
 namespace guardbit::calibration {
 
-/// Widths that a variant asks for, in bits; none: the accelerator's. 16 stands for a float format of 16 bits.
+/// Widths that a variant asks for, in bits; none: the accelerator's. 16 stands for a float format of 16 bits. And how
+/// the activations' scales are found.
 struct VariantWidths {
   std::optional<int> weight{};      ///< 2..8 or 16
   std::optional<int> activation{};  ///< 3..8 or 16
   std::optional<int> kv_cache{};    ///< 4, 8 or 16
   bool fp16_codes = false;          ///< "_fp16": products of codes and sums in fp16, scales afterwards (exllama)
+
+  bool static_scales = false;  ///< "static": each layer's activations have one scale, known offline
 
   bool any() const { return weight || activation || kv_cache; }
   friend bool operator==(const VariantWidths&, const VariantWidths&) = default;
@@ -36,7 +40,8 @@ struct Variant {
   std::vector<VariantPart> parts;  ///< in the order of application: ascending effects
   VariantWidths widths;
 
-  /// Methods in the order of application, without arguments that equal their defaults, then the widths in one word.
+  /// Methods in the order of application, without arguments that equal their defaults, then the widths in one word,
+  /// then "static".
   std::string canonical_text() const;
   /// The part with that effect; null if there is none.
   const VariantPart* part_with(MethodEffect effect) const;

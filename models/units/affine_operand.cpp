@@ -5,6 +5,7 @@
 #include "models/kernels/affine_quantize.h"
 #include "models/kernels/scalar_rounder.h"
 #include "models/units/affine_product.h"
+#include "models/units/chunk_terms.h"
 
 namespace guardbit::units {
 namespace {
@@ -40,11 +41,7 @@ ValueRange range_of(std::span<const float> x) {
 ValueRange range_of(MatrixView<const float> x) {
   ValueRange range;
   for (std::size_t row = 0; row < x.rows; ++row) {
-    for (std::size_t col = 0; col < x.cols; ++col) {  // every comparison with a NaN is false
-      const float value = x(row, col);
-      range.low = value < range.low ? value : range.low;
-      range.high = value > range.high ? value : range.high;
-    }
+    for (std::size_t col = 0; col < x.cols; ++col) range.add(x(row, col));
   }
   return range;
 }
@@ -85,6 +82,14 @@ Operand quantize_affine_operand(MatrixView<const float> x, const MatrixMode& mod
     }
   });
   return operand;
+}
+
+void fold_static_range(const ValueRange& range, const MatrixMode& mode, Operand& weights) {
+  GUARDBIT_CHECK(mode.integer && mode.activation_group == 0, "one range for all of a layer's input");
+  const kernels::AffineCode code = affine_code(range, mode.activation_bits, mode.activation_zero_point);
+  for (float& scale : weights.scales) scale *= code.scale;  // ties to even in binary32, as the epilogue does it
+  if (!mode.activation_zero_point) return;
+  weights.folded = folded_zero_point(weights, static_cast<int>(code.zero_point), static_cast<std::size_t>(mode.chunk));
 }
 
 Operand weight_operand(const QuantizedWeight& weight, const MatrixMode& mode, EventLedger& ledger) {

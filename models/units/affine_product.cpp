@@ -169,7 +169,7 @@ void AffineProduct::run(MatrixView<float> acc, EventLedger& ledger) {
       sums.floats = Matrix<float>(rows_.size(), cols_.size());
       sum_floats(chunk, sums, ledger);
     }
-    const ChunkTerms terms(a_, b_, rows_, cols_, chunk, chunk_scales_.empty() ? 1.0F : chunk_scales_[number]);
+    const ChunkTerms terms(a_, b_, rows_, cols_, chunk, number, chunk_scales_.empty() ? 1.0F : chunk_scales_[number]);
     promote(number, chunk, sums, terms, acc, ledger);
   }
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "models/units/quantized_weight.h"
+#include "models/units/affine_product.h"
 
 namespace guardbit::units {
 namespace {
@@ -32,23 +32,25 @@ std::int64_t zero_point(const Operand& operand, std::size_t row, std::size_t gro
 }  // namespace
 
 ChunkTerms::ChunkTerms(const Operand& a, const Operand& b, IndexRange rows, IndexRange cols, IndexRange chunk,
-                       float smooth_scale)
+                       std::size_t number, float smooth_scale)
     : a_(&a),
       b_(&b),
       rows_(rows),
       cols_(cols),
+      number_(number),
       num_channels_(static_cast<std::int64_t>(chunk.size())),
       group_a_(group_of(a, chunk)),
       group_b_(group_of(b, chunk)),
       smooth_scale_(smooth_scale),
       fp32_(conversion_spec("fp32")) {
   if (b.zero_points.rows() != 0) row_sums_ = code_sums(a, rows, chunk);
-  if (a.zero_points.rows() != 0) column_sums_ = code_sums(b, cols, chunk);
+  if (a.zero_points.rows() != 0 && b.folded.rows() == 0) column_sums_ = code_sums(b, cols, chunk);
 }
 
 std::int64_t ChunkTerms::correction(std::size_t i, std::size_t j) const {
   const std::int64_t z_w = zero_point(*b_, cols_.begin + j, group_b_);
   const std::int64_t of_weight = row_sums_.empty() ? 0 : -z_w * row_sums_[i];
+  if (b_->folded.rows() != 0) return of_weight + b_->folded(cols_.begin + j, number_);
   if (column_sums_.empty()) return of_weight;
   const std::int64_t z_x = zero_point(*a_, rows_.begin + i, group_a_);
   return of_weight + z_x * (num_channels_ * z_w - column_sums_[j]);
@@ -69,9 +71,23 @@ std::vector<ChunkTerms> chunk_terms(const Operand& a, const Operand& b, IndexRan
   std::vector<ChunkTerms> terms;
   for (std::size_t begin = 0; begin < a.cols(); begin += length) {
     const IndexRange chunk{begin, std::min(begin + length, a.cols())};
-    terms.emplace_back(a, b, rows, cols, chunk, chunk_scales.empty() ? 1.0F : chunk_scales[terms.size()]);
+    terms.emplace_back(a, b, rows, cols, chunk, terms.size(), chunk_scales.empty() ? 1.0F : chunk_scales[terms.size()]);
   }
   return terms;
+}
+
+Matrix<std::int32_t> folded_zero_point(const Operand& b, int zero_point_of_activations, std::size_t length) {
+  GUARDBIT_CHECK(std::min(length, b.cols()) <= kLongestFoldedChunk, "32 bits hold what is folded");
+  Matrix<std::int32_t> folded(b.rows(), (b.cols() + length - 1) / length);
+  for (std::size_t number = 0; number < folded.cols(); ++number) {
+    const IndexRange chunk{number * length, std::min((number + 1) * length, b.cols())};
+    const std::size_t group = group_of(b, chunk);
+    for (std::size_t n = 0; n < b.rows(); ++n) {
+      const std::int64_t of_zeros = static_cast<std::int64_t>(chunk.size()) * zero_point(b, n, group);
+      folded(n, number) = static_cast<std::int32_t>(zero_point_of_activations * (of_zeros - code_sum(b, n, chunk)));
+    }
+  }
+  return folded;
 }
 
 }  // namespace guardbit::units

@@ -12,8 +12,9 @@ namespace guardbit::units {
 /// Of the outputs rows x cols of a product. Test: tests/unit/affine_product_test.cpp.
 class ChunkTerms {
  public:
+  /// @param number        of the chunk
   /// @param smooth_scale  runtime smoothing's scale of the chunk, where neither operand has groups; else 1
-  ChunkTerms(const Operand& a, const Operand& b, IndexRange rows, IndexRange cols, IndexRange chunk,
+  ChunkTerms(const Operand& a, const Operand& b, IndexRange rows, IndexRange cols, IndexRange chunk, std::size_t number,
              float smooth_scale);
 
   /// What is added to the sum of codes of output (rows.begin + i, cols.begin + j): n z_x z_w - z_w R - z_x C.
@@ -27,18 +28,22 @@ class ChunkTerms {
   const Operand* b_;
   IndexRange rows_;
   IndexRange cols_;
+  std::size_t number_;
   std::int64_t num_channels_;
   std::size_t group_a_;
   std::size_t group_b_;
   float smooth_scale_;
   kernels::ScalarRounder fp32_;
   std::vector<std::int64_t> row_sums_;     // R, by row; empty: no zero points of weights
-  std::vector<std::int64_t> column_sums_;  // C, by column; empty: no zero points of activations
+  std::vector<std::int64_t> column_sums_;  // C, by column; empty: no zero points of activations, or folded
 };
 
 /// The terms of every chunk of `mode`, in their order; `chunk_scales` as affine_product() has them. Operands that need
 /// none (MatrixMode::is_affine) have no terms.
 std::vector<ChunkTerms> chunk_terms(const Operand& a, const Operand& b, IndexRange rows, IndexRange cols,
                                     const MatrixMode& mode, std::span<const float> chunk_scales);
+
+/// Operand::folded (N, chunks) of weights b for activations that all have that zero point; chunks of `length` channels.
+Matrix<std::int32_t> folded_zero_point(const Operand& b, int zero_point, std::size_t length);
 
 }  // namespace guardbit::units

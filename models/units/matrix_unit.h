@@ -21,6 +21,7 @@ struct Operand {
   std::size_t group = 0;            ///< channels; 0: all K
   Matrix<float> group_scales;       ///< fp32, in place of scales; no elements: none
   Matrix<std::int8_t> zero_points;  ///< no elements: all 0
+  Matrix<std::int32_t> folded;      ///< weights: by chunk, of fold_static_range(); no elements: not folded
 
   std::size_t rows() const { return integer ? codes.rows() : values.rows(); }
   std::size_t cols() const { return integer ? codes.cols() : values.cols(); }

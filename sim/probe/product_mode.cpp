@@ -7,7 +7,6 @@
 #include "sim/base/error.h"
 #include "sim/config/fields.h"
 #include "sim/config/suggest.h"
-#include "sim/schedule/window_scheduler.h"
 
 namespace guardbit::sim {
 namespace {
@@ -73,7 +72,13 @@ ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string
       product.keys[field.key] = value_text(field);
     }
   }
-  product.mode = linear_mode(config, {});
+  const units::ActivationQuantizerConfig& activations = config.activations;
+  product.mode =
+      units::make_matrix_mode(config.array, config.linear, config.accumulator, static_cast<int>(activations.group));
+  product.mode.group = 0;
+  product.mode.activation_group = static_cast<int>(activations.group);
+  product.mode.activation_zero_point = activations.zero_point;
+  product.mode.activation_tensor = activations.scale == "tensor";
   product.pe = pe_timing(config.array, config.linear, config.accumulator);
   return product;
 }

@@ -16,7 +16,8 @@ struct ProductMode {
   std::map<std::string, std::string> keys;  ///< [array] and [accumulator] as they apply, a preset's written out
 };
 
-/// `preset` empty: linear_mode() of [array] and [accumulator], for weights with a scale per output channel. Otherwise a
+/// `preset` empty: [array] and [accumulator] as a linear layer has them whose weights have a scale per output
+/// channel. Otherwise a
 /// row of arith::presets() stands for the keys that describe it: [accumulator], array.dot_width = its width, and its
 /// operand formats unless array.activation or array.weight is set. UserError kUsage for an unknown preset, and where
 /// the configuration says what the preset says: a key of [accumulator], another dot_width, integer or scaled operands,

@@ -44,7 +44,7 @@ Windows chosen_windows(const Trace& trace, const fs::path& given) {
   if (!trace.calibration) {
     throw UserError(ExitCode::kUsage,
                     fmt::format("--calibration: got none, and {} holds no calibration windows; expected a trace of the "
-                                "same model or token ids, for the methods that look at activations",
+                                "same model or token ids, for methods that look at activations and static scales",
                                 (trace.directory / kTraceFile).string()));
   }
   Windows own = windows_of_file(trace, *trace.calibration);

@@ -17,8 +17,12 @@ namespace {
 PreparedLinear prepare_linear(const transformer::Model<float>& model, const Op& op, const units::MatrixMode& mode,
                               numerics::EventLedger& all_events, const numerics::ParallelFor& parallel_for) {
   const numerics::Matrix<float>& weights = model.weights.at(op.weight);
-  PreparedLinear linear{
-      .mode = mode, .num_outputs = weights.rows(), .weights = {}, .narrow = {}, .quantized_weights = {}};
+  PreparedLinear linear{.mode = mode,
+                        .num_outputs = weights.rows(),
+                        .weights = {},
+                        .narrow = {},
+                        .quantized_weights = {},
+                        .static_range = {}};
   numerics::EventLedger events;
   const bool reordered = op.smooth;
   if (op.codes.bits != 0) {
@@ -39,6 +43,11 @@ PreparedLinear prepare_linear(const transformer::Model<float>& model, const Op& 
   return linear;
 }
 
+void set_static_range(const units::ValueRange& range, PreparedLinear& linear) {
+  linear.static_range = range;
+  units::fold_static_range(range, linear.mode, linear.weights);
+}
+
 }  // namespace
 
 const numerics::FloatSpec& PreparedVariant::storage_of(const Op& op) const {
@@ -49,7 +58,7 @@ const numerics::FloatSpec& PreparedVariant::storage_of(const Op& op) const {
 
 PreparedVariant prepare_variant(std::string name, transformer::Model<float> model,
                                 const units::AcceleratorConfig& config, std::size_t num_positions,
-                                const numerics::ParallelFor& parallel_for,
+                                const calibration::ActivationRanges& ranges, const numerics::ParallelFor& parallel_for,
                                 const std::function<void(std::size_t done, std::size_t total)>& progress) {
   PreparedVariant variant;
   variant.name = std::move(name);
@@ -71,6 +80,7 @@ PreparedVariant prepare_variant(std::string name, transformer::Model<float> mode
     if (op.kind != OpKind::kLinear) continue;
     variant.linears[index] =
         prepare_linear(variant.model, op, linear_mode(config, op), variant.weight_events, parallel_for);
+    if (has_static_scale(config, op)) set_static_range(ranges.at(index), variant.linears[index]);
   }
   variant.model.quantized_weights.clear();  // the array has its own copy
   if (has_rope) {

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "models/calibration/activation_ranges.h"
 #include "models/transformer/model.h"
 #include "models/units/accelerator_config.h"
 #include "models/units/arithmetic.h"
@@ -28,6 +29,10 @@ struct PreparedLinear {
   units::Operand weights;                            ///< (N, K); its scales alone if the values are narrow
   std::optional<units::NarrowOperand> narrow;        ///< floats of up to 16 bits, where the op does not reorder them
   std::optional<QuantizerCounts> quantized_weights;  ///< none: converted without a quantizer
+  std::optional<units::ValueRange> static_range;     ///< of the input, folded into `weights`; none: found at run time
+
+  /// Whether the weights' scales are those of the results: no token's is missing.
+  bool folds_token_scale() const { return static_range && !weights.scales.empty(); }
 };
 
 struct PreparedVariant {
@@ -51,10 +56,11 @@ struct PreparedVariant {
 };
 
 /// @param num_positions  longest window, for the rotary table
+/// @param ranges         of the layers with static scales
 /// @param progress       told how many of how many ops have their weights quantized; may be empty
 PreparedVariant prepare_variant(std::string name, transformer::Model<float> model,
                                 const units::AcceleratorConfig& config, std::size_t num_positions,
-                                const numerics::ParallelFor& parallel_for,
+                                const calibration::ActivationRanges& ranges, const numerics::ParallelFor& parallel_for,
                                 const std::function<void(std::size_t done, std::size_t total)>& progress = {});
 
 }  // namespace guardbit::sim

@@ -166,17 +166,21 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
     }
     // Variants share the weights that they leave alone; the last one need not leave any.
     transformer::Model<float> rewritten = &variant == &variants.back() ? std::move(model) : model;
+    calibration::ActivationRanges ranges;
     if (shared != nullptr) {
       rewritten = shared->rewritten;
+      ranges = shared->activation_ranges;
     } else {
       in_phase("calibrate")(0, rewritten.ops.size());
       const auto tell = [&](std::string_view method, std::size_t done, std::size_t total) {
         if (progress) progress(done, total, fmt::format("{}: calibrate ({})", name, method));
       };
-      apply_to_trace(trace, [&] { variant.apply(rewritten, text ? &text->data : nullptr, tell); });
+      const calibration::CalibrationData* const data = text ? &text->data : nullptr;
+      apply_to_trace(trace, [&] { variant.apply(rewritten, data, tell); });
+      ranges = variant.activation_ranges(rewritten, data, tell);
     }
-    const PreparedVariant prepared =
-        prepare_variant(name, std::move(rewritten), variant.config(), longest, parallel_for, in_phase("quantize"));
+    const PreparedVariant prepared = prepare_variant(name, std::move(rewritten), variant.config(), longest, ranges,
+                                                     parallel_for, in_phase("quantize"));
     result.variants.push_back(
         replay_variant(prepared, windows, options, parallel_for, machine, stepped, in_phase("simulate")));
     result.variants.back().ran_with = describe_hardware(prepared.model, variant.config(), accelerator.config);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "models/calibration/weight_quantizer.h"
+#include "models/numerics/check.h"
 
 namespace guardbit::sim {
 
@@ -28,6 +29,7 @@ void RunnableVariant::set_scaled_sums(Model<float>& model) const {
 }
 
 bool RunnableVariant::needs_calibration_text() const {
+  if (variant_.widths.static_scales) return true;
   return std::any_of(variant_.parts.begin(), variant_.parts.end(),
                      [](const calibration::VariantPart& part) { return part.method->needs_activations; });
 }
@@ -39,6 +41,16 @@ void RunnableVariant::apply(Model<float>& model, const calibration::CalibrationD
   calibration::apply_variant(variant_, model, options, progress);
   if (rounds_weights()) calibration::round_layers_to_nearest(model, {.bits = hardware_.weight_bits});
   set_scaled_sums(model);
+}
+
+calibration::ActivationRanges RunnableVariant::activation_ranges(const Model<float>& model,
+                                                                 const calibration::CalibrationData* data,
+                                                                 const calibration::VariantProgress& progress) const {
+  if (!variant_.widths.static_scales) return {};
+  GUARDBIT_CHECK(data != nullptr, "static scales come from a calibration text");
+  return calibration::find_activation_ranges(model, *data, [&](std::size_t done, std::size_t total) {
+    if (progress) progress("static", done, total);
+  });
 }
 
 std::string RunnableVariant::model_key() const {

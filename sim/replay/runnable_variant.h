@@ -2,6 +2,7 @@
 /// A variant with the hardware and the options that it runs with: what its widths ask of model and accelerator.
 #include <string>
 
+#include "models/calibration/activation_ranges.h"
 #include "sim/replay/variant_hardware.h"
 
 namespace guardbit::sim {
@@ -12,7 +13,7 @@ class RunnableVariant {
 
   std::string name() const { return variant_.canonical_text(); }
   const units::AcceleratorConfig& config() const { return hardware_.config; }
-  /// Whether one of its methods looks at activations of a calibration text.
+  /// Whether one of its methods looks at activations of a calibration text, or static scales come from them.
   bool needs_calibration_text() const;
   bool time_needs_weights() const { return calibration::time_needs_weights(variant_, options_); }
 
@@ -21,6 +22,11 @@ class RunnableVariant {
   /// `progress`: told the method, from any thread, one call at a time; may be empty.
   void apply(transformer::Model<float>& model, const calibration::CalibrationData* data = nullptr,
              const calibration::VariantProgress& progress = {}) const;
+  /// Of apply()'s result, where the variant has static scales; else none. `data` is not null where
+  /// needs_calibration_text().
+  calibration::ActivationRanges activation_ranges(const transformer::Model<float>& model,
+                                                  const calibration::CalibrationData* data,
+                                                  const calibration::VariantProgress& progress = {}) const;
   /// What apply() reads beside the model and the calibration text: equal keys, equal results.
   std::string model_key() const;
   /// Ops and shapes of apply()'s result.

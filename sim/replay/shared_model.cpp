@@ -64,10 +64,13 @@ CheckedModel load_checked_model(const Trace& trace, const ReplayOptions& options
 
 SharedModel share_model(const Trace& trace, const CheckedModel& checked, const std::string& variant,
                         const LoadedAccelerator& accelerator, const ReplayOptions& options) {
-  SharedModel shared{.rewritten = checked.model, .reference_perplexity = checked.reference_perplexity};
+  SharedModel shared{
+      .rewritten = checked.model, .activation_ranges = {}, .reference_perplexity = checked.reference_perplexity};
   const std::vector<RunnableVariant> variants = runnable_variants({variant}, accelerator.config, options, {});
   const std::optional<CalibrationText> text = calibration_text_of(trace, options, variants, {});
-  apply_to_trace(trace, [&] { variants.front().apply(shared.rewritten, text ? &text->data : nullptr); });
+  const calibration::CalibrationData* const data = text ? &text->data : nullptr;
+  apply_to_trace(trace, [&] { variants.front().apply(shared.rewritten, data); });
+  shared.activation_ranges = variants.front().activation_ranges(shared.rewritten, data);
   return shared;
 }
 

@@ -2,6 +2,7 @@
 /// A trace's model, checked, and rewritten by a variant: what replays in processes forked from one have in common.
 #include <string>
 
+#include "models/calibration/activation_ranges.h"
 #include "models/transformer/model.h"
 #include "sim/replay/replay.h"
 
@@ -17,7 +18,8 @@ struct CheckedModel {
 
 /// What replays of one variant share when they run in processes forked from one that has made it.
 struct SharedModel {
-  transformer::Model<float> rewritten;  ///< CheckedModel::model after the variant's methods
+  transformer::Model<float> rewritten;              ///< CheckedModel::model after the variant's methods
+  calibration::ActivationRanges activation_ranges;  ///< RunnableVariant::activation_ranges()
   double reference_perplexity = 0;
 };
 /// @param options      of the replays: seed, calibration

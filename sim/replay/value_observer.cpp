@@ -56,7 +56,10 @@ void ValueObserver::add_quantized(std::size_t op, std::string_view quantizer, st
 void ValueObserver::add_linear_input(std::size_t op, std::size_t first_token, const LinearInput& input) {
   const auto found = array_outliers_.find(op);
   if (found == array_outliers_.end()) return;
-  std::optional<QuantizedRows> quantized = quantized_rows(input.operand, variant_.linears.at(op).mode);
+  // A static scale is no token's: its outliers have no victims.
+  const PreparedLinear& linear = variant_.linears.at(op);
+  std::optional<QuantizedRows> quantized =
+      linear.static_range ? std::nullopt : quantized_rows(input.operand, linear.mode);
   if (quantized) quantized->unsmoothed = input.unsmoothed;
   found->second.add(input.x, {window_, first_token}, input.channels, quantized);
 }

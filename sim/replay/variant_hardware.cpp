@@ -8,6 +8,7 @@
 
 #include "models/calibration/weight_quantizer.h"
 #include "models/numerics/codec.h"
+#include "models/units/affine_product.h"
 #include "sim/config/fields.h"
 #include "sim/schedule/window_scheduler.h"
 
@@ -105,6 +106,17 @@ void use_fp16_sums(const Variant& variant, AcceleratorConfig& config) {
   if (!config.array.sums_flow_down()) config.accumulator.buffer.format.clear();
 }
 
+void use_static_scales(const Variant& variant, AcceleratorConfig& config) {
+  if (int_bits(config.linear.activation) == 0) {
+    fail(variant, fmt::format("static: activations are {}; expected integers", config.linear.activation));
+  }
+  if (config.activations.group != 0) {
+    fail(variant,
+         fmt::format("static: scales of {} channels; expected array.activation_group = 0", config.activations.group));
+  }
+  config.activations.scale = kStaticScale;
+}
+
 /// Resolves the linear layers' widths.
 void apply_linear_widths(const Variant& variant, VariantHardware& hardware) {
   AcceleratorConfig& config = hardware.config;
@@ -153,6 +165,17 @@ Groups groups_of(const AcceleratorConfig& config, const transformer::Op& op) {
   return {.coarse = coarse, .fine = fine == 0 ? coarse : fine};
 }
 
+/// A static zero point is folded into 32 bits per chunk.
+void check_folding(const Variant& variant, const transformer::Model<float>& model, const AcceleratorConfig& config,
+                   const transformer::Op& op) {
+  const std::size_t depth = model.weights.at(op.weight).cols();
+  const std::size_t chunk = std::min(depth, static_cast<std::size_t>(linear_mode(config, op).chunk));
+  if (chunk <= units::kLongestFoldedChunk) return;
+  fail(variant, fmt::format("{}: static zero points with sums of {} channels; expected at most {} "
+                            "(accumulator.buffer.promote_every)",
+                            op.name, chunk, units::kLongestFoldedChunk));
+}
+
 std::string weights_text(const transformer::WeightCodes& codes) {
   return fmt::format("int{}, {}{}{}", codes.bits,
                      codes.group == 0 ? "scale by output channel" : fmt::format("scales of {} channels", codes.group),
@@ -176,6 +199,7 @@ VariantHardware variant_hardware(const Variant& variant, const AcceleratorConfig
   if (variant.widths.kv_cache) use_cache(variant, *variant.widths.kv_cache, config.storage);
   // Activations that are floats now have no codes to group or shift.
   if (int_bits(config.linear.activation) == 0) config.activations = {};
+  if (variant.widths.static_scales) use_static_scales(variant, config);
   const std::vector<units::ConfigProblem> problems = config.cross_field_problems();
   if (!problems.empty()) fail(variant, problems.front().key + ": " + problems.front().message);
   return hardware;
@@ -184,9 +208,12 @@ VariantHardware variant_hardware(const Variant& variant, const AcceleratorConfig
 void check_groups(const Variant& variant, const transformer::Model<float>& model, const AcceleratorConfig& config) {
   for (const transformer::Op& op : model.ops) {
     if (op.kind != transformer::OpKind::kLinear) continue;
-    if (op.smooth && config.activations.scale == "tensor") {
-      fail(variant, op.name + ": runtime smoothing scales tokens; expected array.activation_scale = \"token\"");
+    if (op.smooth && config.activations.scale != "token") {
+      fail(variant, op.name +
+                        ": runtime smoothing scales tokens; expected array.activation_scale = \"token\" and no "
+                        "static scales");
     }
+    if (has_static_scale(config, op) && config.activations.zero_point) check_folding(variant, model, config, op);
     const Groups groups = groups_of(config, op);
     if (groups.coarse == 0) continue;
     if (op.smooth) {

@@ -207,7 +207,7 @@ void WindowValues::quantize(std::size_t index, Range range) {
     x = smoothed.view();
   }
   if (state.x.rows() == 0) state.x = empty_operand(mode, all.rows, all.cols);
-  std::optional<units::ValueRange> whole;
+  std::optional<units::ValueRange> whole = variant_.linears.at(index).static_range;
   if (mode.activation_tensor) whole = units::range_of(all);
   const units::Operand part = quantize_operand(index, "activation", x, mode, x.rows * x.cols, whole);
   copy_rows(part, in_pass(range).begin, state.x);
@@ -279,7 +279,8 @@ void WindowValues::epilogue(std::size_t index, Range rows, Range cols) {
   const auto part = [](std::span<const float> values, Range range) {
     return values.empty() ? values : values.subspan(range.begin, range.size());
   };
-  const units::Epilogue steps{.row_scales = part(state.x.scales, in_pass(rows)),
+  const std::span<const float> token_scales = linear.folds_token_scale() ? std::span<const float>{} : state.x.scales;
+  const units::Epilogue steps{.row_scales = part(token_scales, in_pass(rows)),
                               .col_scales = part(linear.weights.scales, cols),
                               .factor = 1,
                               .bias = part(vector_of(variant_.model, op.bias), cols)};

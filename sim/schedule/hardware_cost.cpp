@@ -92,8 +92,9 @@ std::map<std::string, double> operand_area_of(const transformer::Model<float>& m
   for (const transformer::Op& op : model.ops) {
     if (op.kind != transformer::OpKind::kLinear) continue;
     const units::MatrixMode mode = linear_mode(config, op);
-    const double zero_points = (mode.weight_zero_points ? 1 : 0) + (mode.activation_zero_point ? 1 : 0);
-    double column = zero_points * (multiply_area(area, "int32", "") + add_area(area, "int32"));
+    const double terms = (mode.weight_zero_points ? 1 : 0) + (mode.activation_zero_point ? 1 : 0);
+    const double folded = mode.activation_zero_point && has_static_scale(config, op) ? 1 : 0;
+    double column = (terms - folded) * multiply_area(area, "int32", "") + terms * add_area(area, "int32");
     const bool has_groups = mode.weight_group > 0 || mode.activation_group > 0;
     if (mode.weight_group > 0 && mode.activation_group > 0) column += multiply_area(area, "fp32", "");
     if (has_groups && accumulator_config(config, op.operand_class).buffer.format.empty()) {

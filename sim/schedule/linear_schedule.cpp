@@ -61,7 +61,8 @@ WindowScheduler::Linear WindowScheduler::make_linear(std::size_t index) const {
   linear.tile = tile_linear(linear.op->name, tokens_.size(), linear.columns, linear.bytes, config_);
   const bool scaled = linear.mode.integer || linear.mode.dynamic_scale;
   const bool converted = activation_bits(linear.mode) != storage_bits(linear.input);
-  linear.quantize_passes = scaled ? 2 : (converted ? 1 : 0);  // maximum and quantize; or one conversion; or nothing
+  // Maximum and quantize, or one pass by what is known; or one conversion; or nothing.
+  linear.quantize_passes = scaled ? (has_static_scale(config_, *linear.op) ? 1 : 2) : (converted ? 1 : 0);
   return linear;
 }
 

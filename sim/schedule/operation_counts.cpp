@@ -71,7 +71,7 @@ class OperationCounter {
 
   void count_matrix(const MatrixWork& work, const Op& op);
   void count_sums(const MatrixWork& work, const units::AccumulatorConfig& accumulator, const units::MatrixMode& mode);
-  void count_corrections(std::uint64_t sums, const units::MatrixMode& mode);
+  void count_corrections(std::uint64_t sums, const units::MatrixMode& mode, bool is_folded);
   void count_dequantization(std::uint64_t weights, const std::string& format, const units::MatrixMode& mode,
                             const Op& op);
   void count_norm(const NormWork& work, const Op& op);
@@ -106,7 +106,7 @@ void OperationCounter::count_matrix(const MatrixWork& work, const Op& op) {
       multiply(outer, results * outer_updates);  // each chunk times its group's scale
     }
     if (mode.weight_group > 0 && mode.activation_group > 0) multiply(kVectorFormat, results * outer_updates);
-    count_corrections(results * outer_updates, mode);
+    count_corrections(results * outer_updates, mode, has_static_scale(config_, op));
   }
   // Output stationary: both operands pass the array once per fold of the other side. Else one of them stays, read once,
   // and the other passes once per fold of the columns.
@@ -123,10 +123,10 @@ void OperationCounter::count_matrix(const MatrixWork& work, const Op& op) {
   add({Operation::kAccumulatorByte, "", ""}, results * accumulator_bytes(mode) * (2 * updates - 1));
 }
 
-/// A zero point times a sum of codes, taken from each chunk's sum.
-void OperationCounter::count_corrections(std::uint64_t sums, const units::MatrixMode& mode) {
+/// A zero point times a sum of codes, taken from each chunk's sum; of a static one the product is folded offline.
+void OperationCounter::count_corrections(std::uint64_t sums, const units::MatrixMode& mode, bool is_folded) {
   const std::uint64_t terms = (mode.weight_zero_points ? 1U : 0U) + (mode.activation_zero_point ? 1U : 0U);
-  multiply(kSumFormat, terms * sums);
+  multiply(kSumFormat, (terms - (mode.activation_zero_point && is_folded ? 1U : 0U)) * sums);
   sum(kSumFormat, terms * sums);
 }
 
@@ -202,8 +202,10 @@ void OperationCounter::count_epilogue(std::uint64_t elements, const Op& op) {
   PerElement operations;
   const bool by_row = (mode.integer || mode.dynamic_scale) && mode.activation_group == 0;
   const bool by_column = (mode.integer || mode.dynamic_scale || mode.scaled_sums) && mode.weight_group == 0;
-  operations.multiplies += (by_row ? 1U : 0U) + (by_column ? 1U : 0U);  // row scale * column scale, times the result
-  if (op.kind == OpKind::kScores) ++operations.multiplies;              // 1 / sqrt(head size)
+  // Row scale * column scale, times the result; a static row scale is folded into the column's.
+  const bool is_folded = by_column && has_static_scale(config_, op);
+  operations.multiplies += (by_row && !is_folded ? 1U : 0U) + (by_column ? 1U : 0U);
+  if (op.kind == OpKind::kScores) ++operations.multiplies;  // 1 / sqrt(head size)
   if (!op.bias.empty()) ++operations.adds;
   per_element(operations, elements);
   add({Operation::kAccumulatorByte, "", ""}, elements * accumulator_bytes(mode));
@@ -260,7 +262,8 @@ void OperationCounter::count_vector(const VectorWork& work, Purpose purpose, con
     }
     const std::uint32_t operand_passes = work.passes - work.cache_passes;
     const bool has_minimum = op.kind == OpKind::kLinear && mode_of(op).activation_zero_point;
-    const bool range_is_known = op.kind == OpKind::kLinear && mode_of(op).activation_tensor && operand_passes == 1;
+    const bool range_is_known = op.kind == OpKind::kLinear && operand_passes == 1 &&
+                                (mode_of(op).activation_tensor || has_static_scale(config_, op));
     if (operand_passes == 2) {  // maximum (and minimum, zero point), x / scale
       per_element({.adds = has_minimum ? 3U : 1U, .divides = 1}, work.elements);
     } else if (range_is_known) {

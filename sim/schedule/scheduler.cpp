@@ -78,6 +78,11 @@ units::MatrixMode linear_mode(const units::AcceleratorConfig& config, const Op& 
   return mode;
 }
 
+bool has_static_scale(const units::AcceleratorConfig& config, const Op& op) {
+  return op.kind == transformer::OpKind::kLinear && op.operand_class == OperandClass::kLinear &&
+         config.activations.scale == kStaticScale && numerics::parse_int_format(config.linear.activation).has_value();
+}
+
 int stored_weight_bits(const units::MatrixMode& mode, const Op& op) {
   return op.codes.bits != 0 ? op.codes.bits : weight_bits(mode);
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/units/arithmetic.h"
@@ -13,6 +14,9 @@
 #include "sim/schedule/tiling.h"
 
 namespace guardbit::sim {
+
+/// Of activations.scale, which a variant sets and no file: the scales come from the variant's calibration text.
+inline constexpr std::string_view kStaticScale = "static";
 
 /// Bytes of `count` elements of a format of that many bits, rounded up.
 constexpr std::uint64_t packed_bytes(std::uint64_t count, int bits) {
@@ -138,6 +142,8 @@ const units::AccumulatorConfig& accumulator_config(const units::AcceleratorConfi
 
 /// Arithmetic of a linear op: the smoothing group applies where the op smooths its input.
 units::MatrixMode linear_mode(const units::AcceleratorConfig& config, const transformer::Op& op);
+/// Whether the op's activations are integers on a scale that is known offline.
+bool has_static_scale(const units::AcceleratorConfig& config, const transformer::Op& op);
 
 /// Of that arithmetic, groups and zero points alone: what check_groups() looks at before there is a mode.
 units::MatrixMode linear_groups(const units::AcceleratorConfig& config, const transformer::Op& op);

@@ -129,6 +129,31 @@ TEST_F(QuantizerReplayTest, OneScaleForATensorIsFoundBeforeItsFirstToken) {
   }
 }
 
+TEST_F(QuantizerReplayTest, StaticScalesComeFromTheCalibrationTextAndCostNoMaximum) {
+  std::string ids;
+  for (int token = 0; token < 60; ++token) ids += (token > 0 ? "," : "") + std::to_string(97 + token * 7 % 26);
+  const std::string text = directory_.write("c.json", "{\"windows\":[[" + ids + "]]}").string();
+  const std::string options =
+      "--set accumulator.buffer.format=fp32 --variants 'w8a8,w8a8+static,rtn(asym)+static+w8a8' ";
+  const Json variants = replay("edge", options + "--calibration " + text);
+  EXPECT_EQ(variants[1]["name"], "w8a8+static");
+  EXPECT_EQ(variants[1]["ran_with"]["array.activation_scale"], "static");
+  EXPECT_EQ(2 * variants[1]["overheads"]["quantization"]["cycles"].get<std::uint64_t>(),
+            variants[0]["overheads"]["quantization"]["cycles"].get<std::uint64_t>());
+  EXPECT_LT(variants[1]["cycles"], variants[0]["cycles"]);
+  for (const std::size_t index : {1U, 2U}) {
+    EXPECT_GT(variants[index]["sqnr_db"].get<double>(), 5) << variants[index]["name"];
+    EXPECT_LT(variants[index]["sqnr_db"].get<double>(), variants[0]["sqnr_db"].get<double>()) << "no token's own scale";
+  }
+  const Json zero_points = replay("edge", options + "--set array.activation_zero_point=true --calibration " + text);
+  EXPECT_NE(logits_of(zero_points[1]), logits_of(variants[1]));
+  EXPECT_GT(zero_points[2]["sqnr_db"].get<double>(), 5);
+  const CommandResult refused =
+      run_guardbit("replay " + trace_.string() + " -a " + shipped_accelerator("edge") + " " + options);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, testing::HasSubstr("--calibration: got none"));
+}
+
 TEST_F(QuantizerReplayTest, WideFormatsReproduceTheReferenceWhateverTheOptions) {
   const Json variants = replay("edge", kWide + "--variants 'none,rtn(group=32,asym,clip),rrs+rtn(clip)'");
   for (const Json& variant : variants) EXPECT_GT(variant["sqnr_db"].get<double>(), 100) << variant["name"];

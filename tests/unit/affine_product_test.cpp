@@ -193,6 +193,46 @@ TEST(AffineProductTest, SumsAreThoseOfIntegersOfAnySize) {
   }
 }
 
+TEST(AffineProductTest, WhatIsFoldedOfAStaticRangeGivesTheBitsOfTheUnfoldedDatapath) {
+  std::mt19937 engine(5);
+  std::normal_distribution<float> normal(0.5F, 2);
+  const ValueRange range{.low = -1, .high = 2.5F};  // some values are outside
+  for (Case c : kCases) {
+    if (c.activation_group != 0) continue;
+    for (const bool zeros : {false, true}) {
+      c.activation_zeros = zeros;
+      const MatrixMode mode = mode_of(c);
+      Matrix<float> x(7, c.depth);
+      for (float& value : x.data()) value = normal(engine);
+      EventLedger quantizer;
+      const Operand a = quantize_affine_operand(x.view(), mode, quantizer, {}, &range);
+      EXPECT_GT(quantizer.total()[Event::kClipped], 0U);
+      Operand b = random_operand(9, c.depth, c.weight_bits, c.weight_group, c.weight_zeros, 2);
+      for (float& scale : b.scales) scale = std::fabs(normal(engine)) + 0.01F;
+      Operand folded = b;
+      fold_static_range(range, mode, folded);
+      EXPECT_EQ(folded.folded.rows(), zeros ? 9U : 0U);
+      Matrix<float> acc(7, 9);
+      Matrix<float> folded_acc(7, 9);
+      EventLedger ledger;
+      EventLedger folded_ledger;
+      matrix_product(a, b, {0, 7}, {0, 9}, mode, {}, {}, acc.view(), ledger);
+      matrix_product(a, folded, {0, 7}, {0, 9}, mode, {}, {}, folded_acc.view(), folded_ledger);
+      EXPECT_EQ(folded_acc, acc) << c.depth;
+      EXPECT_EQ(folded_ledger.total(), ledger.total()) << c.depth;
+      Matrix<float> y(7, 9);
+      Matrix<float> folded_y(7, 9);
+      const numerics::FloatSpec fp32 = conversion_spec("fp32");
+      epilogue(acc.view(), {.row_scales = a.scales, .col_scales = b.scales}, fp32, y.view(), ledger);
+      epilogue(acc.view(),
+               {.row_scales = b.scales.empty() ? std::span<const float>(a.scales) : std::span<const float>{},
+                .col_scales = folded.scales},
+               fp32, folded_y.view(), folded_ledger);
+      EXPECT_EQ(folded_y, y) << c.depth;
+    }
+  }
+}
+
 TEST(AffineProductTest, SumsThatBinary32DoesNotHoldAreCorrectedExactly) {
   // I = 127 * 127 * 2001 is odd and beyond 2^24; less 126 R it is 127 * 2001.
   const Case c{.activation_bits = 8, .weight_bits = 8, .depth = 2001, .weight_zeros = true};

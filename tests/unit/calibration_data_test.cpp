@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "models/calibration/activation_ranges.h"
 #include "models/calibration/method.h"
 #include "models/calibration/variant.h"
 #include "models/transformer/reference.h"
@@ -79,6 +81,38 @@ TEST(CalibrationDataTest, LaterInputsComeThroughWhatVisitsLeave) {
       for (const std::size_t index : group.readers)
         for (double& value : model.weights.at(model.ops[index].weight).edit().data()) value *= 1.5;
     });
+  }
+}
+
+TEST(CalibrationDataTest, ActivationRangesAreTheExtremesOfEveryLayersInput) {
+  for (const tests::RandomModel& random : tests::all_random_models()) {
+    const Model<float> model = random.build();
+    const CalibrationData data = random_data(random.shape);
+    std::size_t last_done = 0;
+    std::size_t last_total = 1;
+    const ActivationRanges ranges = find_activation_ranges(model, data, [&](std::size_t done, std::size_t total) {
+      EXPECT_GE(done, last_done);
+      last_done = done;
+      last_total = total;
+    });
+    EXPECT_EQ(last_done, last_total) << "progress ends";
+    std::size_t num_layers = 0;
+    for (std::size_t index = 0; index < model.ops.size(); ++index) {
+      const Op& op = model.ops[index];
+      if (op.kind != OpKind::kLinear || op.operand_class != transformer::OperandClass::kLinear) continue;
+      ++num_layers;
+      float low = 0;
+      float high = 0;
+      for (const std::vector<int>& window : data.windows) {
+        const transformer::Activations<float> activations = run_reference(model, window);
+        for (const float value : activations.at(op.inputs[0]).data()) {
+          low = std::min(low, value);
+          high = std::max(high, value);
+        }
+      }
+      EXPECT_EQ(ranges.at(index), (units::ValueRange{.low = low, .high = high})) << random.label << " " << op.name;
+    }
+    EXPECT_EQ(ranges.size(), num_layers) << "not of the head";
   }
 }
 

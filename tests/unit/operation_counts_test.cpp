@@ -88,6 +88,24 @@ TEST_F(OperationCountsTest, ZeroPointsAndGroupsAddTheirTermsToEveryPromotion) {
             (OperationCounts{{{Operation::kAdd, "int32", ""}, 120}, {scratchpad_byte(), 120}}));
 }
 
+TEST_F(OperationCountsTest, WhatIsStaticOfActivationsIsFoldedOffline) {
+  const MatrixWork work{.m = 6, .n = 10, .k = 20, .chunk = 7};
+  config_.activations.zero_point = true;
+  const OperationCounts found = count(2, UnitKind::kMatrix, work, Purpose::kProduct);
+  const double area = operand_area_of(model_, config_).at("corrections");
+  config_.activations.scale = "static";
+  OperationCounts expected = found;
+  expected.erase({Operation::kMultiply, "int32", ""});
+  EXPECT_EQ(count(2, UnitKind::kMatrix, work, Purpose::kProduct), expected) << "the addition of z_x (C - n z_w) stays";
+  EXPECT_DOUBLE_EQ(operand_area_of(model_, config_).at("corrections"), area - 8 * 3495);
+  const OperationCounts quantize = {
+      {{Operation::kAdd, "fp32", ""}, 100}, {{Operation::kDivide, "fp32", ""}, 100}, {scratchpad_byte(), 100 + 100}};
+  EXPECT_EQ(count(2, UnitKind::kVector, VectorWork{.elements = 100, .passes = 1}, Purpose::kQuantization), quantize)
+      << "the zero point is added; no extremes are looked for";
+  const OperationCounts epilogue = count(2, UnitKind::kVector, VectorWork{.elements = 100}, Purpose::kEpilogue);
+  EXPECT_EQ(epilogue.at({Operation::kMultiply, "fp32", ""}), 100U) << "one scale for token and channel";
+}
+
 TEST_F(OperationCountsTest, LayersWithZeroPointsAndCodesAddToTheArea) {
   config_.array.dot_width = 2;
   EXPECT_TRUE(operand_area_of(model_, config_).empty());

@@ -119,6 +119,9 @@ TEST(VariantHardwareTest, ImpossibleWidthsAreRefusedWithTheVariantNamed) {
   EXPECT_THAT(refusal("w4", shipped("fp8")), HasSubstr("expected array.scale = \"none\""));
   EXPECT_THAT(refusal("w8a8", shipped("edge", {"accumulator.format=int12"})),
               HasSubstr("variant \"w8a8\": accumulator.format: got \"int12\" for products of 16 bits"));
+  EXPECT_THAT(refusal("static", shipped("fp16")), HasSubstr("static: activations are fp16; expected integers"));
+  EXPECT_THAT(refusal("w8a8+static", shipped("edge", {"array.activation_group=32"})),
+              HasSubstr("static: scales of 32 channels; expected array.activation_group = 0"));
   const auto no_floats = shipped("edge", {"attention.activation=fp8_e4m3", "attention.weight=fp8_e4m3",
                                           "head.activation=fp8_e4m3", "head.weight=fp8_e4m3"});
   EXPECT_THAT(refusal("w4a16", no_floats), HasSubstr("no products of 16-bit floats: [array] multiplies int4 x int4, "
@@ -160,6 +163,8 @@ TEST(VariantHardwareTest, GroupsThatCannotBeSummedAreRefused) {
   const auto by_tensor = shipped("edge", {"array.activation_scale=tensor"});
   EXPECT_EQ(problem("rotate+rtn(group=64)", by_tensor), "");
   EXPECT_THAT(problem("rs", by_tensor), HasSubstr("runtime smoothing scales tokens; expected array.activation_scale"));
+  EXPECT_THAT(problem("rs+static", edge), HasSubstr("runtime smoothing scales tokens"));
+  EXPECT_EQ(problem("rotate+rtn(group=64,asym)+static", shipped("edge", {"array.activation_zero_point=true"})), "");
   EXPECT_THAT(problem("rtn(group=8,tensor)", edge), HasSubstr("rtn: got both tensor and group"));
 }
 

@@ -149,6 +149,8 @@ TEST(VariantTest, CanonicalTextIsInTheOrderOfApplicationWithoutDefaults) {
                                                         {"kv8+rrs+a8", "rrs+a8kv8"},
                                                         {"none+kv16a16w16", "none+w16a16kv16"},
                                                         {"w4a16_fp16", "w4a16_fp16"},
+                                                        {"static+a8+w8", "w8a8+static"},
+                                                        {"static+rtn(asym)", "rtn(asym)+static"},
                                                         {"rrs(qkv)+a4+w4", "rrs(qkv)+w4a4"}}) {
     const Variant variant = parse_variant(text);
     EXPECT_EQ(variant.canonical_text(), canonical) << text;
@@ -214,6 +216,7 @@ TEST(VariantTest, WrongArgumentsAndWidthsAreRefusedWithTheVariantNamed) {
            {"w4+rrs+w4", "width \"w\" is given twice"},
            {"w4a4_fp16", "\"_fp16\" is for integer weights and 16-bit activations, as in w4a16_fp16"},
            {"w16a16_fp16", "\"_fp16\" is for integer weights and 16-bit activations, as in w4a16_fp16"},
+           {"static+w4+static", "\"static\" is given twice"},
            {"w", "no method \"w\""},
            {"w4x", "no method \"w4x\""},
            {"w-4", "no method \"w-4\""},
