@@ -220,7 +220,7 @@ TEST_F(CaptureBadInputTest, Configurations) {
       {"GEN-09 LFS", "version https://git-lfs.github.com/spec/v1\n",
        "perhaps a Git LFS pointer; fetch the file itself"},
       {"ST-13", std::string(200'000, '['), "got nesting deeper than 16"},
-      {"not an object", "[]", "config.json:: got an array of 0; expected an object"}};
+      {"not an object", "[]", "config.json: got an array of 0; expected an object"}};
   for (const auto& [id, text, message] : rows) {
     directory_.write("model/config.json", text);
     refused(id, kMalformed, message);

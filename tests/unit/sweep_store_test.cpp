@@ -34,8 +34,8 @@ std::string text_of(const std::string& result, const std::string& provenance = k
 
 Plan plan_of_one() {
   Plan plan;
-  plan.space.axes = {{"variant", {"none"}}};
-  plan.points = {{kKey, {0}}};
+  plan.space.axes = {{"accelerator", {"edge.toml"}}, {"trace", {"trace"}}, {"variant", {"none"}}};
+  plan.points = {{kKey, {0, 0, 0}}};
   return plan;
 }
 
