@@ -214,10 +214,10 @@ void check_gate(const GateExpression& gate, const GateScope& scope, const std::s
           fmt::format("position {}: {} needs values; expected a replay without --no-values", node.position, node.name));
     }
     const std::string hint = meant(node.name, {names.begin(), names.end()});
-    refuse(gate, prefix,
-           fmt::format(
-               "position {}: unknown name {}{}", node.position, node.name,
-               hint.empty() ? "; expected one of docs/regression.md, such as cycles or events.overflow" : hint));
+    refuse(
+        gate, prefix,
+        fmt::format("position {}: unknown name {}{}", node.position, node.name,
+                    hint.empty() ? "; expected one of docs/regression.md, such as cycles or events.overflow" : hint));
   }
 }
 

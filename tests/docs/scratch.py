@@ -21,7 +21,7 @@ extra=
 has --help || case $1 in
   replay) has --no-values || {{ add --windows 1; add --tokens 8; }} ;;
   bathtub) add --windows 1; add --from -1; add --to 1 ;;
-  capture) add --windows 1; add --calibration-windows 1 ;;
+  capture) add --windows 1; ! has --calibration-text && ! has --calibration-tokens || add --calibration-windows 1 ;;
   regress) [ "$2" = --help ] || add --case gemm-hopper ;;
 esac
 exec {binary} "$@" $extra

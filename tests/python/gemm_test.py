@@ -169,7 +169,7 @@ def test_errors():
     assert_raises(TypeError, "accelerator: got int; expected str or os.PathLike", gemm, a, b, accelerator=3)
     assert_raises(ValueError, "accelerator: got ''; expected a path", gemm, a, b, accelerator="")
     assert_raises(ValueError, "array.activation_scale", gemm, a, b, set={"array.activation": "int8", "array.weight": "int8",
-                                                                         "accumulator.format": "int32", "array.activation_scale": "tensor"})
+                                                                         "accumulator.format": "int32", "array.activation_scale": "row"})
     huge = numpy.broadcast_to(numpy.float32(1), (1 << 20, 1 << 20))
     assert_raises(MemoryError, "a needs", gemm, huge, b)
     tall = numpy.broadcast_to(numpy.float32(1), (1 << 20, 1))
