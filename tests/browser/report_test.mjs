@@ -41,8 +41,8 @@ function pageOf(value, name, ...options) {
   return html;
 }
 
-/** What `guardbit bathtub` prints, of a norm that overflows below s = 1 and loses its squares above s = 256. */
-function bathtubFile() {
+/** What `guardbit bathtub` prints for the trace of `result`, of a norm that overflows below s = 1 and loses its squares above s = 256. */
+function bathtubFile(result) {
   const events = (tokens) => ({ tokens, events: tokens, ...(tokens ? { worst: { window: 0, position: 1, events: 1 } } : {}) });
   const points = [];
   for (let scale = -4; scale <= 14; ++scale) {
@@ -52,7 +52,8 @@ function bathtubFile() {
   }
   const file = join(folder, 'bathtub.json');
   writeFileSync(file, JSON.stringify({
-    schema: 'guardbit-bathtub/1', provenance: {}, accelerator: { name: 'edge', keys: {} },
+    schema: 'guardbit-bathtub/1', provenance: { trace_sha256: result.provenance.trace_sha256 },
+    accelerator: { name: 'edge', keys: {} },
     trace: { name: 'kjv-gpt2', windows: 1, tokens: 256, residual_gain: 1, channel_gain: 1, channels: 0 },
     norms: [{ name: 'final_norm', layer: null, tokens: 256, norm: null, same_bits: { from: 2, to: 5 },
               marks: [{ method: 'none', scale: 1, log2_scale: 0 }, { method: 'slanc', scale: 128, log2_scale: 7 }], points }] }));
@@ -237,7 +238,7 @@ async function testTimingAlone() {
 }
 
 try {
-  const html = pageOf(result, 'report', '--bathtub', bathtubFile());
+  const html = pageOf(result, 'report', '--bathtub', bathtubFile(result));
   assert.ok(statSync(html).size < 3e6, `${statSync(html).size} bytes`);
   await testCharts(html);
   await testChoices(html);
