@@ -16,5 +16,5 @@ if(GUARDBIT_NODE AND NOT GUARDBIT_SANITIZE)
   add_test(NAME Browser.ScriptIsWhatItsSourcesGive
            COMMAND sh "${CMAKE_CURRENT_SOURCE_DIR}/browser/asset_test.sh" "${PROJECT_SOURCE_DIR}")
   set_tests_properties(Browser.ReportPage Browser.ScriptIsWhatItsSourcesGive
-                       PROPERTIES LABELS system SKIP_RETURN_CODE 77 TIMEOUT 300)
+                       PROPERTIES LABELS system SKIP_RETURN_CODE 77 TIMEOUT 600)
 endif()
