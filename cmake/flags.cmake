@@ -10,12 +10,14 @@ target_include_directories(guardbit_flags INTERFACE
   "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>" "$<INSTALL_INTERFACE:include/guardbit>")
 target_compile_features(guardbit_flags INTERFACE cxx_std_20)
 foreach(option IN ITEMS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum
-        -Wno-restrict)  # g++ 12 false positive for character + std::string at -O2 and above
+        $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # g++ 12 false positive for character + std::string at -O2 and above
   target_compile_options(guardbit_flags INTERFACE "$<BUILD_INTERFACE:${option}>")
 endforeach()
 # Bit accuracy, of users' code too: GCC contracts a*b+c to an FMA as soon as the host has one. Never contract, never
 # reassociate; do not add -march=native or -ffast-math anywhere.
 target_compile_options(guardbit_flags INTERFACE -ffp-contract=off)
+# Nobody replaces a function of ours at load time: position-independent code inlines as other code does.
+target_compile_options(guardbit_flags INTERFACE "$<BUILD_INTERFACE:-fno-semantic-interposition>")
 if(GUARDBIT_WERROR)
   target_compile_options(guardbit_flags INTERFACE "$<BUILD_INTERFACE:-Werror>")
 endif()
@@ -23,6 +25,11 @@ if(GUARDBIT_SANITIZE)
   target_compile_options(guardbit_flags INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
     -Wno-maybe-uninitialized)  # g++ 12 reports false positives in std headers under the sanitizers
+  target_link_options(guardbit_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(GUARDBIT_FUZZ)
+  target_compile_options(guardbit_flags INTERFACE
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(guardbit_flags INTERFACE -fsanitize=address,undefined)
 endif()
 

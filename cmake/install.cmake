@@ -26,10 +26,24 @@ endforeach()
 
 foreach(tree models sim)
   install(DIRECTORY ${tree} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/guardbit"
-          FILES_MATCHING PATTERN "*.h" PATTERN "*-inl.h" EXCLUDE PATTERN "cli" EXCLUDE)
+          FILES_MATCHING PATTERN "*.h" PATTERN "*-inl.h" EXCLUDE PATTERN "cli" EXCLUDE PATTERN "python" EXCLUDE)
 endforeach()
 install(TARGETS guardbit RUNTIME)
 install(DIRECTORY configs/accelerators DESTINATION "${CMAKE_INSTALL_DATADIR}/guardbit/configs")
+
+# Manual page and completions, which the tool itself writes from its table of verbs and options.
+set(pages "${PROJECT_BINARY_DIR}/pages")
+file(MAKE_DIRECTORY "${pages}")
+foreach(page "man|guardbit.1|${CMAKE_INSTALL_MANDIR}/man1" "completion bash|guardbit|${CMAKE_INSTALL_DATADIR}/bash-completion/completions"
+        "completion zsh|_guardbit|${CMAKE_INSTALL_DATADIR}/zsh/site-functions"
+        "completion fish|guardbit.fish|${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")
+  string(REGEX MATCH "(.*)\\|(.*)\\|(.*)" _ "${page}")
+  set(words "${CMAKE_MATCH_1}")
+  set(file "${pages}/${CMAKE_MATCH_2}")
+  set(destination "${CMAKE_MATCH_3}")
+  install(CODE "execute_process(COMMAND \"$<TARGET_FILE:guardbit>\" ${words} OUTPUT_FILE \"${file}\" COMMAND_ERROR_IS_FATAL ANY)")
+  install(FILES "${file}" DESTINATION "${destination}")
+endforeach()
 
 configure_package_config_file(cmake/guardbit-config.cmake.in "${CMAKE_CURRENT_BINARY_DIR}/guardbit-config.cmake"
                               INSTALL_DESTINATION "${package_directory}")

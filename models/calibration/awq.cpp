@@ -75,12 +75,16 @@ WeightQuantizer grid_of(const MethodArguments& arguments, const CalibrationOptio
 }  // namespace
 
 template <class T>
-void scale_by_activations(Model<T>& model, const AwqOptions& options, const CalibrationData& data) {
+void scale_by_activations(Model<T>& model, const AwqOptions& options, const CalibrationData& data,
+                          const MethodProgress& progress) {
   require_norms_of_their_own(model);
   std::vector<Finding> findings;
-  visit_layer_inputs<T>(model, data, [&](const LayerGroup& group, const LayerInputs<T>& inputs) {
-    findings.push_back(search(model, group, inputs, options, data.parallel_for));
-  });
+  visit_layer_inputs<T>(
+      model, data,
+      [&](const LayerGroup& group, const LayerInputs<T>& inputs) {
+        findings.push_back(search(model, group, inputs, options, data.parallel_for));
+      },
+      progress);
   for (const Finding& finding : findings)
     if (finding.place) fold_scales(model, finding.group, *finding.place, finding.scales);
   for (const Finding& finding : findings)
@@ -101,7 +105,7 @@ void apply_awq(Model<T>& model, const MethodArguments& arguments, const Calibrat
   scale_by_activations(
       model,
       {.quantizer = grid_of(arguments, options), .steps = arguments.integer("grid"), .clip = arguments.flag("clip")},
-      *options.data);
+      *options.data, options.progress);
 }
 void outline_awq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
   require_norms_of_their_own(model);
@@ -111,7 +115,7 @@ void outline_awq(Model<float>& model, const MethodArguments& arguments, const Ca
 
 template void apply_awq(Model<float>&, const MethodArguments&, const CalibrationOptions&);
 template void apply_awq(Model<double>&, const MethodArguments&, const CalibrationOptions&);
-template void scale_by_activations(Model<float>&, const AwqOptions&, const CalibrationData&);
-template void scale_by_activations(Model<double>&, const AwqOptions&, const CalibrationData&);
+template void scale_by_activations(Model<float>&, const AwqOptions&, const CalibrationData&, const MethodProgress&);
+template void scale_by_activations(Model<double>&, const AwqOptions&, const CalibrationData&, const MethodProgress&);
 
 }  // namespace guardbit::calibration

@@ -76,21 +76,28 @@ std::vector<LayerGroup> layer_groups(const Model<T>& model) {
 
 template <class T>
 void visit_layer_inputs(Model<T>& model, const CalibrationData& data,
-                        const std::function<void(const LayerGroup& group, const LayerInputs<T>& inputs)>& visit) {
+                        const std::function<void(const LayerGroup& group, const LayerInputs<T>& inputs)>& visit,
+                        const std::function<void(std::size_t done, std::size_t total)>& progress) {
   const std::map<std::string, std::size_t> last_reader = last_readers(model);
   std::vector<WindowForward<T>> forwards;
   for (const std::vector<int>& window : data.windows) forwards.push_back({window, {}});
+  const std::vector<LayerGroup> groups = layer_groups(model);
+  const std::size_t num_ops = groups.empty() ? 0 : groups.back().readers.front() * forwards.size();
   std::size_t done = 0;
-  for (const LayerGroup& group : layer_groups(model)) {
+  std::size_t ops_done = 0;  // of all windows
+  for (const LayerGroup& group : groups) {
     const std::size_t next = group.readers.front();
     LayerInputs<T> inputs;
     for (WindowForward<T>& forward : forwards) {
+      if (progress) progress(ops_done, num_ops);
       forward.run(model, last_reader, done, next, data.parallel_for);
+      ops_done += next - done;
       inputs.push_back(forward.input_of(model.ops[next], data.parallel_for));
     }
     visit(group, inputs);
     done = next;
   }
+  if (progress && num_ops > 0) progress(num_ops, num_ops);
 }
 
 template <class T>
@@ -136,9 +143,11 @@ ChannelMagnitudes channel_magnitudes(const LayerInputs<T>& inputs) {
 template std::vector<LayerGroup> layer_groups(const Model<float>&);
 template std::vector<LayerGroup> layer_groups(const Model<double>&);
 template void visit_layer_inputs(Model<float>&, const CalibrationData&,
-                                 const std::function<void(const LayerGroup&, const LayerInputs<float>&)>&);
+                                 const std::function<void(const LayerGroup&, const LayerInputs<float>&)>&,
+                                 const std::function<void(std::size_t, std::size_t)>&);
 template void visit_layer_inputs(Model<double>&, const CalibrationData&,
-                                 const std::function<void(const LayerGroup&, const LayerInputs<double>&)>&);
+                                 const std::function<void(const LayerGroup&, const LayerInputs<double>&)>&,
+                                 const std::function<void(std::size_t, std::size_t)>&);
 template Matrix<double> second_moment(const LayerInputs<float>&, const numerics::ParallelFor&);
 template Matrix<double> second_moment(const LayerInputs<double>&, const numerics::ParallelFor&);
 template ChannelMagnitudes channel_magnitudes(const LayerInputs<float>&);

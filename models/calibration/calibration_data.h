@@ -35,9 +35,12 @@ using LayerInputs = std::vector<Matrix<T>>;
 /// One reference forward over all windows that stops before each group: visit(group, inputs) may change the weights of
 /// the group's readers (of no earlier layer), and everything behind is computed with what it leaves. Between visits
 /// only tensors that are read later are kept: tokens * (stream and the group's input) elements of T.
+/// `progress` is told, from this thread, how many of the ops of all windows are done; the last time behind the last
+/// visit. It may be empty.
 template <class T>
 void visit_layer_inputs(Model<T>& model, const CalibrationData& data,
-                        const std::function<void(const LayerGroup& group, const LayerInputs<T>& inputs)>& visit);
+                        const std::function<void(const LayerGroup& group, const LayerInputs<T>& inputs)>& visit,
+                        const std::function<void(std::size_t done, std::size_t total)>& progress = {});
 
 /// H = sum of x x^T over all tokens of all windows, (K, K) symmetric. Within a window products and sums are in T in
 /// ascending token order (float: fused, kernels::gemm_fp32), windows are added in binary64 in their order. The result

@@ -26,6 +26,7 @@ template <class T>
 void apply_slanc_residual(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 template <class T>
 void apply_smoothquant(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options);
+void check_rtn(const MethodArguments& arguments);
 void outline_awq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_dynamic_norm(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
 void outline_gptq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options);
@@ -120,6 +121,7 @@ constexpr std::array kMethods = {
            .summary = "weights rounded to nearest, per tensor, output channel or group",
            .effects = kQuantizesWeights,
            .parameters = kRtnParameters,
+           .check = check_rtn,
            .apply_float = apply_rtn<float>,
            .apply_double = apply_rtn<double>,
            .outline = outline_rtn},

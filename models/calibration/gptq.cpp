@@ -16,19 +16,24 @@
 
 namespace guardbit::calibration {
 template <class T>
-void quantize_by_gptq(Model<T>& model, const GptqOptions& options, const CalibrationData& data) {
+void quantize_by_gptq(Model<T>& model, const GptqOptions& options, const CalibrationData& data,
+                      const MethodProgress& progress) {
   std::map<std::string, Matrix<T>> originals;
-  visit_layer_inputs<T>(model, data, [&](const LayerGroup& group, const LayerInputs<T>& inputs) {
-    const GptqFactor factor =
-        factor_second_moment(second_moment(inputs, data.parallel_for), options, data.parallel_for);
-    for (const std::size_t index : group.readers) {
-      const std::string& name = model.ops[index].weight;
-      Matrix<T>& weight = matrix_named(model, name);
-      units::QuantizedWeight quantized = round_by_gptq(converted<double>(weight), factor, options, data.parallel_for);
-      originals[name] = std::exchange(weight, converted<T>(dequantize(quantized)));
-      store_codes(model, model.ops[index], std::move(quantized));
-    }
-  });
+  visit_layer_inputs<T>(
+      model, data,
+      [&](const LayerGroup& group, const LayerInputs<T>& inputs) {
+        const GptqFactor factor =
+            factor_second_moment(second_moment(inputs, data.parallel_for), options, data.parallel_for);
+        for (const std::size_t index : group.readers) {
+          const std::string& name = model.ops[index].weight;
+          Matrix<T>& weight = matrix_named(model, name);
+          units::QuantizedWeight quantized =
+              round_by_gptq(converted<double>(weight), factor, options, data.parallel_for);
+          originals[name] = std::exchange(weight, converted<T>(dequantize(quantized)));
+          store_codes(model, model.ops[index], std::move(quantized));
+        }
+      },
+      progress);
   for (auto& [name, weight] : originals) model.weights[name] = std::move(weight);
 }
 
@@ -40,7 +45,7 @@ void apply_gptq(Model<T>& model, const MethodArguments& arguments, const Calibra
                     .act_order = arguments.flag("act_order"),
                     .damp = arguments.number("damp"),
                     .block = arguments.integer("block")},
-                   *options.data);
+                   *options.data, options.progress);
 }
 
 void outline_gptq(Model<float>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
@@ -50,7 +55,7 @@ void outline_gptq(Model<float>& model, const MethodArguments& arguments, const C
 
 template void apply_gptq(Model<float>&, const MethodArguments&, const CalibrationOptions&);
 template void apply_gptq(Model<double>&, const MethodArguments&, const CalibrationOptions&);
-template void quantize_by_gptq(Model<float>&, const GptqOptions&, const CalibrationData&);
-template void quantize_by_gptq(Model<double>&, const GptqOptions&, const CalibrationData&);
+template void quantize_by_gptq(Model<float>&, const GptqOptions&, const CalibrationData&, const MethodProgress&);
+template void quantize_by_gptq(Model<double>&, const GptqOptions&, const CalibrationData&, const MethodProgress&);
 
 }  // namespace guardbit::calibration

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "models/calibration/cholesky.h"
+#include "models/calibration/method_arguments.h"
 #include "models/calibration/panels.h"
 
 namespace guardbit::calibration {
@@ -154,7 +155,7 @@ GptqFactor factor_second_moment(Matrix<double> second_moment, const GptqOptions&
   second_moment = {};
   if (!factor_cholesky(result.factor, parallel_for))
     throw std::invalid_argument("gptq: the inputs' second moment is not positive definite with damp " +
-                                std::to_string(options.damp) + "; expected finite inputs and a larger damp");
+                                value_text({}, options.damp) + "; expected finite inputs and a larger damp");
   mirror_at_second_diagonal(result.factor);
   return result;
 }

@@ -2,6 +2,7 @@
 /// Offline methods as rewrites of a Model: new weights, scales and runtime switches. They know no hardware beyond
 /// CalibrationOptions and leave the model's function unchanged in exact arithmetic.
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -12,6 +13,9 @@ namespace guardbit::calibration {
 
 struct CalibrationData;  // calibration_data.h
 
+/// Told how many of how many ops a method has done, from any thread, one call at a time; never changes a bit.
+using MethodProgress = std::function<void(std::size_t done, std::size_t total)>;
+
 struct CalibrationOptions {
   std::uint64_t seed = 1;                   ///< signs of the randomised Hadamard
   bool pow2_scales = true;                  ///< round SLaNC scales up to powers of two
@@ -20,6 +24,7 @@ struct CalibrationOptions {
   int weight_bits = 0;                      ///< of linear layers, 2..8; 0: floats, which no method quantizes
   const CalibrationData* data = nullptr;    ///< for methods with needs_activations
   numerics::ParallelFor parallel_for = {};  ///< never changes a bit
+  MethodProgress progress = {};             ///< of methods that take long; may be empty
 };
 
 /// What a method does to a model. Methods that share an effect exclude one another; a variant applies its methods in
@@ -41,6 +46,8 @@ struct Method {
   std::string_view summary;  ///< one line
   unsigned effects = 0;      ///< MethodEffects; 0 (none) goes with no other method
   std::span<const Parameter> parameters;
+  /// Throws std::invalid_argument for arguments that exclude one another; null: none do.
+  void (*check)(const MethodArguments& arguments) = nullptr;
   bool needs_activations = false;         ///< of CalibrationOptions::data
   bool finds_scales_at_run_time = false;  ///< kScalesNorms: not from weights
   /// Rewrites the float (replay) or double (identity tests) model in place.

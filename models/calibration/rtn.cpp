@@ -11,17 +11,20 @@ namespace {
 WeightQuantizer grid_of(const MethodArguments& arguments, const CalibrationOptions& options) {
   WeightQuantizer quantizer = quantizer_of(arguments, options);
   quantizer.per_tensor = arguments.flag("tensor");
-  if (quantizer.per_tensor && quantizer.group != 0)
-    throw std::invalid_argument("rtn: got both tensor and group; expected one of them");
   return quantizer;
 }
 
 }  // namespace
 
+void check_rtn(const MethodArguments& arguments) {
+  if (arguments.flag("tensor") && arguments.integer("group") != 0)
+    throw std::invalid_argument("got both tensor and group; expected one of them");
+}
+
 template <class T>
 void apply_rtn(transformer::Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
   const WeightQuantizer quantizer = grid_of(arguments, options);
-  if (options.weight_bits != 0) round_layers_to_nearest(model, quantizer);
+  if (options.weight_bits != 0) round_layers_to_nearest(model, quantizer, options.progress);
 }
 
 void outline_rtn(transformer::Model<float>& model, const MethodArguments& arguments,

@@ -10,6 +10,7 @@
 /// gamma is the weight of the norm that feeds the block. Biases and beta are ignored, as published. Other norms (of q's
 /// and k's heads, in the head of an encoder) keep s = 1.
 #include <cmath>
+#include <mutex>
 
 #include "models/calibration/block_weights.h"
 #include "models/calibration/linear_algebra.h"
@@ -42,13 +43,18 @@ template <class T>
 void apply_slanc(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& given) {
   const CalibrationOptions options = with_target(arguments, given);
   norm_behind_embedding(model).input_scale = 1;
-  numerics::run_parallel(
-      options.parallel_for, static_cast<std::size_t>(model.shape.num_layers), [&](std::size_t index) {
-        const int layer = static_cast<int>(index);
-        set_input_scale(norm_behind_attention(model, layer),
-                        attention_norm(attention_weights(std::as_const(model), layer)), options);
-        set_input_scale(norm_behind_mlp(model, layer), mlp_norm(mlp_weights(std::as_const(model), layer)), options);
-      });
+  const auto num_layers = static_cast<std::size_t>(model.shape.num_layers);
+  std::mutex turn;  // of telling progress
+  std::size_t num_done = 0;
+  if (options.progress) options.progress(0, 2 * num_layers);
+  numerics::run_parallel(options.parallel_for, num_layers, [&](std::size_t index) {
+    const int layer = static_cast<int>(index);
+    set_input_scale(norm_behind_attention(model, layer), attention_norm(attention_weights(std::as_const(model), layer)),
+                    options);
+    set_input_scale(norm_behind_mlp(model, layer), mlp_norm(mlp_weights(std::as_const(model), layer)), options);
+    const std::lock_guard lock(turn);
+    if (options.progress) options.progress(num_done += 2, 2 * num_layers);
+  });
 }
 template void apply_slanc(Model<float>&, const MethodArguments&, const CalibrationOptions&);
 template void apply_slanc(Model<double>&, const MethodArguments&, const CalibrationOptions&);

@@ -117,6 +117,8 @@ void apply_slanc_residual(Model<T>& model, const MethodArguments& arguments, con
   const CalibrationOptions options = with_target(arguments, given);
   require_stream(model);
   const Model<T>& weights = model;
+  const std::size_t num_norms = 2 * static_cast<std::size_t>(model.shape.num_layers);
+  if (options.progress) options.progress(0, num_norms);
   double stream_power = embedding_power(weights);
   set_input_scale(op_named(model, layer_op(0, "attn_norm")), std::sqrt(stream_power), options);
   for (int layer = 0; layer < model.shape.num_layers; ++layer) {
@@ -124,6 +126,7 @@ void apply_slanc_residual(Model<T>& model, const MethodArguments& arguments, con
     set_input_scale(op_named(model, layer_op(layer, "mlp_norm")), std::sqrt(stream_power), options);
     stream_power += mlp_power(weights, layer);
     set_input_scale(norm_behind_mlp(model, layer), std::sqrt(stream_power), options);
+    if (options.progress) options.progress(2 * static_cast<std::size_t>(layer) + 2, num_norms);
   }
 }
 template void apply_slanc_residual(Model<float>&, const MethodArguments&, const CalibrationOptions&);

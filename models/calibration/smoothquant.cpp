@@ -58,22 +58,25 @@ void require_norms_of_their_own(const Model<T>& model) {
 }  // namespace
 
 template <class T>
-void smooth_statically(Model<T>& model, double alpha, const CalibrationData& data) {
+void smooth_statically(Model<T>& model, double alpha, const CalibrationData& data, const MethodProgress& progress) {
   require_norms_of_their_own(model);
   std::vector<Fold> folds;
-  visit_layer_inputs<T>(model, data, [&](const LayerGroup& group, const LayerInputs<T>& inputs) {
-    const std::optional<ScalePlace> place = scale_place(model, group);
-    if (!place) return;
-    folds.push_back({group, *place,
-                     smoothing_scales(largest_by_source(*place, channel_magnitudes(inputs).max),
-                                      largest_by_source(*place, column_maxima(model, group)), alpha)});
-  });
+  visit_layer_inputs<T>(
+      model, data,
+      [&](const LayerGroup& group, const LayerInputs<T>& inputs) {
+        const std::optional<ScalePlace> place = scale_place(model, group);
+        if (!place) return;
+        folds.push_back({group, *place,
+                         smoothing_scales(largest_by_source(*place, channel_magnitudes(inputs).max),
+                                          largest_by_source(*place, column_maxima(model, group)), alpha)});
+      },
+      progress);
   for (const Fold& fold : folds) fold_scales(model, fold.group, fold.place, fold.scales);
 }
 
 template <class T>
 void apply_smoothquant(Model<T>& model, const MethodArguments& arguments, const CalibrationOptions& options) {
-  smooth_statically(model, arguments.number("alpha"), *options.data);
+  smooth_statically(model, arguments.number("alpha"), *options.data, options.progress);
 }
 void outline_smoothquant(Model<float>& model, const MethodArguments&, const CalibrationOptions&) {
   require_norms_of_their_own(model);
@@ -81,7 +84,7 @@ void outline_smoothquant(Model<float>& model, const MethodArguments&, const Cali
 
 template void apply_smoothquant(Model<float>&, const MethodArguments&, const CalibrationOptions&);
 template void apply_smoothquant(Model<double>&, const MethodArguments&, const CalibrationOptions&);
-template void smooth_statically(Model<float>&, double, const CalibrationData&);
-template void smooth_statically(Model<double>&, double, const CalibrationData&);
+template void smooth_statically(Model<float>&, double, const CalibrationData&, const MethodProgress&);
+template void smooth_statically(Model<double>&, double, const CalibrationData&, const MethodProgress&);
 
 }  // namespace guardbit::calibration

@@ -126,15 +126,24 @@ VariantPart parse_method(std::string_view variant, std::string_view part) {
     if (!is_closed) fail(variant, "got \"" + std::string(part) + "\"; expected name or name(argument,...)");
     list = part.substr(open + 1, part.size() - open - 2);
   }
-  return {method, parse_arguments(variant, *method, list)};
+  VariantPart parsed{method, parse_arguments(variant, *method, list)};
+  if (method->check == nullptr) return parsed;
+  try {
+    method->check(parsed.arguments);
+  } catch (const std::invalid_argument& error) {
+    fail(variant, std::string(name) + ": " + error.what());
+  }
+  return parsed;
 }
 
-std::vector<const VariantPart*> in_order_of_application(const Variant& variant) {
-  std::vector<const VariantPart*> parts;
-  for (const VariantPart& part : variant.parts) parts.push_back(&part);
-  std::stable_sort(parts.begin(), parts.end(),
-                   [](const VariantPart* a, const VariantPart* b) { return a->method->effects < b->method->effects; });
-  return parts;
+/// Runs what a method of the variant does to a model; its refusals name the method.
+template <class Action>
+void run_method(const Variant& variant, const Action& action) {
+  try {
+    action();
+  } catch (const std::invalid_argument& error) {
+    fail(variant.canonical_text(), error.what());
+  }
 }
 
 void apply(const VariantPart& part, Model<float>& model, const CalibrationOptions& options) {
@@ -178,17 +187,14 @@ Variant parse_variant(std::string_view text) {
     }
     variant.parts.push_back(std::move(parsed));
   }
+  std::sort(variant.parts.begin(), variant.parts.end(), [](const VariantPart& a, const VariantPart& b) {
+    return a.method->effects < b.method->effects;  // never equal: they would exclude one another
+  });
   const VariantWidths& widths = variant.widths;
   if (widths.fp16_codes && (widths.weight.value_or(16) > 8 || widths.activation != 16)) {
     fail(text, "\"_fp16\" is for integer weights and 16-bit activations, as in w4a16_fp16");
   }
   return variant;
-}
-
-std::vector<std::string> canonical_texts(const std::vector<std::string>& texts) {
-  std::vector<std::string> canonical;
-  for (const std::string& text : texts) canonical.push_back(parse_variant(text).canonical_text());
-  return canonical;
 }
 
 std::vector<std::string> split_variants(std::string_view list) {
@@ -198,13 +204,19 @@ std::vector<std::string> split_variants(std::string_view list) {
 }
 
 template <class T>
-void apply_variant(const Variant& variant, Model<T>& model, const CalibrationOptions& options) {
-  const auto parts = in_order_of_application(variant);
-  for (const VariantPart* const part : parts) {
-    if (!part->method->needs_activations || options.data != nullptr) continue;
-    fail(variant.canonical_text(), std::string(part->method->name) + " needs activations of a calibration text");
+void apply_variant(const Variant& variant, Model<T>& model, const CalibrationOptions& options,
+                   const VariantProgress& progress) {
+  for (const VariantPart& part : variant.parts) {
+    if (!part.method->needs_activations || options.data != nullptr) continue;
+    fail(variant.canonical_text(), std::string(part.method->name) + " needs activations of a calibration text");
   }
-  for (const VariantPart* const part : parts) apply(*part, model, options);
+  for (const VariantPart& part : variant.parts) {
+    CalibrationOptions own = options;
+    if (progress) {
+      own.progress = [&](std::size_t done, std::size_t total) { progress(part.method->name, done, total); };
+    }
+    run_method(variant, [&] { apply(part, model, own); });
+  }
 }
 
 template <class T>
@@ -213,8 +225,8 @@ void apply_variant(std::string_view text, Model<T>& model, const CalibrationOpti
 }
 
 void outline_variant(const Variant& variant, Model<float>& model, const CalibrationOptions& options) {
-  for (const VariantPart* const part : in_order_of_application(variant)) {
-    part->method->outline(model, part->arguments, options);
+  for (const VariantPart& part : variant.parts) {
+    run_method(variant, [&] { part.method->outline(model, part.arguments, options); });
   }
 }
 
@@ -233,8 +245,8 @@ bool time_needs_weights(std::string_view text, const CalibrationOptions& options
   return time_needs_weights(parse_variant(text), options);
 }
 
-template void apply_variant(const Variant&, Model<float>&, const CalibrationOptions&);
-template void apply_variant(const Variant&, Model<double>&, const CalibrationOptions&);
+template void apply_variant(const Variant&, Model<float>&, const CalibrationOptions&, const VariantProgress&);
+template void apply_variant(const Variant&, Model<double>&, const CalibrationOptions&, const VariantProgress&);
 template void apply_variant(std::string_view, Model<float>&, const CalibrationOptions&);
 template void apply_variant(std::string_view, Model<double>&, const CalibrationOptions&);
 

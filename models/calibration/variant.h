@@ -33,32 +33,32 @@ struct VariantPart {
 };
 
 struct Variant {
-  std::vector<VariantPart> parts;  ///< in the order of writing
+  std::vector<VariantPart> parts;  ///< in the order of application: ascending effects
   VariantWidths widths;
 
-  /// Methods as they were written, without arguments that equal their defaults, then the widths in one word.
+  /// Methods in the order of application, without arguments that equal their defaults, then the widths in one word.
   std::string canonical_text() const;
   /// The part with that effect; null if there is none.
   const VariantPart* part_with(MethodEffect effect) const;
 };
 
 /// Throws std::invalid_argument, naming the variant, for an unknown part or argument (with the known ones and the
-/// nearest), a value out of range, an argument or a width given twice, parentheses that do not match, and methods that
-/// exclude one another. Test: tests/unit/variant_test.cpp.
+/// nearest), a value out of range, an argument or a width given twice, parentheses that do not match, and methods or
+/// arguments that exclude one another. Test: tests/unit/variant_test.cpp.
 Variant parse_variant(std::string_view text);
-
-/// Canonical texts of variants, in their order: what results call them.
-std::vector<std::string> canonical_texts(const std::vector<std::string>& texts);
 
 /// The variants of a list: "none,gptq(group=128,act_order)" -> its two; commas inside parentheses belong to arguments.
 std::vector<std::string> split_variants(std::string_view list);
 
 /// Applies a variant's methods in ascending order of effects. A float model is rewritten in binary64 and rounded once
-/// per method. Throws std::invalid_argument for a model that a method refuses, and for a method that needs
-/// options.data where there is none.
+/// per method. Throws std::invalid_argument, naming the variant, for a model or a calibration text that a method
+/// refuses, and for a method that needs options.data where there is none. `progress` replaces options.progress: it is
+/// told the method too.
 /// Test: tests/unit/variant_test.cpp, tests/unit/calibration_identity_test.cpp.
+using VariantProgress = std::function<void(std::string_view method, std::size_t done, std::size_t total)>;
 template <class T>
-void apply_variant(const Variant& variant, transformer::Model<T>& model, const CalibrationOptions& options);
+void apply_variant(const Variant& variant, transformer::Model<T>& model, const CalibrationOptions& options,
+                   const VariantProgress& progress = {});
 template <class T>
 void apply_variant(std::string_view text, transformer::Model<T>& model, const CalibrationOptions& options);
 

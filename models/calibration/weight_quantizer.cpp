@@ -164,11 +164,15 @@ std::vector<Op*> quantized_layers(Model<T>& model) {
 }
 
 template <class T>
-void round_layers_to_nearest(Model<T>& model, const WeightQuantizer& quantizer) {
-  for (Op* const op : quantized_layers(model)) {
+void round_layers_to_nearest(Model<T>& model, const WeightQuantizer& quantizer, const MethodProgress& progress) {
+  const std::vector<Op*> layers = quantized_layers(model);
+  std::size_t num_done = 0;
+  if (progress) progress(0, layers.size());
+  for (Op* const op : layers) {
     const Matrix<T>& weight = model.weights.at(op->weight);
     const std::vector<double> values(weight.data().begin(), weight.data().end());
     store_codes(model, *op, round_to_nearest(Matrix<double>(weight.rows(), weight.cols(), values), quantizer));
+    if (progress) progress(++num_done, layers.size());
   }
 }
 
@@ -176,7 +180,7 @@ template void store_codes(Model<float>&, Op&, QuantizedWeight);
 template void store_codes(Model<double>&, Op&, QuantizedWeight);
 template std::vector<Op*> quantized_layers(Model<float>&);
 template std::vector<Op*> quantized_layers(Model<double>&);
-template void round_layers_to_nearest(Model<float>&, const WeightQuantizer&);
-template void round_layers_to_nearest(Model<double>&, const WeightQuantizer&);
+template void round_layers_to_nearest(Model<float>&, const WeightQuantizer&, const MethodProgress&);
+template void round_layers_to_nearest(Model<double>&, const WeightQuantizer&, const MethodProgress&);
 
 }  // namespace guardbit::calibration

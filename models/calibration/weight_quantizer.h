@@ -59,6 +59,7 @@ std::vector<transformer::Op*> quantized_layers(transformer::Model<T>& model);
 
 /// RTN of all of them; what `rtn` does.
 template <class T>
-void round_layers_to_nearest(transformer::Model<T>& model, const WeightQuantizer& quantizer);
+void round_layers_to_nearest(transformer::Model<T>& model, const WeightQuantizer& quantizer,
+                             const MethodProgress& progress = {});
 
 }  // namespace guardbit::calibration

@@ -1,7 +1,8 @@
 #include "models/kernels/float_gemm_steps.h"
+#include "models/kernels/native_fp16.h"
 #include "models/numerics/check.h"
 
-#if defined(__x86_64__)
+#if defined(GUARDBIT_NATIVE_FP16)
 #include <immintrin.h>
 
 namespace guardbit::kernels {

@@ -124,10 +124,10 @@ HWY_EXPORT(raise_to_abs);
 HWY_EXPORT(max_abs_of);
 
 void quantize_row(std::span<const float> x, float scale, int bits, std::span<std::int8_t> q, EventCounts& events) {
+  const FloatEnvironment environment;
   GUARDBIT_CHECK(q.size() == x.size(), "one code per value");
   GUARDBIT_CHECK(bits >= 2 && bits <= 8, "codes fit into int8");
   GUARDBIT_CHECK(scale > 0 && std::isfinite(scale), "a scale is positive and finite");
-  const FloatEnvironment environment;
   std::array<std::uint64_t, 4> counts{};
   HWY_DYNAMIC_DISPATCH(quantize)(x.data(), x.size(), scale, bits, q.data(), counts.data());
   events[Event::kClipped] += counts[0];
@@ -136,9 +136,13 @@ void quantize_row(std::span<const float> x, float scale, int bits, std::span<std
   events[Event::kInvalid] += counts[3];
 }
 
-float max_abs(std::span<const float> x) { return HWY_DYNAMIC_DISPATCH(max_abs_of)(x.data(), x.size()); }
+float max_abs(std::span<const float> x) {
+  const FloatEnvironment environment;
+  return HWY_DYNAMIC_DISPATCH(max_abs_of)(x.data(), x.size());
+}
 
 void column_max_abs(MatrixView<const float> x, std::span<float> maxima) {
+  const FloatEnvironment environment;
   GUARDBIT_CHECK(maxima.size() == x.cols, "one maximum per column");
   std::fill(maxima.begin(), maxima.end(), 0.0F);
   if (x.col_stride == 1) {

@@ -5,9 +5,10 @@
 #include <cstdint>
 
 #include "hwy/highway.h"
+#include "models/kernels/native_fp16.h"
 #include "models/numerics/check.h"
 
-#if defined(__x86_64__)
+#if defined(GUARDBIT_NATIVE_FP16)
 #include <cpuid.h>
 #endif
 
@@ -29,7 +30,7 @@ constexpr std::array kTargets = {
 std::atomic<bool> native_fp16_allowed{true};
 
 bool detect_native_fp16() {
-#if defined(__x86_64__)
+#if defined(GUARDBIT_NATIVE_FP16)
   constexpr unsigned kExtendedFeatures = 7;
   constexpr unsigned kAvx512Fp16Bit = 1u << 23;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;

@@ -204,6 +204,14 @@ void check_activations(const AcceleratorConfig& config, Problems& problems) {
                  std::to_string(config.activations.group) + " with array.activation_scale = \"tensor\"",
                  "0, or \"token\"");
   }
+  const std::int64_t group = config.activations.group;
+  const std::int64_t chunk = std::min(config.array.column_products(), group);
+  if (config.array.sums_flow_down() && group > 0 && group % chunk != 0) {
+    problems.add("array.activation_group",
+                 std::to_string(group) + " with array.dataflow = " + quoted(config.array.dataflow) +
+                     " and columns of " + std::to_string(chunk) + " products (array.rows * array.dot_width)",
+                 "a multiple of them, so that one scale applies to each pass down a column");
+  }
   if (parse_int_format(config.linear.activation)) return;
   const std::string with = " with array.activation = " + quoted(config.linear.activation);
   if (by_tensor) problems.add("array.activation_scale", "\"tensor\"" + with, "\"token\", or integer activations");

@@ -1,12 +1,12 @@
 #include "models/units/affine_product.h"
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "models/arith/accumulators/reduce.h"
 #include "models/kernels/gemm.h"
 #include "models/kernels/scalar_rounder.h"
+#include "models/units/chunk_terms.h"
 
 namespace guardbit::units {
 namespace {
@@ -48,19 +48,13 @@ class AffineProduct {
   void sum_integers(IndexRange chunk, ChunkSums& sums, EventLedger& ledger) const;
   void sum_integers_stepwise(IndexRange chunk, ChunkSums& sums, EventLedger& ledger) const;
   void sum_floats(IndexRange chunk, ChunkSums& sums, EventLedger& ledger) const;
-  void correct(IndexRange chunk, ChunkSums& sums) const;
-  void promote(std::uint32_t number, IndexRange chunk, const ChunkSums& sums, MatrixView<float> acc,
-               EventLedger& ledger) const;
+  void promote(std::uint32_t number, IndexRange chunk, const ChunkSums& sums, const ChunkTerms& terms,
+               MatrixView<float> acc, EventLedger& ledger) const;
 
   /// |I| and every partial sum of n products of codes are at most this.
   std::int64_t largest_sum(std::size_t n) const {
     return static_cast<std::int64_t>(n) << (mode_.activation_bits + mode_.weight_bits - 2);
   }
-  /// The group of `operand` that the chunk lies in.
-  static std::size_t group_of(const Operand& operand, IndexRange chunk) {
-    return operand.group == 0 ? 0 : chunk.begin / operand.group;
-  }
-  static std::vector<std::int64_t> code_sums(const Operand& operand, IndexRange range, IndexRange chunk);
 
   const Operand& a_;
   const Operand& b_;
@@ -125,67 +119,29 @@ void AffineProduct::sum_floats(IndexRange chunk, ChunkSums& sums, EventLedger& l
   add(events, ledger);
 }
 
-/// Sums of the codes of `range`'s rows over the chunk.
-std::vector<std::int64_t> AffineProduct::code_sums(const Operand& operand, IndexRange range, IndexRange chunk) {
-  std::vector<std::int64_t> result(range.size());
-  for (std::size_t i = 0; i < range.size(); ++i) {
-    const std::int8_t* const codes = operand.codes.row(range.begin + i);
-    result[i] = std::accumulate(codes + chunk.begin, codes + chunk.end, std::int64_t{0});
-  }
-  return result;
-}
-
-void AffineProduct::correct(IndexRange chunk, ChunkSums& sums) const {
-  const bool has_weight_zeros = b_.zero_points.rows() != 0;
-  const bool has_activation_zeros = a_.zero_points.rows() != 0;
-  if (!has_weight_zeros && !has_activation_zeros) return;
-  const auto n = static_cast<std::int64_t>(chunk.size());
-  const std::vector<std::int64_t> row_sums = code_sums(a_, rows_, chunk);
-  const std::vector<std::int64_t> column_sums = code_sums(b_, cols_, chunk);
-  const std::size_t group_a = group_of(a_, chunk);
-  const std::size_t group_b = group_of(b_, chunk);
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    const std::int64_t z_x = has_activation_zeros ? a_.zero_points(rows_.begin + i, group_a) : 0;
-    for (std::size_t j = 0; j < cols_.size(); ++j) {
-      const std::int64_t z_w = has_weight_zeros ? b_.zero_points(cols_.begin + j, group_b) : 0;
-      sums.integers(i, j) += n * z_x * z_w - z_w * row_sums[i] - z_x * column_sums[j];
-    }
-  }
-}
-
-void AffineProduct::promote(std::uint32_t number, IndexRange chunk, const ChunkSums& sums, MatrixView<float> acc,
-                            EventLedger& ledger) const {
-  const std::size_t group_a = group_of(a_, chunk);
-  const std::size_t group_b = group_of(b_, chunk);
-  const bool scales_a = a_.group_scales.rows() != 0;
-  const bool scales_b = b_.group_scales.rows() != 0;
+void AffineProduct::promote(std::uint32_t number, IndexRange chunk, const ChunkSums& sums, const ChunkTerms& terms,
+                            MatrixView<float> acc, EventLedger& ledger) const {
   // |I'| <= n 2^activation_bits 2^weight_bits; with a scale's 24 bits ScalarRounder takes in 53.
   constexpr std::int64_t kLargestSum = std::int64_t{1} << 29;
   const bool is_short = !mode_.integer || largest_sum(chunk.size()) * 4 < kLargestSum;
   const bool is_fast = is_short && outer_spec_.rounding != numerics::RoundingMode::kStochastic;
-  const kernels::ScalarRounder fp32(conversion_spec("fp32"));
   for_row_blocks(
       acc.rows, acc.cols, options_.parallel_for, ledger, [&](std::size_t begin, std::size_t end, EventLedger& block) {
         EventCounts& events = block[Stage::kOuterAccumulator];
         AccumulationEvents slow;
         for (std::size_t i = begin; i < end; ++i) {
           for (std::size_t j = 0; j < acc.cols; ++j) {
-            float scale = chunk_scales_.empty() ? 1.0F : chunk_scales_[number];
-            if (scales_b) scale = b_.group_scales(cols_.begin + j, group_b);
-            if (scales_a) {
-              const float own = a_.group_scales(rows_.begin + i, group_a);
-              scale = scales_b ? fp32.multiply(own, scale, events) : own;
-            }
+            const float scale = terms.scale(i, j, events);
+            const std::int64_t sum = mode_.integer ? sums.integers(i, j) + terms.correction(i, j) : 0;
             float& outer = acc(i, j);
             const OutputIndex index{options_.origin.row + static_cast<std::uint32_t>(rows_.begin + i),
                                     options_.origin.column + static_cast<std::uint32_t>(cols_.begin + j)};
             if (is_fast && mode_.integer) {
-              outer = round_.accumulate_scaled(outer, scale, static_cast<std::int32_t>(sums.integers(i, j)), events);
+              outer = round_.accumulate_scaled(outer, scale, static_cast<std::int32_t>(sum), events);
             } else if (is_fast) {
               outer = round_.accumulate_product(outer, scale, sums.floats(i, j), events);
             } else if (mode_.integer) {
-              outer =
-                  arith::promote(outer, scale, sums.integers(i, j), outer_spec_, options_.stream, index, number, slow);
+              outer = arith::promote(outer, scale, sum, outer_spec_, options_.stream, index, number, slow);
             } else {
               outer =
                   arith::promote(outer, scale, sums.floats(i, j), outer_spec_, options_.stream, index, number, slow);
@@ -209,12 +165,12 @@ void AffineProduct::run(MatrixView<float> acc, EventLedger& ledger) {
     if (mode_.integer) {
       sums.integers = Matrix<std::int64_t>(rows_.size(), cols_.size());
       sum_integers(chunk, sums, ledger);
-      correct(chunk, sums);
     } else {
       sums.floats = Matrix<float>(rows_.size(), cols_.size());
       sum_floats(chunk, sums, ledger);
     }
-    promote(number, chunk, sums, acc, ledger);
+    const ChunkTerms terms(a_, b_, rows_, cols_, chunk, chunk_scales_.empty() ? 1.0F : chunk_scales_[number]);
+    promote(number, chunk, sums, terms, acc, ledger);
   }
 }
 

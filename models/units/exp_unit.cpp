@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "models/kernels/float_environment.h"
 #include "models/units/arithmetic.h"
 #include "models/units/function_unit.h"
 
@@ -15,6 +16,7 @@ ExpUnit::ExpUnit(const SoftmaxConfig& config)
       round_(conversion_spec(config.format)),
       min_normal_(numerics::min_normal(round_.spec().format)) {
   if (config.exponential != "table") return;
+  const kernels::FloatEnvironment environment;
   constexpr double kLn2 = 0x1.62e42fefa39efp-1;
   const auto power = [this](int i) { return static_cast<float>(exp_fp64(kLn2 * std::ldexp(i, -table_bits_))); };
   for (int i = 0; i < 1 << table_bits_; ++i) {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "models/kernels/float_environment.h"
 #include "models/kernels/int_quantize.h"
 
 namespace guardbit::units {
@@ -171,6 +172,7 @@ void NormUnit::normalize(const Constants& constants, const NormTrace& trace, std
 
 void NormUnit::run(MatrixView<const float> x, const NormParameters& parameters, MatrixView<float> y,
                    EventLedger& ledger, std::vector<NormTrace>* traces, const ParallelFor& parallel_for) const {
+  const kernels::FloatEnvironment environment;
   GUARDBIT_CHECK(y.rows == x.rows && y.cols == x.cols, "y has x's shape");
   GUARDBIT_CHECK(parameters.gamma.empty() || parameters.gamma.size() == x.cols, "gamma has one value per element");
   GUARDBIT_CHECK(parameters.beta.empty() || parameters.beta.size() == x.cols, "beta has one value per element");

@@ -93,9 +93,9 @@ float PeArithmetic::finished(SumBits sum, const PePlace& place, arith::Accumulat
 }
 
 float PeArithmetic::deliver(float outer, SumBits sum, float scale, const PePlace& place,
-                            arith::AccumulationEvents& events) {
+                            arith::AccumulationEvents& events, std::int64_t correction) {
   if (mode_.integer) {
-    return arith::promote(outer, scale, std::int64_t{std::bit_cast<std::int32_t>(sum)}, mode_.int_spec.outer, stream_,
+    return arith::promote(outer, scale, std::bit_cast<std::int32_t>(sum) + correction, mode_.int_spec.outer, stream_,
                           place.output, place.chunk, events);
   }
   const float acc = finished(sum, place, events);

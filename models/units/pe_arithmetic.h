@@ -40,8 +40,10 @@ class PeArithmetic {
                arith::AccumulationEvents& events);
   /// Interleaved accumulators: acc_0 after acc_i, i >= 1, has been added to it.
   SumBits merge(SumBits acc_0, SumBits acc_i, std::uint32_t i, const PePlace& place, arith::AccumulationEvents& events);
-  /// The outer accumulator (or the result, if there is none) after a chunk's sum has arrived.
-  float deliver(float outer, SumBits sum, float scale, const PePlace& place, arith::AccumulationEvents& events);
+  /// The outer accumulator (or the result, if there is none) after a chunk's sum has arrived. `correction` is added to
+  /// a sum of integers first, exactly (chunk_terms.h).
+  float deliver(float outer, SumBits sum, float scale, const PePlace& place, arith::AccumulationEvents& events,
+                std::int64_t correction = 0);
 
  private:
   float float_step(float sum, std::span<const float> a, std::span<const float> b, const PePlace& place,

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "models/kernels/float_environment.h"
 #include "models/kernels/gemm.h"
 #include "models/kernels/hadamard.h"
 #include "models/kernels/scalar_rounder.h"
@@ -48,6 +49,7 @@ void multiply_factor(const Matrix<float>& factor, const numerics::FloatSpec& spe
 
 void rotate(MatrixView<const float> x, int size, int stride, const RotateConfig& config, MatrixView<float> y,
             EventLedger& ledger, const ParallelFor& parallel_for) {
+  const kernels::FloatEnvironment environment;
   const HadamardFactors factors = hadamard_factors(size);
   const TransformLayout layout{static_cast<std::size_t>(size), static_cast<std::size_t>(stride)};
   GUARDBIT_CHECK(y.rows == x.rows && y.cols == x.cols, "y has x's shape");

@@ -20,7 +20,8 @@ using numerics::ParallelFor;
 inline constexpr std::size_t kBlockElements = 16384;
 
 /// Calls body(begin, end, ledger of the block) for consecutive ranges of rows that depend only on the shape, and adds
-/// the blocks' ledgers to `ledger` in row order.
+/// the blocks' ledgers to `ledger` in row order. The bodies run in kernels::FloatEnvironment, whatever the host has
+/// set.
 void for_row_blocks(std::size_t num_rows, std::size_t num_cols, const ParallelFor& parallel_for, EventLedger& ledger,
                     const std::function<void(std::size_t begin, std::size_t end, EventLedger& events)>& body);
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "models/kernels/float_environment.h"
+
 namespace guardbit::units {
 namespace {
 
@@ -16,6 +18,7 @@ RsqrtUnit::RsqrtUnit(const RsqrtConfig& config)
     : table_bits_(static_cast<int>(config.table_bits)),
       newton_steps_(static_cast<int>(config.newton_steps)),
       round_(conversion_spec(config.format)) {
+  const kernels::FloatEnvironment environment;
   numerics::EventSet ignored;  // the table is read-only memory: its rounding happened when the hardware was made
   const int half = 1 << (table_bits_ - 1);
   for (int parity = 0; parity < 2; ++parity) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "sim/base/error.h"
+#include "sim/base/open_temporaries.h"
 #include "sim/base/signal_guard.h"
 
 namespace guardbit::sim {
@@ -66,11 +67,13 @@ AtomicFile::AtomicFile(fs::path target, Existing existing)
     temporary_.clear();
     fail(ExitCode::kCannotCreate, target_, "create", errno);
   }
+  remember_temporary(temporary_.c_str());
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ >= 0) close(descriptor_);
   if (!temporary_.empty()) unlink(temporary_.c_str());
+  forget_temporary(temporary_.c_str());
 }
 
 void AtomicFile::write(const void* data, std::size_t num_bytes) {
@@ -113,6 +116,7 @@ OutputDirectory::OutputDirectory(const fs::path& target, std::vector<std::string
   if (mkdir(temporary.c_str(), kMode) != 0)
     fail(ExitCode::kCannotCreate, target_, "create a directory beside it", errno);
   temporary_ = temporary;
+  remember_temporary(temporary_.c_str(), &result_names_);
 }
 
 /// Creates the directories above the target that do not exist and remembers them, innermost first.
@@ -132,8 +136,10 @@ void OutputDirectory::make_parents() {
 
 OutputDirectory::~OutputDirectory() {
   std::error_code ignored;
-  if (temporary_.empty()) return;
-  fs::remove_all(temporary_, ignored);
+  const bool is_committed = temporary_.empty();
+  if (!is_committed) fs::remove_all(temporary_, ignored);
+  forget_temporary(temporary_.c_str());
+  if (is_committed) return;
   for (const fs::path& parent : created_parents_) fs::remove(parent, ignored);  // only while they are empty
 }
 

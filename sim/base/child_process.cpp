@@ -11,13 +11,17 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <string_view>
 
 #include "models/numerics/check.h"
 #include "sim/base/error.h"
 #include "sim/base/signal_guard.h"
+#include "sim/base/system_failure.h"
 
 namespace guardbit::sim {
 namespace {
+
+constexpr int kUnsent = 1;  // exit code of a child whose message did not get through
 
 /// First byte of what a child sends.
 enum class Outcome : char { kResult = 'r', kUserError = 'u', kInterrupted = 'i', kInternalError = 'x' };
@@ -35,20 +39,36 @@ std::string outcome_of(const std::function<std::string()>& work) {
     return message(Outcome::kInterrupted, ExitCode::kOk, "");
   } catch (const std::bad_alloc&) {
     return message(Outcome::kUserError, ExitCode::kRefused, "out of memory");
+  } catch (const std::system_error& error) {
+    return message(Outcome::kUserError, exit_code_of(error), error.what());
   } catch (const std::exception& error) {
     return message(Outcome::kInternalError, ExitCode::kInternal, error.what());
   }
 }
 
-[[noreturn]] void be_child(int pipe_end, const std::function<std::string()>& work) {
-  const std::string message = outcome_of(work);
-  std::size_t sent = 0;
-  while (sent < message.size()) {
-    const ssize_t count = ::write(pipe_end, message.data() + sent, message.size() - sent);
-    if (count < 0 && errno != EINTR) break;
-    if (count > 0) sent += static_cast<std::size_t>(count);
+/// False if the message does not get through.
+bool send(int pipe_end, std::string_view message) {
+  while (!message.empty()) {
+    const ssize_t count = ::write(pipe_end, message.data(), message.size());
+    if (count < 0 && errno != EINTR) return false;
+    if (count > 0) message.remove_prefix(static_cast<std::size_t>(count));
   }
-  _exit(0);  // not this copy's business: the parent's buffers and temporaries
+  return true;
+}
+
+[[noreturn]] void be_child(int pipe_end, const std::function<std::string()>& work) {
+  bool is_sent = false;
+  try {
+    is_sent = send(pipe_end, outcome_of(work));
+  } catch (const std::bad_alloc&) {  // not even room for an error's text
+    constexpr std::array kOutOfMemory = {static_cast<char>(Outcome::kUserError), static_cast<char>(ExitCode::kRefused)};
+    is_sent = send(pipe_end, {kOutOfMemory.data(), kOutOfMemory.size()}) && send(pipe_end, "out of memory");
+  }
+  _exit(is_sent ? 0 : kUnsent);  // not this copy's business: the parent's buffers and temporaries
+}
+
+[[noreturn]] void fail(const char* what, ExitCode code = ExitCode::kIo) {
+  throw UserError(code, fmt::format("{}: {}", what, std::strerror(errno)));
 }
 
 /// A child, killed and waited for if the parent leaves early.
@@ -66,7 +86,8 @@ class Child {
 
   std::string read_all() {
     std::string text;
-    std::array<char, 1 << 16> buffer;
+    constexpr std::size_t kPieceBytes = 8192;  // on a stack that may be small
+    std::array<char, kPieceBytes> buffer;
     for (;;) {
       throw_if_interrupted();
       constexpr int kPollMs = 50;
@@ -75,7 +96,7 @@ class Child {
       const ssize_t count = ::read(pipe_, buffer.data(), buffer.size());
       if (count == 0) return text;
       if (count > 0) text.append(buffer.data(), static_cast<std::size_t>(count));
-      if (count < 0 && errno != EINTR) return text;
+      if (count < 0 && errno != EINTR) fail("cannot read from a process of ours");
     }
   }
   int wait() {
@@ -95,15 +116,15 @@ class Child {
 
 std::string run_in_child(const std::function<std::string()>& work) {
   std::array<int, 2> ends{};
-  if (pipe(ends.data()) != 0) {
-    throw UserError(ExitCode::kRefused, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
-  }
+  if (pipe(ends.data()) != 0) fail("cannot make a pipe", ExitCode::kRefused);
   std::fflush(nullptr);
   const pid_t id = fork();
   if (id < 0) {
+    const int error = errno;
     close(ends[0]);
     close(ends[1]);
-    throw UserError(ExitCode::kRefused, fmt::format("cannot start a process: {}", std::strerror(errno)));
+    errno = error;
+    fail("cannot start a process", ExitCode::kRefused);
   }
   if (id == 0) {
     close(ends[0]);
@@ -117,6 +138,12 @@ std::string run_in_child(const std::function<std::string()>& work) {
     throw_if_interrupted();
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
       throw UserError(ExitCode::kRefused, "its process was killed (signal 9); expected enough memory for it");
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(ExitCode::kRefused)) {
+      throw UserError(ExitCode::kRefused, "out of memory");  // last_resort.h
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kUnsent) {
+      throw UserError(ExitCode::kIo, "the result of a process of ours was lost: cannot write to its pipe");
     }
     throw InternalError(fmt::format("a process of ours ended early (status {})", status));
   }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sim/base/error.h"
+#include "sim/base/input_policy.h"
 
 namespace guardbit::sim {
 namespace {
@@ -21,11 +22,21 @@ const char* kind_of(mode_t mode) {
   return "device";
 }
 
+/// Whether the path is at fault, not the system, which may open the file another time.
+bool is_missing(int error) {
+  return error == ENOENT || error == ENOTDIR || error == EACCES || error == EPERM || error == ELOOP ||
+         error == ENAMETOOLONG;
+}
+
 std::string reason_of(int error) { return std::generic_category().message(error); }
 
 }  // namespace
 
 InputFile::InputFile(std::filesystem::path file, std::uint64_t max_bytes) : path_(std::move(file)) {
+  if (path_.native().find('\0') != std::string::npos) {  // the system would open what stands before it
+    throw UserError(ExitCode::kMissingInput,
+                    fmt::format("{}: cannot open: a file's name has no NUL character", path_.string()));
+  }
   // Non-blocking: opening a FIFO would otherwise wait for a writer.
   descriptor_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (descriptor_ < 0) {
@@ -34,23 +45,30 @@ InputFile::InputFile(std::filesystem::path file, std::uint64_t max_bytes) : path
       throw UserError(ExitCode::kMalformedInput,
                       fmt::format("{}: got a {}; expected a regular file", path_.string(), kind_of(status.st_mode)));
     }
-    throw UserError(ExitCode::kMissingInput, fmt::format("{}: cannot open: {}", path_.string(), reason_of(error)));
+    throw UserError(is_missing(error) ? ExitCode::kMissingInput : ExitCode::kIo,
+                    fmt::format("{}: cannot open: {}", path_.string(), reason_of(error)));
   }
   struct stat status {};
   const bool is_known = fstat(descriptor_, &status) == 0;
+  const auto num_bytes = static_cast<std::uint64_t>(status.st_size);
+  ExitCode code = is_known ? ExitCode::kMalformedInput : ExitCode::kIo;
   std::string problem;
   if (!is_known) {
     problem = fmt::format("{}: cannot stat: {}", path_.string(), reason_of(errno));
   } else if (!S_ISREG(status.st_mode)) {
     problem = fmt::format("{}: got a {}; expected a regular file", path_.string(), kind_of(status.st_mode));
-  } else if (static_cast<std::uint64_t>(status.st_size) > max_bytes) {
-    problem = fmt::format("{}: got a file of {} bytes; expected at most {}", path_.string(), status.st_size, max_bytes);
+  } else if (num_bytes > input_policy().max_bytes) {
+    code = ExitCode::kRefused;
+    problem = fmt::format("{}: got a file of {} bytes; expected at most {} (--max-input)", path_.string(), num_bytes,
+                          input_policy().max_bytes);
+  } else if (num_bytes > max_bytes) {
+    problem = fmt::format("{}: got a file of {} bytes; expected at most {}", path_.string(), num_bytes, max_bytes);
   }
   if (!problem.empty()) {
     close(std::exchange(descriptor_, -1));
-    throw UserError(is_known ? ExitCode::kMalformedInput : ExitCode::kIo, problem);
+    throw UserError(code, problem);
   }
-  num_bytes_ = static_cast<std::uint64_t>(status.st_size);
+  num_bytes_ = num_bytes;
 }
 
 InputFile::~InputFile() {

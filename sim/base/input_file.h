@@ -13,7 +13,7 @@ inline constexpr std::uint64_t kMaxTextBytes = std::uint64_t{256} << 20;
 
 /// An open regular file. Symbolic links are followed.
 /// UserError: kMissingInput if it does not exist or cannot be opened, kMalformedInput if it is not a regular file
-/// (a FIFO is not waited for) or larger than `max_bytes`.
+/// (a FIFO is not waited for) or larger than `max_bytes`, kRefused if it is larger than InputPolicy allows.
 class InputFile {
  public:
   explicit InputFile(std::filesystem::path file, std::uint64_t max_bytes = UINT64_MAX);

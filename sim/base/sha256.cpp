@@ -1,7 +1,10 @@
 #include "sim/base/sha256.h"
 
+// The functions of OpenSSL 1.1: unlike EVP they need no memory and no start-up of the library, which crashes without
+// it.
+#define OPENSSL_API_COMPAT 0x10100000L
 #include <fmt/format.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
@@ -15,28 +18,26 @@
 namespace guardbit::sim {
 
 struct Sha256::State {
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+  SHA256_CTX context;
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  GUARDBIT_CHECK(state_->context && EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) == 1,
-                 "libcrypto provides SHA-256");
+  GUARDBIT_CHECK(SHA256_Init(&state_->context) == 1, "libcrypto provides SHA-256");
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::update(const void* data, std::size_t num_bytes) {
-  GUARDBIT_CHECK(state_ && EVP_DigestUpdate(state_->context.get(), data, num_bytes) == 1, "hash is open");
+  GUARDBIT_CHECK(state_ && SHA256_Update(&state_->context, data, num_bytes) == 1, "hash is open");
 }
 
 std::string Sha256::hex() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned num_bytes = 0;
-  GUARDBIT_CHECK(state_ && EVP_DigestFinal_ex(state_->context.get(), digest.data(), &num_bytes) == 1, "hash is open");
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  GUARDBIT_CHECK(state_ && SHA256_Final(digest.data(), &state_->context) == 1, "hash is open");
   state_.reset();
   std::string text;
-  for (unsigned i = 0; i < num_bytes; ++i) text += fmt::format("{:02x}", digest[i]);
+  for (const unsigned char byte : digest) text += fmt::format("{:02x}", byte);
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include "models/kernels/vector_target.h"
 #include "sim/base/thread_pool.h"
 #include "sim/cli/progress_line.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/replay/build_info.h"
 #include "sim/replay/norm_bathtub.h"
@@ -20,7 +21,7 @@ struct BathtubArguments {
   std::int64_t threads = 0;
   std::int64_t windows = 0;
   std::int64_t seed = 1;
-  bool quiet = false;
+  Talk talk;
   BathtubOptions options;
 };
 
@@ -33,7 +34,7 @@ int run_bathtub(BathtubArguments& arguments) {
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   BathtubResult result;
   {
-    ProgressLine progress(arguments.quiet);
+    ProgressLine progress(arguments.talk);
     result = norm_bathtub(trace, accelerator, arguments.options, pool.parallel_for(),
                           [&progress](std::size_t done, std::size_t total, const std::string& what) {
                             progress.update(done, total, "windows", what);
@@ -43,9 +44,10 @@ int run_bathtub(BathtubArguments& arguments) {
   result.provenance["accelerator_sha256"] = accelerator.sha256;
   result.provenance["trace_sha256"] = trace.sha256;
   result.provenance["seed"] = std::to_string(arguments.seed);
-  print(arguments.format == "json"  ? bathtub_json(result)
-        : arguments.format == "csv" ? bathtub_csv(result)
-                                    : bathtub_table(result));
+  print_report(arguments.format == "json"  ? bathtub_json(result)
+               : arguments.format == "csv" ? bathtub_csv(result)
+                                           : bathtub_table(result),
+               arguments.format);
   return 0;
 }
 
@@ -70,14 +72,15 @@ void add_bathtub(CLI::App& app, Action& action) {
       ->check(check_gain)
       ->capture_default_str();
   verb->add_option("--format", arguments->format, "Report on standard output")
-      ->check(CLI::IsMember({"table", "csv", "json"}))
+      ->check(one_of({"table", "csv", "json"}))
       ->capture_default_str();
   add_threads(*verb, arguments->threads);
   add_vector_target(*verb, arguments->vector_target);
-  verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
+  add_talk(*verb, arguments->talk);
   verb->footer(
-      "Example: guardbit bathtub traces/kjv-gpt2 --accelerator configs/accelerators/edge.toml \\\n"
-      "           --residual-gain 64 --from -4 --to 20 --set norm.accumulator.subnormals=flush");
+      examples({"guardbit bathtub traces/kjv-gpt2 -a configs/accelerators/edge.toml --residual-gain 64 \\\n"
+                "    --from -4 --to 20 --set norm.accumulator.subnormals=flush",
+                "guardbit bathtub traces/kjv-gpt2 -a configs/accelerators/edge.toml --windows 1 --format csv"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_bathtub(*arguments); }; });
 }
 

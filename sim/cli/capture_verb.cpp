@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "sim/base/error.h"
 #include "sim/base/thread_pool.h"
 #include "sim/cli/progress_line.h"
 #include "sim/cli/verbs.h"
@@ -27,12 +28,18 @@ struct CaptureArguments {
   std::int64_t threads = 0;
   std::int64_t record_tokens = 64;
   std::string on_nonfinite = "error";
-  bool quiet = false;
+  Talk talk;
+  const CLI::App* verb = nullptr;
 };
 
 /// The windows of the calibration text, if one is given. A tokenizer may be there for that text alone.
 std::optional<TokenInput> calibration_input(const CaptureArguments& arguments, const TokenInput& input) {
-  if (arguments.calibration_tokens.empty() && arguments.calibration_text.empty()) return std::nullopt;
+  if (arguments.calibration_tokens.empty() && arguments.calibration_text.empty()) {
+    if (arguments.verb->count("--calibration-windows") == 0) return std::nullopt;
+    throw UserError(ExitCode::kUsage, fmt::format("--calibration-windows: got {} and no calibration text; expected "
+                                                  "--calibration-text or --calibration-tokens as well",
+                                                  arguments.calibration_windows));
+  }
   TokenInput calibration;
   calibration.tokens = arguments.calibration_tokens;
   calibration.text = arguments.calibration_text;
@@ -60,7 +67,7 @@ int run_capture(const CaptureArguments& arguments) {
   options.calibration = calibration_input(arguments, input);
   std::uint64_t num_nonfinite = 0;
   {
-    ProgressLine line(arguments.quiet);
+    ProgressLine line(arguments.talk);
     options.progress = [&line](std::size_t done, std::size_t total, const std::string& unit, const std::string& phase) {
       line.update(done, total, unit, phase);
     };
@@ -69,7 +76,7 @@ int run_capture(const CaptureArguments& arguments) {
   if (options.on_nonfinite == OnNonfinite::kCount) {
     say(fmt::format("{}: {} weights are not finite\n", arguments.model, num_nonfinite));
   }
-  if (!arguments.quiet) say(fmt::format("trace written to {}\n", arguments.output));
+  if (!arguments.talk.quiet) say(fmt::format("trace written to {}\n", arguments.output));
   return 0;
 }
 
@@ -79,6 +86,7 @@ void add_capture(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<CaptureArguments>();
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
   CLI::App* verb = app.add_subcommand("capture", "Make a trace from a model and text or token ids");
+  arguments->verb = verb;
   verb->add_option("model", arguments->model,
                    "Hugging Face directory (bert, gpt2, llama, mistral, opt, qwen2, qwen3) or llama2.c checkpoint file")
       ->required();
@@ -112,11 +120,12 @@ void add_capture(CLI::App& app, Action& action) {
   verb->add_option("--on-nonfinite", arguments->on_nonfinite,
                    "Weights that are infinite or NaN: refuse them, accept and count them, or accept them (the "
                    "likelihoods must be finite)")
-      ->check(CLI::IsMember({"error", "count", "propagate"}))
+      ->check(one_of({"error", "count", "propagate"}))
       ->capture_default_str();
   add_threads(*verb, arguments->threads);
-  verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
-  verb->footer("Example: guardbit capture my-gpt2 --text wiki.txt --context 256 -o out/my-trace");
+  add_talk(*verb, arguments->talk);
+  verb->footer(examples({"guardbit capture my-gpt2 --text text.txt --context 256 -o out/my-trace",
+                         "guardbit capture stories.bin --text text.txt --tokenizer tokenizer.bin -o out/llama"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_capture(*arguments); }; });
 }
 

@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "sim/base/error.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/regress/result_compare.h"
 
@@ -18,8 +19,9 @@ constexpr std::size_t kShownRows = 12;  // of each table
 
 int run_compare(const CompareArguments& arguments) {
   const ResultComparison comparison = compare_results(arguments.a, arguments.b);
-  print(arguments.format == "json" ? comparison_json(comparison)
-                                   : comparison_text(comparison, arguments.all ? 0 : kShownRows));
+  print_report(arguments.format == "json" ? comparison_json(comparison)
+                                          : comparison_text(comparison, arguments.all ? 0 : kShownRows),
+               arguments.format);
   return static_cast<int>(comparison.equal() ? ExitCode::kOk : ExitCode::kGateFailed);
 }
 
@@ -30,11 +32,9 @@ void add_compare(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("compare", "Differences of two replay results: exit 0 equal, 1 different");
   verb->add_option("A", arguments->a, "result.json, or a directory that holds one")->required();
   verb->add_option("B", arguments->b, "The other")->required();
-  verb->add_option("--format", arguments->format, "Report")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  verb->add_option("--format", arguments->format, "Report")->check(one_of({"table", "json"}))->capture_default_str();
   verb->add_flag("--all", arguments->all, "Every row of every table");
-  verb->footer("Example: guardbit compare out/before out/after\n(docs/regression.md)");
+  verb->footer(examples({"guardbit compare out/before out/after"}, "What it compares: docs/regression.md"));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_compare(*arguments); }; });
 }
 

@@ -4,6 +4,8 @@
 
 #include "sim/base/error.h"
 #include "sim/cli/format_words.h"
+#include "sim/cli/progress_line.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/conform/conform.h"
 #include "sim/replay/build_info.h"
@@ -16,14 +18,22 @@ struct ConformArguments {
   std::vector<std::filesystem::path> files;
   ConformOptions options;
   std::vector<std::string> formats;
+  Talk talk;
 };
 
 int run_conform(const ConformArguments& arguments) {
   const FormatWords formats = read_format_words(arguments.formats);
   ConformOptions options = arguments.options;
   options.format = formats.number;
-  const ConformResult result = conform(arguments.files, options);
-  print(formats.report == "json" ? conform_json(result, build_provenance()) : conform_table(result));
+  ConformResult result;
+  {
+    ProgressLine progress(arguments.talk);
+    result = conform(arguments.files, options, [&progress](std::size_t done, std::size_t total) {
+      progress.update(done, total, "files", "conform");
+    });
+  }
+  print_report(formats.report == "json" ? conform_json(result, build_provenance()) : conform_table(result),
+               formats.report);
   return static_cast<int>(result.num_mismatches() == 0 ? ExitCode::kOk : ExitCode::kGateFailed);
 }
 
@@ -36,7 +46,7 @@ void add_conform(CLI::App& app, Action& action) {
   verb->add_option("files", arguments->files, "Vector files, plain or gzip; their names may tell what they hold")
       ->required();
   verb->add_option("--op", options.operation, "Operation of lines 'operands result [flags]'")
-      ->check(CLI::IsMember({"add", "mul", "mul_add", "convert"}));
+      ->check(one_of({"add", "mul", "mul_add", "convert"}));
   verb->add_option("--format", arguments->formats,
                    "Number format of the operands (eXmY is IEEE-style); or the report: table, json")
       ->allow_extra_args(false);
@@ -44,11 +54,12 @@ void add_conform(CLI::App& app, Action& action) {
   verb->add_option("--rounding", options.rounding, "rne (default), rtz, rup, rdn, rna or odd");
   verb->add_option("--overflow", options.overflow, "infinity (default), nan or saturate");
   verb->add_option("--tininess", options.tininess, "When a result counts as tiny: before or after (default) rounding")
-      ->check(CLI::IsMember({"before", "after"}));
+      ->check(one_of({"before", "after"}));
   verb->add_flag("--ignore-signalling", options.ignore_signalling, "Skip lines with a signalling NaN operand");
+  add_talk(*verb, arguments->talk);
   verb->footer(
-      "Example: guardbit conform f16_mulAdd_RNE.txt.gz\n"
-      "         guardbit conform mine.txt --op convert --format fp32 --result-format fp8_e4m3 --rounding rtz");
+      examples({"guardbit conform f16_mulAdd_RNE.txt.gz",
+                "guardbit conform mine.txt --op convert --format fp32 --result-format fp8_e4m3 --rounding rtz"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_conform(*arguments); }; });
 }
 

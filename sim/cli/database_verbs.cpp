@@ -4,6 +4,7 @@
 
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/sweep/gather.h"
 #include "sim/sweep/pareto.h"
@@ -31,7 +32,7 @@ TableFormat table_format(const std::string& name) {
 
 void add_format(CLI::App& verb, DatabaseArguments& arguments) {
   verb.add_option("--format", arguments.format, "Report on standard output")
-      ->check(CLI::IsMember({"table", "csv", "json"}))
+      ->check(one_of({"table", "csv", "json"}))
       ->capture_default_str();
 }
 
@@ -53,7 +54,7 @@ int run_pareto(DatabaseArguments& arguments) {
   arguments.pareto.objectives.insert(arguments.pareto.objectives.end(), arguments.also.begin(), arguments.also.end());
   const ParetoFront front = pareto(arguments.database, arguments.pareto);
   const TableFormat format = table_format(arguments.format);
-  print(query(arguments.database, front_sql(front), format));
+  print_report(query(arguments.database, front_sql(front), format), arguments.format);
   say(fmt::format("{} of {} points are on the front{}; stored as '{}'\n", front.ids.size(), front.num_points,
                   front.num_incomplete == 0 ? "" : fmt::format(" ({} have no number)", front.num_incomplete),
                   front.name));
@@ -68,9 +69,8 @@ void add_gather(CLI::App& sweep, Action& action) {
   verb->add_option("store", arguments->store, "Store directory")->required();
   verb->add_option("-o,--output", arguments->database, "Database file; made anew every time")->required();
   verb->add_option("--csv", arguments->csv, "Write table points to this CSV file as well");
-  verb->footer(
-      "Example: guardbit sweep gather out/formats -o out/formats.db --csv out/formats.csv\n"
-      "Exit codes: 0 complete, 75 points are missing or failed (the database has the others).");
+  verb->footer(examples({"guardbit sweep gather out/formats -o out/formats.db --csv out/formats.csv"},
+                        "Exit codes: 0 complete, 75 points are missing or failed (the database has the others)."));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_gather(*arguments); }; });
 }
 
@@ -87,10 +87,9 @@ void add_pareto(CLI::App& app, Action& action) {
   verb->add_option("--where", arguments->pareto.where, "SQL condition on points");
   verb->add_option("--name", arguments->pareto.name, "Store the front under this name (default: its objectives)");
   add_format(*verb, *arguments);
-  verb->footer(
-      "Examples: guardbit pareto out/formats.db --x cycles --y perplexity\n"
-      "          guardbit pareto out/formats.db --x cycles --y sqnr_db --also energy,area --where \"variant <> "
-      "'none'\"");
+  verb->footer(examples({"guardbit pareto out/formats.db --x cycles --y perplexity",
+                         "guardbit pareto out/formats.db --x cycles --y sqnr_db --also energy,area \\\n"
+                         "    --where \"variant <> 'none'\""}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_pareto(*arguments); }; });
 }
 
@@ -101,10 +100,11 @@ void add_query(CLI::App& app, Action& action) {
   verb->add_option("sql", arguments->sql, "Tables: points, variants, ops, events, sweep (docs/sweeps.md)")->required();
   add_format(*verb, *arguments);
   verb->footer(
-      "Example: guardbit query out/formats.db \"SELECT variant, min(perplexity) FROM points GROUP BY variant\"");
+      examples({"guardbit query out/formats.db \"SELECT variant, min(perplexity) FROM points GROUP BY variant\"",
+                "guardbit query out/formats.db \"SELECT * FROM points\" --format csv"}));
   verb->final_callback([arguments, &action] {
     action = [arguments] {
-      print(query(arguments->database, arguments->sql, table_format(arguments->format)));
+      print_report(query(arguments->database, arguments->sql, table_format(arguments->format)), arguments->format);
       return 0;
     };
   });

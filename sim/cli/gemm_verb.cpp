@@ -1,17 +1,15 @@
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
 #include <memory>
-#include <sstream>
 
 #include "models/kernels/vector_target.h"
 #include "sim/base/error.h"
 #include "sim/base/sha256.h"
 #include "sim/base/thread_pool.h"
+#include "sim/cli/progress_line.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/cli/wave_arguments.h"
 #include "sim/probe/gemm_probe.h"
+#include "sim/probe/product_words.h"
 #include "sim/replay/build_info.h"
 #include "sim/report/probe_report.h"
 
@@ -36,42 +34,9 @@ struct GemmArguments {
   bool no_values = false;
   bool no_error = false;
   bool no_memory = false;
+  Talk talk;
   GemmOptions options;
 };
-
-/// "all", "none", or names joined by commas.
-numerics::EventSet parse_events(const std::string& text) {
-  if (text == "all") return numerics::EventSet::all();
-  numerics::EventSet wanted;
-  if (text == "none") return wanted;
-  std::istringstream names(text);
-  for (std::string name; std::getline(names, name, ',');) {
-    const auto* found = std::find(numerics::kEventNames.begin(), numerics::kEventNames.end(), name);
-    if (found == numerics::kEventNames.end()) {
-      throw UserError(ExitCode::kUsage, fmt::format("--events: got '{}'; expected all, none or some of {}", name,
-                                                    fmt::join(numerics::kEventNames, ", ")));
-    }
-    wanted.add(static_cast<numerics::Event>(found - numerics::kEventNames.begin()));
-  }
-  if (wanted.empty()) throw UserError(ExitCode::kUsage, "--events: got an empty list; expected all, none or names");
-  return wanted;
-}
-
-/// The described hardware. Sums that flow down a column need a buffer: without a file that describes one it is fp32.
-LoadedAccelerator load_hardware(const GemmArguments& arguments) {
-  std::vector<std::string> overrides = arguments.overrides;
-  const auto any_begins = [&](std::string_view text) {
-    return std::any_of(overrides.begin(), overrides.end(),
-                       [&](const std::string& set) { return set.starts_with(text); });
-  };
-  const bool flows_down = any_begins("array.dataflow=ws") || any_begins("array.dataflow=\"ws\"") ||
-                          any_begins("array.dataflow=is") || any_begins("array.dataflow=\"is\"");
-  if (arguments.accelerator.empty() && flows_down && !any_begins("accumulator.buffer.format=")) {
-    overrides.emplace_back("accumulator.buffer.format=fp32");
-  }
-  return arguments.accelerator.empty() ? default_accelerator(overrides, ConfigScope::kLinear)
-                                       : load_accelerator(arguments.accelerator, overrides, ConfigScope::kLinear);
-}
 
 void add_source(const OperandSource& source, const std::string& key, std::map<std::string, std::string>& provenance) {
   if (!source.file.empty()) provenance[key] = sha256_of_file(source.file);
@@ -79,7 +44,7 @@ void add_source(const OperandSource& source, const std::string& key, std::map<st
 
 int run_gemm(const GemmArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
-  const LoadedAccelerator accelerator = load_hardware(arguments);
+  const LoadedAccelerator accelerator = load_product_hardware(arguments.accelerator, arguments.overrides);
   GemmOptions options = arguments.options;
   options.seed = static_cast<std::uint64_t>(arguments.seed);
   options.m = arguments.m;
@@ -87,7 +52,7 @@ int run_gemm(const GemmArguments& arguments) {
   options.k = arguments.k;
   options.a = OperandSource::parse(arguments.a, "--a");
   options.b = OperandSource::parse(arguments.b, "--b");
-  options.wanted = parse_events(arguments.events);
+  options.wanted = parse_event_set(arguments.events);
   options.values = !arguments.no_values;
   options.stepped = arguments.fidelity == "pe";
   options.error = !arguments.no_error;
@@ -95,7 +60,14 @@ int run_gemm(const GemmArguments& arguments) {
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   options.parallel_for = pool.parallel_for();
 
-  GemmResult result = gemm_probe(accelerator, options);
+  GemmResult result;
+  {
+    ProgressLine progress(arguments.talk);
+    options.counted = [&progress](const numerics::ParallelFor& loops, const std::string& phase) {
+      return progress.counted(loops, "parts", phase);
+    };
+    result = gemm_probe(accelerator, options);
+  }
   result.a = arguments.a;
   result.b = arguments.b;
   result.provenance = build_provenance();
@@ -106,7 +78,7 @@ int run_gemm(const GemmArguments& arguments) {
     add_source(options.a, "a_sha256", result.provenance);
     add_source(options.b, "b_sha256", result.provenance);
   }
-  print(arguments.format == "json" ? gemm_json(result) : gemm_table(result));
+  print_report(arguments.format == "json" ? gemm_json(result) : gemm_table(result), arguments.format);
   const bool differs = result.values && result.values->equals_reference == false;
   return static_cast<int>(differs ? ExitCode::kGateFailed : ExitCode::kOk);
 }
@@ -143,14 +115,15 @@ void add_gemm(CLI::App& app, Action& action) {
                  "Unlimited memory; this verb's cycles are always the array's alone");
   verb->add_flag("--reference", options.reference, "Compute with the slow reference as well; exit 1 if it differs");
   verb->add_option("-o,--output", options.output, "Write C to this .npy file (float32)");
-  verb->add_option("--format", arguments->format, "Report")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  verb->add_option("--format", arguments->format, "Report")->check(one_of({"table", "json"}))->capture_default_str();
   add_threads(*verb, arguments->threads);
   add_vector_target(*verb, arguments->vector_target);
+  add_talk(*verb, arguments->talk);
   verb->footer(
-      "Example: guardbit gemm 128 128 512 --set array.activation=fp8_e4m3 --set array.weight=fp8_e4m3 \\\n"
-      "           --set accumulator.format=fp16 --format json");
+      examples({"guardbit gemm 64 64 4096 --preset hopper_fp8",
+                "guardbit gemm 128 128 512 --set array.activation=fp8_e4m3 --set array.weight=fp8_e4m3 \\\n"
+                "    --set accumulator.format=fp16 --format json",
+                "guardbit gemm 8 8 32 --a constant:4 --b constant:4 --events overflow,swamped --fidelity pe"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_gemm(*arguments); }; });
 }
 

@@ -1,5 +1,6 @@
 // The command line: one binary with verbs. Turns every outcome into the documented exit code.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,8 +15,14 @@
 
 #include "models/numerics/check.h"
 #include "sim/base/error.h"
+#include "sim/base/exit_codes.h"
 #include "sim/base/fp_environment.h"
+#include "sim/base/last_resort.h"
 #include "sim/base/signal_guard.h"
+#include "sim/base/system_failure.h"
+#include "sim/cli/input_options.h"
+#include "sim/cli/names.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/replay/build_info.h"
 
@@ -37,7 +44,8 @@ int exit_status(ExitCode code) { return static_cast<int>(code); }
 
 /// "guardbit: " and the message, whose lines are one problem each; everything else that is not printable is escaped.
 void complain(std::string_view what, std::string_view message) {
-  std::string text = fmt::format("guardbit: {}", what);
+  const bool in_red = has_colour(STDERR_FILENO);
+  std::string text = fmt::format("{}guardbit:{} {}", in_red ? "\x1b[1;31m" : "", in_red ? "\x1b[0m" : "", what);
   for (std::size_t begin = 0; begin <= message.size();) {
     const std::size_t end = std::min(message.find('\n', begin), message.size());
     text += printable(message.substr(begin, end - begin)) + "\n";
@@ -46,15 +54,21 @@ void complain(std::string_view what, std::string_view message) {
   say(text);
 }
 
-/// A first argument that is no option must be a verb; CLI11 would only say that one is missing.
-void check_verb(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::vector<std::string> verbs;
-  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
-    verbs.push_back(verb->get_name());
-  if (std::find(verbs.begin(), verbs.end(), argv[1]) != verbs.end()) return;
-  throw UserError(ExitCode::kUsage,
-                  fmt::format("{}: unknown verb; expected one of {}", argv[1], fmt::join(verbs, ", ")));
+/// In the order of the help text: what most people come for first.
+void add_verbs(CLI::App& app, Action& action) {
+  for (const auto add :
+       {add_replay, add_capture, add_report, add_compare, add_regress, add_sweep, add_pareto, add_query, add_bathtub,
+        add_gemm, add_quantize, add_conform, add_truths, add_config, add_list, add_man, add_completion}) {
+    add(app, action);
+  }
+  add_input_options(app);
+}
+
+/// "Exit codes: 0 done, 1 gate failed, ..."
+std::string exit_code_line() {
+  std::string text = "Exit codes (guardbit list exit_codes):";
+  for (const ExitCodeRow& row : exit_codes()) text += fmt::format(" {} {},", row.code, row.name);
+  return text + " 128+n signal n.";
 }
 
 int run(int argc, char** argv) {
@@ -62,27 +76,12 @@ int run(int argc, char** argv) {
   CLI::App app{"Guardbit: bit-accurate simulator of a transformer accelerator", "guardbit"};
   app.set_version_flag("--version", fmt::format("guardbit {} ({})", build.at("version"), build.at("commit")));
   app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 done, 1 gate failed, 2 usage, 65 malformed input, 66 missing input, 69 refused for resources,\n"
-      "70 internal error, 73 cannot create output, 74 I/O error, 75 partial, 78 configuration, 128+n signal n.\n"
-      "Example: guardbit replay traces/kjv-gpt2 --accelerator configs/accelerators/edge.toml");
   Action action;
-  add_bathtub(app, action);
-  add_quantize(app, action);
-  add_replay(app, action);
-  add_capture(app, action);
-  add_compare(app, action);
-  add_config(app, action);
-  add_conform(app, action);
-  add_gemm(app, action);
-  add_list(app, action);
-  add_report(app, action);
-  add_truths(app, action);
-  add_sweep(app, action);
-  add_pareto(app, action);
-  add_query(app, action);
-  add_regress(app, action);
-  check_verb(app, argc, argv);
+  add_verbs(app, action);
+  app.footer(examples(
+      {"guardbit replay traces/kjv-gpt2 -a configs/accelerators/edge.toml", "guardbit replay --help", "guardbit list"},
+      exit_code_line()));
+  check_names(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -96,10 +95,8 @@ int run(int argc, char** argv) {
   return action();
 }
 
-/// `signal` receives the signal that ended the run, if one did.
-int run_guarded(int argc, char** argv, int& signal) {
-  const SignalGuard signals;
-  const FpEnvironment environment;
+/// The exit code, its error told. Throws std::bad_alloc, also if there is no memory for an error's text.
+int run_reporting(int argc, char** argv, int& signal) {
   try {
     return run(argc, argv);
   } catch (const UserError& error) {
@@ -109,11 +106,25 @@ int run_guarded(int argc, char** argv, int& signal) {
     signal = interrupted.signal();
     return 128 + signal;
   } catch (const std::bad_alloc&) {
-    complain("", "out of memory");
-    return exit_status(ExitCode::kRefused);
+    throw;
+  } catch (const std::system_error& error) {
+    complain("", error.what());
+    return exit_status(exit_code_of(error));
   } catch (const std::exception& error) {
     complain("internal error, please report it: ", error.what());
     return exit_status(ExitCode::kInternal);
+  }
+}
+
+/// `signal` receives the signal that ended the run, if one did.
+int run_guarded(int argc, char** argv, int& signal) {
+  const SignalGuard signals;
+  const FpEnvironment environment;
+  try {
+    return run_reporting(argc, argv, signal);
+  } catch (const std::bad_alloc&) {
+    say("guardbit: out of memory\n");  // needs none
+    return exit_status(ExitCode::kRefused);
   }
 }
 
@@ -126,6 +137,7 @@ extern "C" int sc_main(int /*argc*/, char** /*argv*/) { return 0; }
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit shows as a failed write
+  guardbit::sim::handle_last_resort();
   int signal = 0;
   const int status = guardbit::sim::cli::run_guarded(argc, argv, signal);
   if (signal != 0) guardbit::sim::end_by_signal(signal);

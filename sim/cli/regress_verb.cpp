@@ -10,7 +10,9 @@
 #include "sim/base/error.h"
 #include "sim/base/signal_guard.h"
 #include "sim/cli/progress_line.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
+#include "sim/config/suggest.h"
 #include "sim/regress/check_report.h"
 #include "sim/regress/golden_file.h"
 #include "sim/regress/junit.h"
@@ -33,7 +35,7 @@ struct RegressArguments {
   std::string fidelity = "tile";
   std::string vector_target;
   std::int64_t threads = 0;
-  bool quiet = false;
+  Talk talk;
 };
 
 /// The cases that were asked for, everything that can be known of them checked.
@@ -44,7 +46,8 @@ Suite load_suite(const RegressArguments& arguments) {
   for (const SuiteCase& suite_case : suite.cases) known.push_back(suite_case.name);
   for (const std::string& name : arguments.cases) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    throw UserError(ExitCode::kUsage, fmt::format("--case: got {}; expected a case of {}", name, arguments.suite));
+    throw UserError(ExitCode::kUsage, fmt::format("--case: got {}; expected a case of {}{}", printable(name),
+                                                  arguments.suite, did_you_mean(name, known)));
   }
   std::erase_if(suite.cases, [&](const SuiteCase& suite_case) {
     return !arguments.cases.empty() &&
@@ -77,7 +80,8 @@ int record(const RegressArguments& arguments) {
   std::vector<std::pair<std::string, std::string>> files;
   TextTable table({{"case", TextTable::Align::kLeft}, {"variants"}, {"ops"}, {"bytes"}});
   {
-    ProgressLine progress(arguments.quiet);
+    ProgressLine progress(arguments.talk);
+    progress.update(0, suite.cases.size(), "cases", "record");
     for (const SuiteCase& suite_case : suite.cases) {
       const CaseRun run = run_case(suite_case, suite.limits, run_options(arguments));
       std::size_t num_ops = 0;
@@ -85,11 +89,11 @@ int record(const RegressArguments& arguments) {
       files.emplace_back(suite_case.name, golden_text(run.golden));
       table.add_row({suite_case.name, std::to_string(run.golden.variants.size()), std::to_string(num_ops),
                      count_text(files.back().second.size())});
-      progress.update(files.size(), suite.cases.size(), "cases", suite_case.name);
+      progress.update(files.size(), suite.cases.size(), "cases", "record");
     }
   }
   for (const auto& [name, text] : files) write_file(golden_path(arguments.output, name), text);
-  print(table.text());
+  print_report(table.text(), "table");
   return 0;
 }
 
@@ -109,15 +113,16 @@ int check(const RegressArguments& arguments) {
   }
   std::vector<CheckedCase> checked;
   {
-    ProgressLine progress(arguments.quiet);
+    ProgressLine progress(arguments.talk);
+    progress.update(0, suite.cases.size(), "cases", "check");
     for (std::size_t i = 0; i < suite.cases.size(); ++i) {
       throw_if_interrupted();
       checked.push_back(check_case_against(goldens[i], suite.cases[i], run_options(arguments)));
-      progress.update(i + 1, suite.cases.size(), "cases", suite.cases[i].name);
+      progress.update(i + 1, suite.cases.size(), "cases", "check");
     }
   }
   if (!arguments.junit.empty()) write_file(arguments.junit, junit_xml(junit_suites(checked)));
-  print(arguments.format == "json" ? check_json(checked) : check_text(checked));
+  print_report(arguments.format == "json" ? check_json(checked) : check_text(checked), arguments.format);
   const bool passed = std::all_of(checked.begin(), checked.end(), [](const CheckedCase& one) { return one.passed(); });
   return static_cast<int>(passed ? ExitCode::kOk : ExitCode::kGateFailed);
 }
@@ -128,7 +133,7 @@ void add_common(CLI::App& verb, RegressArguments& arguments) {
   add_fidelity(verb, arguments.fidelity);
   add_threads(verb, arguments.threads);
   add_vector_target(verb, arguments.vector_target);
-  verb.add_flag("--quiet,-q", arguments.quiet, "No progress on standard error");
+  add_talk(verb, arguments.talk);
 }
 
 }  // namespace
@@ -137,23 +142,20 @@ void add_regress(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<RegressArguments>();
   CLI::App* verb = app.add_subcommand("regress", "Record what a suite of replays and products gives, and check it");
   verb->require_subcommand(1);
-  verb->footer(
-      "Example: guardbit regress record configs/regress/kjv.toml -o configs/regress/golden\n"
-      "         guardbit regress check configs/regress/kjv.toml --golden configs/regress/golden");
+  verb->footer(examples({"guardbit regress record configs/regress/kjv.toml -o out/golden",
+                         "guardbit regress check configs/regress/kjv.toml --golden configs/regress/golden"}));
   CLI::App* recorder = verb->add_subcommand("record", "Run every case and write its golden file");
   add_common(*recorder, *arguments);
   recorder->add_option("-o,--output", arguments->output, "Directory for the goldens, one file a case")->required();
-  recorder->footer("Example: guardbit regress record configs/regress/kjv.toml -o configs/regress/golden");
+  recorder->footer(examples({"guardbit regress record configs/regress/kjv.toml -o out/golden"}));
   recorder->final_callback([arguments, &action] { action = [arguments] { return record(*arguments); }; });
   CLI::App* checker = verb->add_subcommand("check", "Run every case and compare: exit 1 if anything differs");
   add_common(*checker, *arguments);
   checker->add_option("--golden", arguments->golden, "Directory of the goldens")->required();
   checker->add_option("--junit", arguments->junit, "Write a JUnit XML file for CI systems");
-  checker->add_option("--format", arguments->format, "Report")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
+  checker->add_option("--format", arguments->format, "Report")->check(one_of({"table", "json"}))->capture_default_str();
   checker->footer(
-      "Example: guardbit regress check configs/regress/kjv.toml --golden configs/regress/golden --junit report.xml");
+      examples({"guardbit regress check configs/regress/kjv.toml --golden configs/regress/golden --junit report.xml"}));
   checker->final_callback([arguments, &action] { action = [arguments] { return check(*arguments); }; });
 }
 

@@ -5,19 +5,21 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <stdexcept>
 
 #include "models/kernels/vector_target.h"
+#include "models/units/norm_epsilon.h"
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
 #include "sim/base/thread_pool.h"
 #include "sim/cli/command_text.h"
 #include "sim/cli/progress_line.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/cli/wave_arguments.h"
 #include "sim/regress/gate.h"
 #include "sim/regress/junit.h"
 #include "sim/replay/replay.h"
+#include "sim/replay/replay_inputs.h"
 #include "sim/replay/timeline_file.h"
 #include "sim/report/report_registry.h"
 
@@ -49,7 +51,7 @@ struct ReplayArguments {
   const CLI::App* verb = nullptr;
   std::vector<std::string> fail_on;
   std::string junit;
-  bool quiet = false;
+  Talk talk;
   bool no_values = false;
   ReplayOptions options;
 };
@@ -90,16 +92,16 @@ void check_combinations(const ReplayArguments& arguments) {
 
 /// What the result is a function of: where it goes, how many threads and which instructions are not.
 std::string reproducing_command(const ReplayArguments& arguments) {
-  constexpr std::array<std::string_view, 11> kLeftOut = {"output",   "format",         "threads",     "vector-target",
-                                                         "quiet",    "wave",           "wave-window", "wave-select",
-                                                         "timeline", "timeline-limit", "help"};
+  constexpr std::array<std::string_view, 14> kLeftOut = {
+      "output",      "format",      "threads",  "vector-target",  "quiet", "verbose",   "wave",
+      "wave-window", "wave-select", "timeline", "timeline-limit", "help",  "max-input", "strict"};
   return command_text(*arguments.verb, kLeftOut);
 }
 
 /// Puts the timeline into place and says what it does not hold.
 void finish_timeline(TimelineFile& timeline, const ReplayArguments& arguments, double clock_mhz) {
   for (const TimelineLeftOut& missing : timeline.finish(clock_mhz)) {
-    if (arguments.quiet) continue;
+    if (arguments.talk.quiet) continue;
     say(fmt::format(
         "{}: {}: left out {} slices, all of {} runs among them; complete up to cycle {} (--timeline-limit)\n",
         printable(arguments.timeline), missing.variant, missing.slices, missing.runs, missing.whole_until));
@@ -111,12 +113,7 @@ std::vector<GateExpression> load_gates(const ReplayArguments& arguments, const T
   std::vector<GateExpression> gates;
   if (arguments.fail_on.empty()) return gates;
   constexpr const char* kPrefix = "--fail-on: ";
-  GateScope scope{.variants = {}, .ops = {}, .values = !arguments.no_values};
-  try {
-    scope.variants = calibration::canonical_texts(arguments.options.variants);
-  } catch (const std::invalid_argument& error) {
-    throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
-  }
+  GateScope scope{.variants = variant_names(arguments.options.variants), .ops = {}, .values = !arguments.no_values};
   const transformer::Model<float> model = load_outline(trace);
   for (const transformer::Op& op : model.ops) scope.ops.emplace_back(op.name, name_of(op.kind));
   for (const std::string& text : arguments.fail_on) {
@@ -138,6 +135,14 @@ ExitCode report_gates(const std::vector<GateOutcome>& outcomes, const std::strin
   return status;
 }
 
+/// What is no error and hardly meant.
+void warn_of_epsilon(const LoadedAccelerator& accelerator, const Trace& trace) {
+  const units::NormConfig& norm = accelerator.config.norm;
+  if (!units::epsilon_vanishes(norm, trace.shape.norm_epsilon)) return;
+  say(fmt::format("guardbit: warning: norm.arithmetic: the trace's epsilon {} becomes 0 in {}\n",
+                  trace.shape.norm_epsilon, norm.arithmetic));
+}
+
 int run_replay(ReplayArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
   const LoadedAccelerator accelerator = load_accelerator(arguments.accelerator, arguments.overrides);
@@ -151,6 +156,7 @@ int run_replay(ReplayArguments& arguments) {
   arguments.options.stall_seed = arguments.stall_seed;
   arguments.options.wave = wave_options(arguments.wave);
   const Trace trace = arguments.no_values ? load_trace_description(arguments.trace) : load_trace(arguments.trace);
+  warn_of_epsilon(accelerator, trace);
   const std::vector<GateExpression> gates = load_gates(arguments, trace);
   std::unique_ptr<OutputDirectory> directory;
   if (!arguments.output.empty()) directory = std::make_unique<OutputDirectory>(arguments.output, result_names());
@@ -169,7 +175,7 @@ int run_replay(ReplayArguments& arguments) {
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   ReplayResult result;
   {
-    ProgressLine progress(arguments.quiet);
+    ProgressLine progress(arguments.talk);
     result = replay(trace, accelerator, arguments.options, pool.parallel_for(),
                     [&progress](std::size_t done, std::size_t total, const std::string& what) {
                       progress.update(done, total, "ops", what);
@@ -178,8 +184,8 @@ int run_replay(ReplayArguments& arguments) {
   result.provenance["command"] = reproducing_command(arguments);
   if (timeline) finish_timeline(*timeline, arguments, accelerator.config.clock.mhz);
   if (directory) write_results(*directory, result);
-  print(find_report(arguments.format)->write(result));
-  if (directory && !arguments.quiet) say(fmt::format("results written to {}\n", arguments.output));
+  print_report(find_report(arguments.format)->write(result), arguments.format);
+  if (directory && !arguments.talk.quiet) say(fmt::format("results written to {}\n", arguments.output));
   return static_cast<int>(report_gates(run_gates(gates, result), arguments.junit));
 }
 
@@ -239,7 +245,7 @@ void add_replay(CLI::App& app, Action& action) {
       ->check(check_not_empty);
   verb->add_flag("--smooth-qkv", options.calibration.smooth_qkv, "Runtime smoothing on q, k and v as well");
   verb->add_option("--format", arguments->format, "Report on standard output")
-      ->check(CLI::IsMember(report_names()))
+      ->check(one_of(report_names()))
       ->capture_default_str();
   verb->add_option("-o,--output", arguments->output, "Directory for all reports; appears whole or not at all")
       ->check(check_not_empty);
@@ -253,12 +259,13 @@ void add_replay(CLI::App& app, Action& action) {
       ->check(check_not_empty);
   add_threads(*verb, arguments->threads);
   add_vector_target(*verb, arguments->vector_target);
-  verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
-  verb->footer(
-      "Examples: guardbit replay traces/kjv-gpt2 --accelerator configs/accelerators/edge.toml \\\n"
-      "            --variants none,slanc,rrs,slanc+rrs --set norm.lanes=32 --format json -o out/edge\n"
-      "          guardbit replay traces/kjv-gpt2 -a configs/accelerators/edge.toml --no-values --windows 1 \\\n"
-      "            --timeline edge.trace.json");
+  add_talk(*verb, arguments->talk);
+  verb->footer(examples(
+      {"guardbit replay traces/kjv-gpt2 -a configs/accelerators/edge.toml",
+       "guardbit replay traces/kjv-gpt2 -a configs/accelerators/edge.toml --variants slanc,rrs+gptq+w4a4kv4 \\\n"
+       "    --set norm.lanes=32 --windows 1 --format details -o out/edge",
+       "guardbit replay traces/kjv-gpt2 -a configs/accelerators/edge.toml --no-values --windows 1 \\\n"
+       "    --timeline edge.trace.json"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_replay(*arguments); }; });
 }
 

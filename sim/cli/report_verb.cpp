@@ -90,11 +90,11 @@ void add_report(CLI::App& app, Action& action) {
   verb->add_option("-o,--output", arguments->output, "The page; appears whole or not at all")->required();
   verb->add_flag("--quiet,-q", arguments->quiet, "Nothing on standard error");
   verb->footer(
-      "Examples: guardbit replay traces/kjv-gpt2 -a configs/accelerators/edge.toml -o out/edge\n"
-      "          guardbit report out/edge -o edge.html\n"
-      "          guardbit bathtub traces/kjv-gpt2 -a configs/accelerators/edge.toml --format json > out/bathtub.json\n"
-      "          guardbit report out/edge/result.json --bathtub out/bathtub.json -o edge.html\n"
-      "          guardbit report out/formats.db -o formats.html");
+      examples({"guardbit replay traces/kjv-gpt2 -a configs/accelerators/edge.toml -o out/edge",
+                "guardbit report out/edge -o edge.html",
+                "guardbit bathtub traces/kjv-gpt2 -a configs/accelerators/edge.toml --format json > out/bathtub.json",
+                "guardbit report out/edge/result.json --bathtub out/bathtub.json -o edge.html",
+                "guardbit report out/formats.db -o formats.html"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_report(*arguments); }; });
 }
 

@@ -7,6 +7,7 @@
 #include "sim/base/error.h"
 #include "sim/base/thread_pool.h"
 #include "sim/cli/progress_line.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/report/text_table.h"
 #include "sim/sweep/planner.h"
@@ -23,7 +24,7 @@ struct SearchArguments {
   std::vector<std::string> also;
   std::int64_t max_points = kDefaultMaxPoints;
   std::int64_t jobs = 0;
-  bool quiet = false;
+  Talk talk;
   SearchOptions options;
 };
 
@@ -43,7 +44,7 @@ int run_search(SearchArguments& arguments) {
   const Plan plan = make_plan(arguments.file, static_cast<std::uint64_t>(arguments.max_points), counts);
   std::vector<SearchRung> rungs;
   {
-    ProgressLine progress(arguments.quiet);
+    ProgressLine progress(arguments.talk);
     rungs = search(plan, arguments.directory, options, [&](std::size_t done, std::size_t total, std::size_t) {
       progress.update(done, total, "points", plan.name);
     });
@@ -60,7 +61,7 @@ int run_search(SearchArguments& arguments) {
     failed += of.failed;
     violated = violated || of.violated;
   }
-  print(table.text());
+  print_report(table.text(), "table");
   if (violated) return static_cast<int>(ExitCode::kInternal);
   return static_cast<int>(failed > 0 ? ExitCode::kPartial : ExitCode::kOk);
 }
@@ -96,10 +97,9 @@ void add_search(CLI::App& sweep, Action& action) {
   verb->add_option("--jobs,-j", arguments->jobs, "Processes at a time (0: all processors); never changes results")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
-  verb->footer(
-      "Example: guardbit sweep search big.toml -o out/big --x cycles --y sqnr_db --tokens 16,64,256\n"
-      "         guardbit sweep gather out/big/tokens-256 -o out/big.db");
+  add_talk(*verb, arguments->talk);
+  verb->footer(examples({"guardbit sweep search big.toml -o out/big --x cycles --y sqnr_db --tokens 16,64,256",
+                         "guardbit sweep gather out/big/tokens-256 -o out/big.db"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_search(*arguments); }; });
 }
 

@@ -37,7 +37,7 @@ struct SweepArguments {
   bool slurm = false;
   bool dry_run = false;
   SlurmOptions slurm_options;
-  bool quiet = false;
+  Talk talk;
 };
 
 /// "i/n" with 0 <= i < n.
@@ -89,7 +89,7 @@ int run_sweep_verb(const SweepArguments& arguments) {
   options.timeout_seconds = arguments.timeout;
   RunSummary summary;
   {
-    ProgressLine progress(arguments.quiet);
+    ProgressLine progress(arguments.talk);
     summary = run_sweep(store, plan, options, [&](std::size_t done, std::size_t total, std::size_t failed) {
       progress.update(done, total, "points", failed == 0 ? plan.name : fmt::format("{} failed", failed));
     });
@@ -153,7 +153,7 @@ void add_plan(CLI::App& sweep, const Arguments& arguments, Action& action) {
       ->check(CLI::Range(std::int64_t{1}, kLargestCount))
       ->capture_default_str();
   verb->add_flag("--replace", arguments->replace, "Replace a store's plan; results whose points agree stay");
-  verb->footer("Example: guardbit sweep plan configs/sweeps/array-formats.toml -o out/formats");
+  verb->footer(examples({"guardbit sweep plan configs/sweeps/array-formats.toml -o out/formats"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_plan(*arguments); }; });
 }
 
@@ -172,11 +172,10 @@ void add_run(CLI::App& sweep, const Arguments& arguments, Action& action) {
   verb->add_option("--timeout", arguments->timeout, "Seconds after which a point has failed (0: never)")
       ->check(CLI::Range(0.0, 1e9));
   add_vector_target(*verb, arguments->vector_target);
-  verb->add_flag("--quiet,-q", arguments->quiet, "No progress on standard error");
-  verb->footer(
-      "Examples: guardbit sweep run out/formats --jobs 2\n"
-      "          parallel guardbit sweep run out/formats --jobs 1 -q --shard {}/8 ::: 0 1 2 3 4 5 6 7\n"
-      "Exit codes: 0 all points of the shard are done, 75 some failed, 70 a second result differs from the first.");
+  add_talk(*verb, arguments->talk);
+  verb->footer(examples(
+      {"guardbit sweep run out/formats --jobs 2", "guardbit sweep run out/formats --jobs 1 -q --shard 0/8"},
+      "Exit codes: 0 all points of the shard are done, 75 some failed, 70 a second result differs from the first."));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_sweep_verb(*arguments); }; });
 }
 
@@ -184,7 +183,8 @@ void add_status(CLI::App& sweep, const Arguments& arguments, Action& action) {
   CLI::App* verb = sweep.add_subcommand("status", "Say how far a store is, checking every file in it");
   add_store(*verb, *arguments);
   verb->add_flag("--deep", arguments->deep, "Also list files that belong to no point");
-  verb->footer("Example: guardbit sweep status out/formats\nExit codes: 0 complete, 75 points are missing or failed.");
+  verb->footer(examples({"guardbit sweep status out/formats --deep"},
+                        "Exit codes: 0 complete, 75 points are missing or failed."));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_status(*arguments); }; });
 }
 
@@ -203,8 +203,9 @@ void add_submit(CLI::App& sweep, const Arguments& arguments, Action& action) {
   verb->add_flag("--dry-run", arguments->dry_run, "Write the script and print the command instead of submitting");
   verb->allow_extras();
   verb->footer(
-      "Example: guardbit sweep submit out/formats --slurm --shards 16 --jobs 4 --partition=main --time=00:30:00\n"
-      "Submitting again computes what is missing then.");
+      examples({"guardbit sweep submit out/formats --slurm --dry-run",
+                "guardbit sweep submit out/formats --slurm --shards 16 --jobs 4 --partition=main --time=00:30:00"},
+               "Submitting again computes what is missing then."));
   verb->final_callback([arguments, verb, &action] {
     arguments->slurm_options.sbatch_options = verb->remaining();
     action = [arguments] { return run_submit(*arguments); };
@@ -217,6 +218,9 @@ void add_sweep(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<SweepArguments>();
   CLI::App* sweep = app.add_subcommand("sweep", "Explore a design space: many replays in a store that loses nothing");
   sweep->require_subcommand(1);
+  sweep->footer(examples({"guardbit sweep plan configs/sweeps/array-formats.toml -o out/formats",
+                          "guardbit sweep run out/formats", "guardbit sweep gather out/formats -o out/formats.db",
+                          "guardbit pareto out/formats.db --x cycles --y perplexity"}));
   add_plan(*sweep, arguments, action);
   add_run(*sweep, arguments, action);
   add_status(*sweep, arguments, action);

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "sim/base/error.h"
+#include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/probe/truths/known_truths.h"
 #include "sim/replay/build_info.h"
@@ -24,9 +25,10 @@ int run_truths(const TruthsArguments& arguments) {
         arguments.names.empty() || std::ranges::find(arguments.names, truth.name) != arguments.names.end();
     if (is_wanted) results.push_back(measure(truth));
   }
-  print(arguments.format == "json"       ? truths_json(results, build_provenance())
-        : arguments.format == "markdown" ? truths_markdown(results)
-                                         : truths_table(results));
+  print_report(arguments.format == "json"       ? truths_json(results, build_provenance())
+               : arguments.format == "markdown" ? truths_markdown(results)
+                                                : truths_table(results),
+               arguments.format);
   const bool all_hold = std::ranges::all_of(results, &TruthResult::holds);
   return static_cast<int>(all_hold ? ExitCode::kOk : ExitCode::kGateFailed);
 }
@@ -38,12 +40,12 @@ void add_truths(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("truths", "Measure what is known without a simulator (docs/known_truths.md)");
   std::vector<std::string> names;
   for (const KnownTruth& truth : known_truths()) names.emplace_back(truth.name);
-  verb->add_option("names", arguments->names, "Some of them (default: all)")->check(CLI::IsMember(names));
+  verb->add_option("names", arguments->names, "Some of them (default: all)")->check(one_of(names));
   verb->add_option("--format", arguments->format, "Report on standard output")
-      ->check(CLI::IsMember({"table", "markdown", "json"}))
+      ->check(one_of({"table", "markdown", "json"}))
       ->capture_default_str();
   add_vector_target(*verb, arguments->vector_target);
-  verb->footer("Example: guardbit truths topology group_order");
+  verb->footer(examples({"guardbit truths", "guardbit truths topology group_order --format markdown"}));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_truths(*arguments); }; });
 }
 

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 #include "models/kernels/vector_target.h"
+#include "sim/cli/names.h"
 
 namespace guardbit::sim::cli {
 
@@ -27,6 +29,8 @@ void add_config(CLI::App& app, Action& action);
 void add_conform(CLI::App& app, Action& action);
 void add_gemm(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
+void add_man(CLI::App& app, Action& action);         // reads `app` when it runs
+void add_completion(CLI::App& app, Action& action);  // likewise
 void add_report(CLI::App& app, Action& action);
 void add_truths(CLI::App& app, Action& action);
 void add_sweep(CLI::App& app, Action& action);
@@ -70,13 +74,20 @@ inline void add_threads(CLI::App& verb, std::int64_t& threads) {
 }
 inline void add_vector_target(CLI::App& verb, std::string& target) {
   verb.add_option("--vector-target", target, "Widest vector instructions to use; never changes results")
-      ->check(CLI::IsMember(kernels::vector_targets()));
+      ->check(one_of(kernels::vector_targets()));
 }
 inline void add_fidelity(CLI::App& verb, std::string& fidelity) {
   verb.add_option("--fidelity", fidelity,
                   "tile: fast kernels and closed forms; pe: every PE stepped as a clocked process, same results")
-      ->check(CLI::IsMember({"tile", "pe"}))
+      ->check(one_of({"tile", "pe"}))
       ->capture_default_str();
+}
+
+/// The end of a verb's help: its examples, each of which tests/terminal/examples_test.py runs, and a remark.
+inline std::string examples(std::initializer_list<std::string_view> commands, std::string_view remark = "") {
+  std::string text = commands.size() == 1 ? "Example:\n" : "Examples:\n";
+  for (const std::string_view command : commands) text.append("  ").append(command).append("\n");
+  return text.append(remark);
 }
 
 /// Writes to stdout and throws UserError kIo if that fails (full disk, closed); a reader that is gone ends quietly.

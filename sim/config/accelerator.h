@@ -14,7 +14,7 @@ struct LoadedAccelerator {
   units::AcceleratorConfig config;
   std::string name;                            ///< the file's name without .toml
   std::map<std::string, std::string> keys;     ///< every key -> its value as text, strings without quotes
-  std::map<std::string, std::string> origins;  ///< every key -> "file:line", "--set" or "default"
+  std::map<std::string, std::string> origins;  ///< every key -> "file:line", "--set", "default" or "preset NAME"
   std::string sha256;                          ///< sha256_of_keys(keys)
 };
 

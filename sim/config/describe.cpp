@@ -79,7 +79,7 @@ std::string key_reference() {
   return text;
 }
 
-std::string show(const LoadedAccelerator& accelerator) {
+std::string show(const LoadedAccelerator& accelerator, bool origins) {
   constexpr std::size_t kCommentColumn = 40;
   units::AcceleratorConfig config = accelerator.config;
   std::string text =
@@ -91,8 +91,9 @@ std::string show(const LoadedAccelerator& accelerator) {
       text += fmt::format("\n[{}]\n", section);
     }
     const std::string line = fmt::format("{} = {}", field.key.substr(section.size() + 1), value_toml(field));
-    text +=
-        fmt::format("{:<{}}# {}\n", line, std::max(kCommentColumn, line.size() + 1), accelerator.origins.at(field.key));
+    text += origins ? fmt::format("{:<{}}# {}\n", line, std::max(kCommentColumn, line.size() + 1),
+                                  accelerator.origins.at(field.key))
+                    : line + "\n";
   }
   return text;
 }

@@ -10,8 +10,8 @@ namespace guardbit::sim {
 /// text (ConfigReferenceTest.ReadmeIsUpToDate).
 [[nodiscard]] std::string key_reference();
 
-/// A TOML file that sets every key to its resolved value, each with a comment that says where it came from. Loading it
-/// gives the same configuration and hash.
-[[nodiscard]] std::string show(const LoadedAccelerator& accelerator);
+/// A TOML file that sets every key to its resolved value; with `origins` each has a comment that says where it came
+/// from. Loading it gives the same configuration and hash.
+[[nodiscard]] std::string show(const LoadedAccelerator& accelerator, bool origins);
 
 }  // namespace guardbit::sim

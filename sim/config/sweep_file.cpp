@@ -92,8 +92,7 @@ class Reader {
         expected("invalid", node, "\"refuse\" or \"skip\"");
       }
     } else {
-      const auto hint = nearest(name, kNames);
-      problem(line, fmt::format("{}: unknown key{}", printable(name), hint ? "; did you mean " + *hint + "?" : ""));
+      problem(line, fmt::format("{}: unknown key{}", printable(name), did_you_mean(name, kNames)));
     }
   }
 

@@ -65,9 +65,7 @@ void TomlCursor::allow_only(const std::vector<std::string>& keys) const {
   if (!value_->is_table) return complain(mismatch(*value_, "a table"));
   for (const auto& [name, member] : value_->members) {
     if (std::find(keys.begin(), keys.end(), name) != keys.end()) continue;
-    const std::optional<std::string> meant = nearest(name, keys);
-    problems_->add(member.line, key_.empty() ? name : key_ + "." + name,
-                   "unknown key" + (meant ? "; did you mean " + *meant + "?" : ""));
+    problems_->add(member.line, key_.empty() ? name : key_ + "." + name, "unknown key" + did_you_mean(name, keys));
   }
 }
 

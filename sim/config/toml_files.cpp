@@ -122,7 +122,9 @@ class Reader {
     const fs::path canonical = canonical_path(path);
     const fs::path inside = canonical.lexically_relative(root_);
     std::error_code error;
-    if (fs::path(base.path).is_absolute() || inside.empty() || *inside.begin() == "..") {
+    if (base.path.find('\0') != std::string::npos) {
+      expected("a file name without NUL characters");
+    } else if (fs::path(base.path).is_absolute() || inside.empty() || *inside.begin() == "..") {
       expected("a relative path inside the directory of the first file");
     } else if (std::find(stack_.begin(), stack_.end(), canonical) != stack_.end()) {
       expected("a file that does not extend this one in turn (cycle)");

@@ -54,11 +54,16 @@ ConformFileResult check_file(const std::filesystem::path& file, const VectorMean
 
 }  // namespace
 
-ConformResult conform(std::span<const std::filesystem::path> files, const ConformOptions& options) {
+ConformResult conform(std::span<const std::filesystem::path> files, const ConformOptions& options,
+                      const std::function<void(std::size_t, std::size_t)>& progress) {
   std::vector<VectorMeaning> meanings;
   for (const std::filesystem::path& file : files) meanings.push_back(vector_meaning(file, options));
   ConformResult result;
-  for (std::size_t i = 0; i < files.size(); ++i) result.files.push_back(check_file(files[i], meanings[i]));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (progress) progress(i, files.size());
+    result.files.push_back(check_file(files[i], meanings[i]));
+  }
+  if (progress) progress(files.size(), files.size());
   return result;
 }
 

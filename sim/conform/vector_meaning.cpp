@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sim/base/error.h"
+#include "sim/config/suggest.h"
 
 namespace guardbit::sim {
 namespace {
@@ -139,7 +140,10 @@ NameParts read_name(std::string_view name) {
 
 FloatFormat format_option(const std::string& option, const std::string& name) {
   const auto format = find_format(name);
-  if (!format) usage(fmt::format("{}: got '{}'; expected a float format (guardbit list formats)", option, name));
+  if (!format) {
+    usage(fmt::format("{}: got '{}'; expected a float format (guardbit list formats){}", option, printable(name),
+                      did_you_mean_format(name)));
+  }
   return *format;
 }
 

@@ -5,7 +5,7 @@
 
 #include "models/numerics/check.h"
 #include "sim/modules/cycle_time.h"
-#include "sim/modules/sanitizer_stack.h"
+#include "sim/modules/start_systemc.h"
 
 namespace guardbit::sim {
 
@@ -25,12 +25,6 @@ class VectorSource : public CommandSource {
   std::vector<Command> commands_;
   std::size_t next_ = 0;
 };
-
-/// Until no event is left.
-void simulate() {
-  sc_core::sc_start();
-  restore_sanitizer_stack_bounds();
-}
 
 /// [accumulator_buffer] bytes = 0: whatever is asked for.
 std::uint64_t accumulator_capacity(const units::AcceleratorConfig& config) {
@@ -89,13 +83,13 @@ CycleReport Accelerator::run(std::vector<Command> commands, std::size_t num_ops)
 
 CycleReport Accelerator::run(CommandSource& source, std::size_t num_ops) {
   // The first call elaborates: processes run up to their first wait, so that start() finds the sequencer waiting.
-  if (!sc_core::sc_is_running()) sc_core::sc_start(sc_core::SC_ZERO_TIME);
+  if (!sc_core::sc_is_running()) start_systemc(sc_core::SC_ZERO_TIME);
   start_run(source, num_ops);
-  simulate();
+  start_systemc();
   if (!state_.error() && !state_.all_done()) {
     const std::string problem = describe_deadlock();
     state_.abort(std::make_exception_ptr(InternalError(problem)));
-    simulate();  // every process discards what it has and returns to its start
+    start_systemc();  // every process discards what it has and returns to its start
   }
   if (state_.error()) std::rethrow_exception(state_.error());
   return finish_run();

@@ -82,6 +82,10 @@ void PeArray::start(const PeProduct& product, const sc_core::sc_time& period) {
     run_.mask = values.mask;
     run_.first_query = values.first_query;
     run_.scales = values.scales;
+    if (values.mode->is_affine()) {
+      run_.terms = units::chunk_terms(*values.a, *values.b, {values.first_row_a, values.first_row_a + work.m},
+                                      {values.first_row_b, values.first_row_b + work.n}, *values.mode, values.scales);
+    }
     run_.c = values.c;
     run_.origin = values.origin;
     for (std::size_t row = 0; row < work.m; ++row) {

@@ -24,9 +24,15 @@ void PeColumnBuffer::run() {
   if (!run_.has_chunk(row, col, fold, sum.index)) return;
   const std::uint32_t chunk = run_.chunk_of(fold, sum.index);
   float& outer = run_.c(row, col);
+  const units::PePlace place{.output = {run_.origin.row + row, run_.origin.column + col}, .chunk = chunk};
+  if (!run_.terms.empty()) {
+    const units::ChunkTerms& terms = run_.terms[chunk];
+    const float scale = terms.scale(row, col, events_.outer);
+    outer = run_.arithmetic->deliver(outer, sum.word, scale, place, events_, terms.correction(row, col));
+    return;
+  }
   const float scale = run_.scales.empty() ? 1.0F : run_.scales[chunk];
-  outer = run_.arithmetic->deliver(
-      outer, sum.word, scale, {.output = {run_.origin.row + row, run_.origin.column + col}, .chunk = chunk}, events_);
+  outer = run_.arithmetic->deliver(outer, sum.word, scale, place, events_);
 }
 
 }  // namespace guardbit::sim

@@ -1,6 +1,6 @@
 #pragma once
-/// The accumulator buffer's share of one column: takes the sums that leave the column, one a cycle, and adds them to
-/// the outer accumulators.
+/// The accumulator buffer's share of one column: takes the sums that leave the column, one a cycle, corrects them for
+/// zero points and adds them, scaled, to the outer accumulators.
 #include <systemc>
 
 #include "sim/modules/pe_registers.h"

@@ -6,7 +6,7 @@
 #include "sim/base/memory.h"
 #include "sim/modules/cycle_time.h"
 #include "sim/modules/pe_array.h"
-#include "sim/modules/sanitizer_stack.h"
+#include "sim/modules/start_systemc.h"
 
 namespace guardbit::sim {
 
@@ -22,8 +22,7 @@ PeMachine::~PeMachine() = default;
 
 PeCycles PeMachine::run(const PeProduct& product, arith::AccumulationEvents& events) {
   array_->start(product, time_of_cycles(1));
-  sc_core::sc_start();  // until no event is left: the clock stops by itself
-  restore_sanitizer_stack_bounds();
+  start_systemc();  // until no event is left: the clock stops by itself
   return array_->finish(events);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/numerics/matrix.h"
+#include "models/units/chunk_terms.h"
 #include "models/units/pe_arithmetic.h"
 #include "sim/modules/pe_registers.h"
 
@@ -50,6 +51,7 @@ struct PeRun {
   std::uint32_t first_query = 0;              ///< masked: row m is query first_query + m
   units::PeArithmetic* arithmetic = nullptr;  ///< null: cycles alone
   std::span<const float> scales;              ///< one a chunk, or empty: all 1
+  std::vector<units::ChunkTerms> terms;       ///< one a chunk in place of scales, or empty: no zero points, no groups
   numerics::MatrixView<float> c;              // (M, N)
   arith::OutputIndex origin;                  ///< of c(0, 0), for random bits
 

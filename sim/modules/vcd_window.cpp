@@ -1,7 +1,6 @@
 #include "sim/modules/vcd_window.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace guardbit::sim {
 
@@ -28,8 +27,10 @@ void VcdWindow::line(std::string_view text) {
     return;
   }
   if (text.starts_with('#')) {
-    std::uint64_t now = now_;
-    std::from_chars(text.data() + 1, text.data() + text.size(), now);
+    std::uint64_t now = 0;
+    for (const char c : text) {  // a host program's std::locale may have grouped SystemC's digits
+      if (c >= '0' && c <= '9') now = now * 10 + static_cast<std::uint64_t>(c - '0');
+    }
     time(now);
   } else if (!text.empty() && (text.front() == 'b' || text.front() == '0' || text.front() == '1')) {
     change(text);

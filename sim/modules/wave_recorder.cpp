@@ -14,9 +14,12 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <system_error>
+#include <utility>
 
 #include "sim/base/error.h"
 #include "sim/modules/cycle_time.h"
+#include "sim/modules/start_systemc.h"
 
 namespace guardbit::sim {
 
@@ -30,8 +33,12 @@ std::uint64_t time_of(std::uint64_t cycle) {
   return std::min(cycle, most) * cycle_value();
 }
 
+UserError failure(const std::filesystem::path& file, ExitCode code, const char* what) {
+  return {code, fmt::format("--wave {}: {}: {}", file.string(), what, std::strerror(errno))};
+}
+
 [[noreturn]] void fail(const std::filesystem::path& file, const char* what) {
-  throw UserError(ExitCode::kCannotCreate, fmt::format("--wave {}: {}: {}", file.string(), what, std::strerror(errno)));
+  throw failure(file, ExitCode::kCannotCreate, what);
 }
 
 std::uint64_t parse_cycle(std::string_view text, std::uint64_t if_empty, const std::string& window) {
@@ -63,17 +70,27 @@ WaveRecorder::WaveRecorder(const WaveOptions& options)
       window_(time_of(options.from_cycle), time_of(options.to_cycle),
               [this](std::string_view text) { file_.write(text); }) {
   try {
-    open_pipe();
+    start_recording();
   } catch (...) {
     close();
     throw;
   }
+}
+
+void WaveRecorder::start_recording() {
+  open_pipe();
   trace_ = sc_core::sc_create_vcd_trace_file((directory_ / kPipeName).c_str());
   // SystemC would say on standard output, where reports are, which unit it was told.
   sc_core::sc_report_handler::set_actions(sc_core::SC_ID_TRACING_TIMESCALE_UNIT_, sc_core::SC_DO_NOTHING);
   sc_core::sc_report_handler::set_actions(sc_core::SC_ID_TRACING_CLOSE_EMPTY_FILE_, sc_core::SC_DO_NOTHING);
+  sc_core::sc_report_handler::set_actions(sc_core::SC_ID_TRACING_FOPEN_FAILED_, sc_core::SC_THROW);  // not abort
   trace_->set_time_unit(1, sc_core::SC_PS);
-  copier_ = std::thread([this] { copy(); });
+  try {
+    copier_ = std::thread([this] { copy(); });
+  } catch (const std::system_error& error) {
+    errno = error.code().value();
+    throw failure(options_.file, ExitCode::kRefused, "no thread for its pipe");
+  }
 }
 
 void WaveRecorder::open_pipe() {
@@ -86,23 +103,28 @@ void WaveRecorder::open_pipe() {
   std::string name = (parent / "guardbit-wave-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) fail(options_.file, "no directory for a pipe");
   directory_ = name;
-  const std::filesystem::path pipe = directory_ / (std::string(kPipeName) + ".vcd");
+  const std::filesystem::path pipe = pipe_file();
   constexpr mode_t kOwnerOnly = 0600;
   if (mkfifo(pipe.c_str(), kOwnerOnly) != 0) fail(options_.file, "no pipe");
   read_end_ = open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  write_end_ = open(pipe.c_str(), O_WRONLY | O_CLOEXEC);
+  if (read_end_ >= 0) write_end_ = open(pipe.c_str(), O_WRONLY | O_CLOEXEC);  // would wait for a reader
   if (read_end_ < 0 || write_end_ < 0 || fcntl(read_end_, F_SETFL, 0) != 0) fail(options_.file, "no pipe");
 }
 
 WaveRecorder::~WaveRecorder() { close(); }
 
 void WaveRecorder::copy() {
-  constexpr std::size_t kPieceBytes = 65536;
-  std::array<char, kPieceBytes> piece;  // NOLINT: read() fills it
+  constexpr std::size_t kPieceBytes = 8192;  // on a stack that may be small
+  std::array<char, kPieceBytes> piece;       // NOLINT: read() fills it
   while (true) {
     const ssize_t count = read(read_end_, piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return;
+    if (count == 0) return;
+    if (count < 0) {
+      if (!error_) error_ = std::make_exception_ptr(failure(options_.file, ExitCode::kIo, "cannot read its pipe"));
+      give_up_reading();
+      return;
+    }
     if (error_) continue;  // SystemC must be able to go on writing
     try {
       window_.feed({piece.data(), static_cast<std::size_t>(count)});
@@ -112,8 +134,20 @@ void WaveRecorder::copy() {
   }
 }
 
+/// SystemC, which may not have opened the pipe yet, must not wait for a reader.
+void WaveRecorder::give_up_reading() {
+  const std::filesystem::path pipe = pipe_file();
+  unlink(pipe.c_str());
+  (void)!symlink("/dev/null", pipe.c_str());
+  ::close(std::exchange(read_end_, -1));
+}
+
+std::filesystem::path WaveRecorder::pipe_file() const { return directory_ / (std::string(kPipeName) + ".vcd"); }
+
 void WaveRecorder::close() {
-  if (trace_ != nullptr) sc_core::sc_close_vcd_trace_file(trace_);
+  // One that could not open its file divides by zero when it is closed; it is left to the end of the process.
+  const bool is_open = sc_core::sc_report_handler::get_count(sc_core::SC_ID_TRACING_FOPEN_FAILED_) == 0;
+  if (trace_ != nullptr && is_open) sc_core::sc_close_vcd_trace_file(trace_);
   trace_ = nullptr;
   if (write_end_ >= 0) ::close(write_end_);
   write_end_ = -1;
@@ -126,7 +160,7 @@ void WaveRecorder::close() {
 
 void WaveRecorder::finish() {
   // SystemC records a moment when time leaves it.
-  if (sc_core::sc_is_running()) sc_core::sc_start(time_of_cycles(1));
+  if (sc_core::sc_is_running()) start_systemc(time_of_cycles(1));
   close();
   if (error_) std::rethrow_exception(error_);
   window_.finish();

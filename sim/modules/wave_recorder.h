@@ -18,7 +18,8 @@ namespace guardbit::sim {
 
 class WaveRecorder {
  public:
-  /// UserError kCannotCreate if the file cannot be created.
+  /// UserError kCannotCreate if the file or the pipe that SystemC writes to cannot be created, kRefused without a
+  /// thread.
   explicit WaveRecorder(const WaveOptions& options);
   ~WaveRecorder();
   WaveRecorder(const WaveRecorder&) = delete;
@@ -45,8 +46,11 @@ class WaveRecorder {
   static constexpr std::size_t kMaxSignals = 4096;  ///< every one is looked at whenever time passes
 
   bool is_selected(const std::string& name) const;
+  std::filesystem::path pipe_file() const;
+  void start_recording();
   void open_pipe();
   void copy();
+  void give_up_reading();
   void close();
 
   const WaveOptions options_;

@@ -1,12 +1,9 @@
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "models/numerics/codec.h"
 #include "models/numerics/random_bits.h"
-#include "sim/base/error.h"
+#include "sim/probe/block_layout.h"
 #include "sim/probe/coding_parts.h"
 
 namespace guardbit::sim {
@@ -14,40 +11,6 @@ namespace {
 
 using numerics::BlockFormat;
 using numerics::BlockScale;
-
-/// How a tensor is cut: lines along one axis, blocks along each line.
-struct BlockLayout {
-  std::size_t length = 1;  ///< of a line
-  std::size_t stride = 1;  ///< between neighbours of a line; lines begin next to each other
-  std::size_t num_lines = 1;
-  std::size_t block_size = 1;
-  std::size_t num_blocks = 1;               ///< of a line; the last may be shorter
-  std::vector<std::uint64_t> scales_shape;  ///< the tensor's, with blocks in place of the axis
-
-  /// Of the first element of a line or, given `num_blocks` for `size`, of its first block.
-  std::size_t begin(std::size_t line, std::size_t size) const { return line / stride * size * stride + line % stride; }
-};
-
-BlockLayout layout_of(const SourceTensor& tensor, const BlockCoding& coding) {
-  const auto rank = static_cast<int>(tensor.shape.size());
-  const int axis = coding.axis < 0 ? coding.axis + rank : coding.axis;
-  if (rank > 0 && (axis < 0 || axis >= rank)) {
-    throw UserError(ExitCode::kUsage,
-                    fmt::format("--axis: got {} for tensor '{}' of shape ({}); expected {}..{}", coding.axis,
-                                printable(tensor.name), fmt::join(tensor.shape, ", "), -rank, rank - 1));
-  }
-  BlockLayout layout;
-  layout.block_size = static_cast<std::size_t>(coding.format.format.block_size);
-  layout.scales_shape = tensor.shape;
-  if (rank == 0) return layout;  // a scalar is a line of one
-  const auto at = static_cast<std::size_t>(axis);
-  layout.length = tensor.shape[at];
-  for (std::size_t i = at + 1; i < tensor.shape.size(); ++i) layout.stride *= tensor.shape[i];
-  layout.num_lines = tensor.values.data().size() / std::max<std::size_t>(1, layout.length);
-  layout.num_blocks = (layout.length + layout.block_size - 1) / layout.block_size;
-  layout.scales_shape[at] = layout.num_blocks;
-  return layout;
-}
 
 float largest_finite_magnitude(std::span<const float> values) {
   float largest = 0;
@@ -142,7 +105,7 @@ class BlockCoder {
 CodedTensor code_blocks(const SourceTensor& tensor, const TensorCoding& coding, bool carrier,
                         const numerics::ParallelFor& parallel_for) {
   const auto& blocks = std::get<BlockCoding>(coding.destination);
-  const BlockLayout layout = layout_of(tensor, blocks);
+  const BlockLayout layout = layout_of(tensor.shape, blocks, tensor.name);
   const std::size_t num_elements = tensor.values.data().size();
   const std::size_t num_scales = layout.num_lines * layout.num_blocks;
   const bool is_integer = blocks.format.format.element_kind == numerics::BlockElement::kInt8;

@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include "models/arith/accumulator.h"
+#include "models/arith/accumulators/reduce.h"
 #include "models/numerics/codec.h"
+#include "models/units/affine_product.h"
 #include "models/units/matrix_unit.h"
 #include "sim/base/error.h"
 #include "sim/base/memory.h"
@@ -45,12 +49,18 @@ numerics::FloatFormat result_format(const units::MatrixMode& mode) {
   return mode.float_spec.promote_every != 0 ? mode.float_spec.outer.format : mode.float_spec.inner.format;
 }
 
-/// The row of an operand as numbers.
+int zero_point(const units::Operand& operand, std::size_t row, std::size_t k) {
+  if (operand.zero_points.rows() == 0) return 0;
+  return operand.zero_points(row, operand.group == 0 ? 0 : k / operand.group);
+}
+
+/// The row of an operand as numbers, without scales.
 std::vector<float> row_values(const units::Operand& operand, std::size_t row) {
   const std::size_t size = operand.cols();
   if (!operand.integer) return {operand.values.row(row), operand.values.row(row) + size};
   std::vector<float> values(size);
-  for (std::size_t k = 0; k < size; ++k) values[k] = static_cast<float>(operand.codes(row, k));
+  for (std::size_t k = 0; k < size; ++k)
+    values[k] = static_cast<float>(operand.codes(row, k) - zero_point(operand, row, k));
   return values;
 }
 
@@ -59,6 +69,26 @@ bool all_finite(const std::vector<float>& values) {
     if (!std::isfinite(value)) return false;
   }
   return true;
+}
+
+/// The terms of sum over groups of s_g I_g, I_g the group's sum of whole numbers: exact in binary32, each as two, the
+/// higher one a multiple of 2^12.
+ExactDot exact_group_dot(const units::Operand& a, std::size_t m, const std::vector<float>& row,
+                         std::span<const float> column, float result) {
+  constexpr std::int64_t kLow = 1 << 12;
+  std::vector<float> scales;
+  std::vector<float> sums;
+  for (std::size_t group = 0; group < a.group_scales.cols(); ++group) {
+    const std::size_t end = std::min((group + 1) * a.group, row.size());
+    std::int64_t sum = 0;
+    for (std::size_t k = group * a.group; k < end; ++k) {
+      sum += static_cast<std::int64_t>(row[k]) * static_cast<std::int64_t>(column[k]);
+    }
+    const std::int64_t high = sum / kLow * kLow;
+    scales.insert(scales.end(), 2, a.group_scales(m, group));
+    sums.insert(sums.end(), {static_cast<float>(high), static_cast<float>(sum - high)});
+  }
+  return exact_dot(scales, sums, result);
 }
 
 ErrorStatistics errors_of(const units::Operand& a, const units::Operand& b, const Matrix<float>& c,
@@ -82,7 +112,9 @@ ErrorStatistics errors_of(const units::Operand& a, const units::Operand& b, cons
         rows[m].leave_out();
         continue;
       }
-      const ExactDot dot = exact_dot(row, {columns.row(n), columns.cols()}, c(m, n));
+      const std::span<const float> column(columns.row(n), columns.cols());
+      const ExactDot dot =
+          a.group_scales.rows() != 0 ? exact_group_dot(a, m, row, column, c(m, n)) : exact_dot(row, column, c(m, n));
       rows[m].add(dot.error, dot.exact);
     }
   });
@@ -100,16 +132,45 @@ void keep_wanted(EventLedger& ledger, numerics::EventSet wanted) {
   }
 }
 
+/// A row of activations with zero points or group scales: chunk by chunk, each sum of codes corrected to that of code -
+/// zero point.
+void affine_reference(const units::Operand& a, const units::Operand& b, const units::MatrixMode& mode,
+                      const numerics::RandomStream& stream, std::size_t m, numerics::MatrixView<float> out,
+                      arith::AccumulationEvents& events) {
+  const auto chunk = static_cast<std::size_t>(mode.chunk);
+  for (std::size_t n = 0; n < b.rows(); ++n) {
+    float outer = 0;
+    std::uint32_t number = 0;
+    for (std::size_t begin = 0; begin < a.cols(); begin += chunk, ++number) {
+      const std::size_t end = std::min(begin + chunk, a.cols());
+      const std::span<const std::int8_t> x(a.codes.row(m) + begin, end - begin);
+      const std::span<const std::int8_t> w(b.codes.row(n) + begin, end - begin);
+      std::int64_t sum = arith::reduce_integer(x, w, mode.int_spec, events);
+      for (std::size_t k = begin; k < end; ++k) sum -= std::int64_t{zero_point(a, m, k)} * b.codes(n, k);
+      const float scale = a.group_scales.rows() == 0 ? 1.0F : a.group_scales(m, begin / a.group);
+      outer = arith::promote(outer, scale, sum, mode.int_spec.outer, stream,
+                             {static_cast<std::uint32_t>(m), static_cast<std::uint32_t>(n)}, number, events);
+    }
+    out(0, n) = outer;
+  }
+}
+
+numerics::ParallelFor loops_of(const GemmOptions& options, const std::string& phase) {
+  return options.counted ? options.counted(options.parallel_for, phase) : options.parallel_for;
+}
+
 /// Whether the reference gives the same bits and, of the accumulation's stages, the same events.
 bool equals_reference(const units::Operand& a, const units::Operand& b, const units::MatrixMode& mode,
                       const GemmOptions& options, const Matrix<float>& c, const EventLedger& ledger) {
   Matrix<float> expected(c.rows(), c.cols());
   std::vector<arith::AccumulationEvents> rows(c.rows());
   const numerics::RandomStream stream{.seed = options.seed};
-  numerics::run_parallel(options.parallel_for, c.rows(), [&](std::size_t m) {
+  numerics::run_parallel(loops_of(options, "reference"), c.rows(), [&](std::size_t m) {
     const arith::OutputIndex first{static_cast<std::uint32_t>(m), 0};
     numerics::MatrixView<float> out = expected.view().rows_range(m, m + 1);
-    if (mode.integer) {
+    if (mode.is_affine()) {
+      affine_reference(a, b, mode, stream, m, out, rows[m]);
+    } else if (mode.integer) {
       arith::gemm_reference(a.codes.view().rows_range(m, m + 1), b.codes.view().transposed(), mode.int_spec, {}, stream,
                             first, out, rows[m]);
     } else {
@@ -166,14 +227,21 @@ GemmValues values_of(const ProductMode& product_mode, const GemmOptions& options
     const bool transposed = is_weight && options.transpose_b;
     const Matrix<float> matrix =
         load_operand(source, rows, cols, transposed, options.seed, is_weight ? 1 : 0, options.parallel_for);
+    if (!is_weight && mode.activation_tensor) {
+      const units::ValueRange range = units::range_of(matrix.view());
+      return units::quantize_affine_operand(matrix.view(), mode, values.events, options.parallel_for, &range);
+    }
     return units::quantize_operand(is_weight ? matrix.view().transposed() : matrix.view(), mode, is_weight,
                                    values.events, options.parallel_for);
   };
   const units::Operand a = operand(options.a, options.m, options.k, false);
   const units::Operand b = operand(options.b, options.k, options.n, true);
   Matrix<float> c(options.m, options.n);
-  const units::MatrixProductOptions product{
-      .wanted = options.wanted, .stream = {.seed = options.seed}, .origin = {}, .parallel_for = options.parallel_for};
+  // An affine product counts all events; what was not asked for is dropped below.
+  const units::MatrixProductOptions product{.wanted = mode.is_affine() ? numerics::EventSet::all() : options.wanted,
+                                            .stream = {.seed = options.seed},
+                                            .origin = {},
+                                            .parallel_for = loops_of(options, "product")};
   if (machines.recorded) {
     Matrix<float> scratch(options.m, options.n);
     record(*machines.recorded, product_mode, options,
@@ -192,7 +260,7 @@ GemmValues values_of(const ProductMode& product_mode, const GemmOptions& options
   values.result_format = numerics::name_of(result_format(mode));
   for (const float value : c.data()) add_value(values.exponents, static_cast<double>(value));
   describe_range(result_format(mode), values);
-  if (options.error) values.error = errors_of(a, b, c, options.parallel_for);
+  if (options.error) values.error = errors_of(a, b, c, loops_of(options, "exact sums"));
   if (options.reference) values.equals_reference = equals_reference(a, b, mode, options, c, values.events);
   if (options.on_output) options.on_output(result_format(mode), c);
   write_output(options.output, c);

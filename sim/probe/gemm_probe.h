@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "models/numerics/float_format.h"
 #include "models/numerics/matrix.h"
@@ -30,6 +31,8 @@ struct GemmOptions {
   bool reference = false;             ///< run models/arith as well and compare bits and events
   std::filesystem::path output;       ///< .npy for C (M, N) in binary32; empty: none
   numerics::ParallelFor parallel_for;
+  /// Makes of parallel_for the loops of a phase, so that somebody can count them; none: nobody does.
+  std::function<numerics::ParallelFor(const numerics::ParallelFor& loops, const std::string& phase)> counted;
   /// Told C and the format of its elements; none: nobody listens.
   std::function<void(const numerics::FloatFormat&, const numerics::Matrix<float>&)> on_output;
 };

@@ -118,20 +118,25 @@ OperandSource OperandSource::parse(const std::string& text, const std::string& o
 
 Matrix<float> load_operand(const OperandSource& source, std::size_t rows, std::size_t cols, bool transposed,
                            std::uint64_t seed, std::uint32_t unit, const numerics::ParallelFor& parallel_for) {
-  const bool is_npy = source.kind == OperandSource::Kind::kNpy;
-  if (is_npy || source.kind == OperandSource::Kind::kSafetensors) {
-    const std::size_t file_rows = transposed ? cols : rows;
-    const std::size_t file_cols = transposed ? rows : cols;
+  using Kind = OperandSource::Kind;
+  const std::size_t file_rows = transposed ? cols : rows;
+  const std::size_t file_cols = transposed ? rows : cols;
+  if (source.kind == Kind::kMemory) {
+    GUARDBIT_CHECK(source.memory->rows() == file_rows && source.memory->cols() == file_cols, "the operand's shape");
+    return transposed ? transpose(*source.memory) : *source.memory;
+  }
+  const bool is_npy = source.kind == Kind::kNpy;
+  if (is_npy || source.kind == Kind::kSafetensors) {
     Matrix<float> stored =
         is_npy ? read_npy(source.file, file_rows, file_cols) : read_safetensors(source, file_rows, file_cols);
     return transposed ? transpose(stored) : stored;
   }
   Matrix<float> result(rows, cols, source.scale);
-  if (source.kind == OperandSource::Kind::kConstant) return result;
+  if (source.kind == Kind::kConstant) return result;
   numerics::run_parallel(parallel_for, rows, [&](std::size_t row) {
     for (std::size_t col = 0; col < cols; ++col) {
-      const float value = source.kind == OperandSource::Kind::kNormal ? normal_value(seed, unit, row, col)
-                                                                      : uniform_value(seed, unit, row, col);
+      const float value =
+          source.kind == Kind::kNormal ? normal_value(seed, unit, row, col) : uniform_value(seed, unit, row, col);
       result(row, col) = value * source.scale;
     }
   });

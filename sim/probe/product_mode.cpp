@@ -6,16 +6,18 @@
 #include "models/arith/presets.h"
 #include "sim/base/error.h"
 #include "sim/config/fields.h"
+#include "sim/config/suggest.h"
+#include "sim/schedule/window_scheduler.h"
 
 namespace guardbit::sim {
 namespace {
 
 const arith::Preset& preset_of(const std::string& name) {
   if (const arith::Preset* found = arith::find_preset(name)) return *found;
-  std::vector<std::string_view> names;
-  for (const arith::Preset& preset : arith::presets()) names.push_back(preset.name);
-  throw UserError(ExitCode::kUsage,
-                  fmt::format("--preset: got '{}'; expected one of {}", name, fmt::join(names, ", ")));
+  std::vector<std::string> names;
+  for (const arith::Preset& preset : arith::presets()) names.emplace_back(preset.name);
+  throw UserError(ExitCode::kUsage, fmt::format("--preset: got '{}'; expected one of {}{}", printable(name),
+                                                fmt::join(names, ", "), did_you_mean(name, names)));
 }
 
 bool is_set(const LoadedAccelerator& accelerator, const std::string& key) {
@@ -59,23 +61,10 @@ void apply_preset(const LoadedAccelerator& accelerator, const arith::Preset& pre
   config.accumulator = units::describe_accumulator(preset.spec);
 }
 
-/// A single product has a scale per token; what else quantizes activations belongs to a model's layers.
-void check_activation_quantizer(const LoadedAccelerator& accelerator) {
-  const LoadedAccelerator defaults = default_accelerator();
-  for (const char* const key : {"array.activation_scale", "array.activation_group", "array.activation_zero_point"}) {
-    const std::string& expected = defaults.keys.at(key);
-    if (accelerator.keys.at(key) == expected) continue;
-    throw UserError(ExitCode::kConfiguration,
-                    fmt::format("{}: {}: got {}; expected {}: a single product has a scale per token",
-                                accelerator.origins.at(key), key, accelerator.keys.at(key), expected));
-  }
-}
-
 }  // namespace
 
 ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string& preset) {
   units::AcceleratorConfig config = accelerator.config;
-  check_activation_quantizer(accelerator);
   if (!preset.empty()) apply_preset(accelerator, preset_of(preset), config);
   ProductMode product;
   product.array = config.array;
@@ -84,9 +73,23 @@ ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string
       product.keys[field.key] = value_text(field);
     }
   }
-  product.mode = units::make_matrix_mode(config.array, config.linear, config.accumulator);
+  product.mode = linear_mode(config, {});
   product.pe = pe_timing(config.array, config.linear, config.accumulator);
   return product;
+}
+
+LoadedAccelerator with_preset(const LoadedAccelerator& accelerator, const std::string& preset) {
+  LoadedAccelerator result = accelerator;
+  apply_preset(accelerator, preset_of(preset), result.config);
+  for (const Field& field : fields_of(result.config)) {
+    const bool is_of_preset = field.key.starts_with("accumulator.") || field.key == "array.dot_width" ||
+                              field.key == "array.activation" || field.key == "array.weight";
+    if (!is_of_preset || is_set(accelerator, field.key)) continue;
+    result.keys[field.key] = value_text(field);
+    result.origins[field.key] = "preset " + preset;
+  }
+  result.sha256 = sha256_of_keys(result.keys);
+  return result;
 }
 
 }  // namespace guardbit::sim

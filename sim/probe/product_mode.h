@@ -16,11 +16,14 @@ struct ProductMode {
   std::map<std::string, std::string> keys;  ///< [array] and [accumulator] as they apply, a preset's written out
 };
 
-/// `preset` empty: make_matrix_mode of [array] and [accumulator]. Otherwise a row of arith::presets() stands for the
-/// keys that describe it: [accumulator], array.dot_width = its width, and its operand formats unless array.activation
-/// or array.weight is set. UserError kUsage for an unknown preset, and where the configuration says what the preset
-/// says: a key of [accumulator], another dot_width, integer or scaled operands, a dataflow that is not "os";
-/// kConfiguration for keys array.activation_* that are not their defaults.
+/// `preset` empty: linear_mode() of [array] and [accumulator], for weights with a scale per output channel. Otherwise a
+/// row of arith::presets() stands for the keys that describe it: [accumulator], array.dot_width = its width, and its
+/// operand formats unless array.activation or array.weight is set. UserError kUsage for an unknown preset, and where
+/// the configuration says what the preset says: a key of [accumulator], another dot_width, integer or scaled operands,
+/// a dataflow that is not "os".
 [[nodiscard]] ProductMode product_mode(const LoadedAccelerator& accelerator, const std::string& preset);
+
+/// `accelerator` with those keys written out, their origin "preset NAME". UserError as product_mode().
+[[nodiscard]] LoadedAccelerator with_preset(const LoadedAccelerator& accelerator, const std::string& preset);
 
 }  // namespace guardbit::sim

@@ -165,10 +165,15 @@ QuantizeResult quantize_file(const QuantizeOptions& options) {
   result.least_exponent = exponent_range(options.coding).least;
   result.largest_exponent = exponent_range(options.coding).largest;
   std::vector<EncodedTensor> parts;
+  const auto tell = [&](std::size_t done) {
+    if (options.progress) options.progress(done, source->num_tensors());
+  };
+  tell(0);
   for (std::size_t i = 0; i < source->num_tensors(); ++i) {
     CodedTensor coded = code_tensor(source->read(i), options.coding, options.carrier, options.parallel_for);
     result.tensors.push_back(std::move(coded.report));
     std::move(coded.parts.begin(), coded.parts.end(), std::back_inserter(parts));
+    tell(i + 1);
   }
   check_unique(parts, result.input);
   write_output(parts, options.coding, options.output);

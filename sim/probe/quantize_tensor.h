@@ -1,6 +1,7 @@
 #pragma once
 /// Tensors of a file brought into a number format, with every event of it. What `guardbit quantize` does.
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct QuantizeOptions {
   TensorCoding coding;
   bool carrier = false;  ///< write the values that codes and scales stand for, as binary32, instead of them
   numerics::ParallelFor parallel_for;
+  /// Told how many tensors are done, of how many; none: nobody listens.
+  std::function<void(std::size_t done, std::size_t total)> progress;
 };
 
 /// Reads, converts and writes, one tensor after the other; the output appears whole or not at all. A .safetensors

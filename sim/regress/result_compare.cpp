@@ -11,6 +11,7 @@
 #include "sim/base/error.h"
 #include "sim/base/input_file.h"
 #include "sim/report/replay_json.h"
+#include "sim/report/replay_reader_parts.h"
 #include "sim/report/text_table.h"
 #include "sim/trace/strict_json.h"
 
@@ -100,8 +101,7 @@ JsonValue read_result(const fs::path& path) {
   JsonValue document = parse_json(read_file(file), file);
   JsonProblems problems(file);
   const JsonCursor root(document, problems);
-  const JsonCursor schema = root.at("schema");
-  if (schema.exists() && schema.string() != kReplaySchema) schema.expected(fmt::format("\"{}\"", kReplaySchema));
+  require_schema(root, problems, kReplaySchema);
   for (const JsonCursor& variant : root.at("variants").items()) (void)variant.at("name").string();
   for (const char* key : {"trace", "accelerator"}) (void)root.at(key).members();
   problems.throw_if_any();

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include "models/kernels/vector_target.h"
@@ -57,9 +56,16 @@ PerplexityBasis basis_of(const Trace& trace, std::span<const Trace::Window> wind
   return basis;
 }
 
+/// Shapes and switches of a variant's model.
+transformer::Model<float> outline(const Trace& trace, const RunnableVariant& variant) {
+  transformer::Model<float> model = load_outline(trace);
+  apply_to_trace(trace, [&] { variant.outline(model); });
+  return model;
+}
+
 /// What the trace, the accelerator and the options say, before anything runs.
 ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, const ReplayOptions& options,
-                      std::span<const Trace::Window> windows) {
+                      const std::vector<RunnableVariant>& variants, std::span<const Trace::Window> windows) {
   ReplayResult result;
   for (const Trace::Window& window : windows) result.num_tokens += inputs_of(window, trace.shape).size();
   result.provenance = provenance(trace, accelerator, options);
@@ -75,28 +81,23 @@ ReplayResult describe(const Trace& trace, const LoadedAccelerator& accelerator, 
   result.accelerator_keys = accelerator.keys;
   result.clock_mhz = accelerator.config.clock.mhz;
   result.area_um2 = area_of(accelerator.config);
+  for (const RunnableVariant& variant : variants) {
+    for (const auto& [part, um2] : operand_area_of(outline(trace, variant), variant.config())) {
+      double& most = result.area_um2[part];  // of what the variants need
+      most = std::max(most, um2);
+    }
+  }
   result.reference_perplexity = std::numeric_limits<double>::quiet_NaN();
   return result;
 }
 
-/// Shapes and switches of a variant's model.
-transformer::Model<float> outline(const Trace& trace, const RunnableVariant& variant) {
-  transformer::Model<float> model = load_outline(trace);
-  apply_to_trace(trace, [&] { variant.outline(model); });
-  return model;
-}
-
 /// What is known from shapes, before anything long begins: whether every op of every variant can be cut to fit the
-/// hardware, whether its groups can be summed, and stepped.
+/// hardware and its groups can be summed.
 void check_schedules(const Trace& trace, const std::vector<RunnableVariant>& variants, const ReplayOptions& options,
                      std::size_t longest_window) {
   for (const RunnableVariant& variant : variants) {
     const transformer::Model<float> model = outline(trace, variant);
-    try {
-      variant.check(model, options.stepped);
-    } catch (const std::invalid_argument& error) {
-      throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
-    }
+    of_variants_option([&] { variant.check(model); });
     NoValues engine;
     for (const Pass& pass : passes_of(longest_window, options.decode)) {
       const bool needs_most = pass.phase != "decode" || pass.tokens.end == longest_window;
@@ -131,7 +132,7 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
   }
   if (options.stepped) require_stepped_array(accelerator.config.array);
   check_schedules(trace, variants, options, longest);
-  ReplayResult result = describe(trace, accelerator, options, windows);
+  ReplayResult result = describe(trace, accelerator, options, variants, windows);
   const std::optional<CalibrationText> text = calibration_text_of(trace, options, variants, parallel_for);
   if (text) add_provenance(*text, result.provenance);
   transformer::Model<float> model;
@@ -169,7 +170,10 @@ ReplayResult replay(const Trace& trace, const LoadedAccelerator& accelerator, co
       rewritten = shared->rewritten;
     } else {
       in_phase("calibrate")(0, rewritten.ops.size());
-      apply_to_trace(trace, [&] { variant.apply(rewritten, text ? &text->data : nullptr); });
+      const auto tell = [&](std::string_view method, std::size_t done, std::size_t total) {
+        if (progress) progress(done, total, fmt::format("{}: calibrate ({})", name, method));
+      };
+      apply_to_trace(trace, [&] { variant.apply(rewritten, text ? &text->data : nullptr, tell); });
     }
     const PreparedVariant prepared =
         prepare_variant(name, std::move(rewritten), variant.config(), longest, parallel_for, in_phase("quantize"));

@@ -21,13 +21,12 @@ struct SharedModel;  // shared_model.h
 
 class TimelineFile;
 
-/// What an op has written in a window, the format in which it is stored, and the fp32 forward's of the same model.
+/// What an op has written in a window, and the format in which it is stored.
 struct RecordedOutput {
   const std::string& variant;
   std::size_t op;  ///< index
   const numerics::FloatFormat& storage;
   const numerics::Matrix<float>& values;
-  const numerics::Matrix<float>& reference;
 };
 
 struct ReplayOptions {
@@ -49,6 +48,11 @@ struct ReplayOptions {
   std::string calibration_text;  ///< load_calibration_text(); "": the trace's own windows
   /// Told the outputs of every op, in op order; none: nobody listens.
   std::function<void(const RecordedOutput&)> on_output;
+  /// Told the last op's rows from `first_row` of the window on, simulated and of the same model's fp32 forward: every
+  /// window's in order, before on_output; none: nobody listens.
+  std::function<void(std::size_t first_row, numerics::MatrixView<const float> simulated,
+                     numerics::MatrixView<const float> reference)>
+      on_logits;
 };
 
 /// Ops done so far in a phase of the work: the reference's, or a variant's calibration, quantization or simulation.

@@ -21,6 +21,14 @@ std::vector<Trace::Window> windows_of(const Trace& trace, const ReplayOptions& o
   return windows;
 }
 
+std::vector<std::string> variant_names(const std::vector<std::string>& texts) {
+  return of_variants_option([&] {
+    std::vector<std::string> names;
+    for (const std::string& text : texts) names.push_back(calibration::parse_variant(text).canonical_text());
+    return names;
+  });
+}
+
 std::vector<RunnableVariant> runnable_variants(const std::vector<std::string>& texts,
                                                const units::AcceleratorConfig& config, const ReplayOptions& options,
                                                const numerics::ParallelFor& parallel_for) {
@@ -28,8 +36,8 @@ std::vector<RunnableVariant> runnable_variants(const std::vector<std::string>& t
   calibration.seed = options.seed;
   calibration.pow2_scales = config.norm.scale == "pow2";
   calibration.parallel_for = parallel_for;
-  std::vector<RunnableVariant> variants;
-  try {
+  return of_variants_option([&] {
+    std::vector<RunnableVariant> variants;
     for (const std::string& text : texts) {
       const calibration::Variant variant = calibration::parse_variant(text);
       variants.emplace_back(variant, variant_hardware(variant, config), calibration);
@@ -39,9 +47,7 @@ std::vector<RunnableVariant> runnable_variants(const std::vector<std::string>& t
       }
     }
     return variants;
-  } catch (const std::invalid_argument& error) {
-    throw UserError(ExitCode::kUsage, std::string("--variants: ") + error.what());
-  }
+  });
 }
 
 std::optional<CalibrationText> calibration_text_of(const Trace& trace, const ReplayOptions& options,

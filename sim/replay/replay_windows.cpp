@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "models/transformer/family.h"
 #include "models/transformer/reference.h"
 #include "sim/base/signal_guard.h"
 #include "sim/replay/no_values.h"
@@ -116,6 +117,7 @@ class WindowComparison {
       : variant_(variant),
         model_(variant.model),
         window_(window),
+        targets_(scored_targets_of(window, variant.model.shape)),
         options_(options),
         parallel_for_(parallel_for),
         simulated_(simulated),
@@ -129,31 +131,68 @@ class WindowComparison {
 
   void op_done(std::size_t index) {
     const transformer::Op& op = model_.ops[index];
-    if (!reference_.contains(op.output)) {
-      reference_[op.output] =
-          transformer::run_reference_op(model_, op, inputs_of(window_, model_.shape), reference_, parallel_for_);
-    }
+    const bool is_last = index + 1 == model_.ops.size();
     if (!op.inputs.empty()) observer_.add_reference_input(index, reference_.at(op.inputs[0]));
-    const numerics::Matrix<float>& output = simulated_.tensor(op.output);
-    statistics_.add_output(index, output, reference_.at(op.output));
-    if (options_.on_output) {
-      options_.on_output({variant_.name, index, variant_.storage_of(op).format, output, reference_.at(op.output)});
+    if (is_last && op.kind == transformer::OpKind::kLinear) {
+      compare_last(index);
+    } else {
+      if (!reference_.contains(op.output)) reference_[op.output] = run_reference(op, reference_);
+      compare_rows(index, 0, reference_.at(op.output).view());
     }
+    const numerics::Matrix<float>& output = simulated_.tensor(op.output);
+    if (options_.on_output) options_.on_output({variant_.name, index, variant_.storage_of(op).format, output});
     for (const std::string& input : op.inputs) {
       if (last_reader_.at(input) != index) continue;
       simulated_.drop_tensor(input);
       reference_.erase(input);
     }
-    if (index + 1 == model_.ops.size()) {
-      statistics_.add_logits(simulated_.tensor(op.output), reference_.at(op.output),
-                             scored_targets_of(window_, model_.shape));
-    }
+    if (is_last) statistics_.add_logits(output, targets_);
   }
 
  private:
+  numerics::Matrix<float> run_reference(const transformer::Op& op, const transformer::Activations<float>& inputs) {
+    return transformer::run_reference_op(model_, op, inputs_of(window_, model_.shape), inputs, parallel_for_);
+  }
+
+  /// Logits of a large vocabulary are the largest tensor: the reference's are computed some rows at a time, which are
+  /// the rows of the whole (a row of a linear layer depends on no other).
+  void compare_last(std::size_t index) {
+    constexpr std::size_t kRowsTogether = 128;
+    const transformer::Op& op = model_.ops[index];
+    const auto known = reference_.find(op.output);
+    const numerics::Matrix<float>& input = reference_.at(op.inputs[0]);
+    for (std::size_t begin = 0; begin < input.rows(); begin += kRowsTogether) {
+      const std::size_t end = std::min(begin + kRowsTogether, input.rows());
+      if (known != reference_.end()) {
+        compare_rows(index, begin, known->second.view().rows_range(begin, end));
+        continue;
+      }
+      const transformer::Activations<float> part{
+          {op.inputs[0],
+           numerics::Matrix<float>(end - begin, input.cols(), std::vector<float>(input.row(begin), input.row(end)))}};
+      compare_rows(index, begin, run_reference(op, part).view());
+    }
+  }
+
+  /// The op's output from `first_row` on.
+  void compare_rows(std::size_t index, std::size_t first_row, numerics::MatrixView<const float> reference) {
+    const numerics::MatrixView<const float> output = simulated_.tensor(model_.ops[index].output).view();
+    statistics_.add_output(index, output.rows_range(first_row, first_row + reference.rows), reference);
+    if (index + 1 != model_.ops.size()) return;
+    if (options_.on_logits) {
+      options_.on_logits(first_row, output.rows_range(first_row, first_row + reference.rows), reference);
+    }
+    // An encoder has no targets, and logits at every position or none at all.
+    const std::size_t first_scored = transformer::is_causal(model_.shape) ? output.rows - targets_.size() : 0;
+    const std::size_t skipped = std::min(reference.rows, first_scored - std::min(first_scored, first_row));
+    statistics_.add_agreement(output.rows_range(first_row + skipped, first_row + reference.rows),
+                              reference.rows_range(skipped, reference.rows));
+  }
+
   const PreparedVariant& variant_;
   const transformer::Model<float>& model_;
   const Trace::Window& window_;
+  const std::span<const int> targets_;
   const ReplayOptions& options_;
   const numerics::ParallelFor& parallel_for_;
   WindowValues& simulated_;

@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 #include "models/calibration/weight_quantizer.h"
-#include "sim/schedule/window_scheduler.h"
 
 namespace guardbit::sim {
 
@@ -34,10 +32,11 @@ bool RunnableVariant::needs_calibration_text() const {
                      [](const calibration::VariantPart& part) { return part.method->needs_activations; });
 }
 
-void RunnableVariant::apply(Model<float>& model, const calibration::CalibrationData* data) const {
+void RunnableVariant::apply(Model<float>& model, const calibration::CalibrationData* data,
+                            const calibration::VariantProgress& progress) const {
   calibration::CalibrationOptions options = options_;
   options.data = data;
-  calibration::apply_variant(variant_, model, options);
+  calibration::apply_variant(variant_, model, options, progress);
   if (rounds_weights()) calibration::round_layers_to_nearest(model, {.bits = hardware_.weight_bits});
   set_scaled_sums(model);
 }
@@ -55,17 +54,6 @@ void RunnableVariant::outline(Model<float>& model) const {
     }
   }
   set_scaled_sums(model);
-}
-
-void RunnableVariant::check(const Model<float>& outlined, bool stepped) const {
-  check_groups(variant_, outlined, config());
-  if (!stepped) return;
-  for (const Op& op : outlined.ops) {
-    if (op.kind != transformer::OpKind::kLinear || !linear_mode(config(), op).is_affine()) continue;
-    throw std::invalid_argument(fmt::format(
-        "variant \"{}\": {}: --fidelity pe steps no products with zero points or scales of groups; expected tile",
-        name(), op.name));
-  }
 }
 
 }  // namespace guardbit::sim

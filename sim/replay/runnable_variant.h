@@ -18,14 +18,15 @@ class RunnableVariant {
 
   /// The variant's methods (`data` for those that look at activations, null: none does), then codes for weights that no
   /// method quantized where the array multiplies floats.
-  void apply(transformer::Model<float>& model, const calibration::CalibrationData* data = nullptr) const;
+  /// `progress`: told the method, from any thread, one call at a time; may be empty.
+  void apply(transformer::Model<float>& model, const calibration::CalibrationData* data = nullptr,
+             const calibration::VariantProgress& progress = {}) const;
   /// What apply() reads beside the model and the calibration text: equal keys, equal results.
   std::string model_key() const;
   /// Ops and shapes of apply()'s result.
   void outline(transformer::Model<float>& model) const;
-  /// Throws std::invalid_argument, naming the variant, for groups that cannot be summed (check_groups) or, if
-  /// `stepped`, that PE fidelity does not step.
-  void check(const transformer::Model<float>& outlined, bool stepped) const;
+  /// Throws std::invalid_argument, naming the variant, for groups that cannot be summed (check_groups).
+  void check(const transformer::Model<float>& outlined) const { check_groups(variant_, outlined, config()); }
 
  private:
   bool rounds_weights() const;

@@ -21,6 +21,12 @@ std::size_t largest(const float* row, std::size_t count) {
   return static_cast<std::size_t>(std::max_element(row, row + count) - row);
 }
 
+/// Of a view whose rows follow one another.
+std::span<const float> elements_of(numerics::MatrixView<const float> view) {
+  GUARDBIT_CHECK(view.row_stride == view.cols && view.col_stride == 1, "rows follow one another");
+  return {view.data, view.rows * view.cols};
+}
+
 using Price = std::function<double(const units::OperationKey&)>;
 
 EnergyReport priced(std::span<const OpOperations> operations, const Price& price) {
@@ -61,39 +67,41 @@ VariantStatistics::VariantStatistics(std::string name, const transformer::Model<
   }
 }
 
-void VariantStatistics::add_output(std::size_t op, const numerics::Matrix<float>& simulated,
-                                   const numerics::Matrix<float>& reference) {
-  GUARDBIT_CHECK(simulated.rows() == reference.rows() && simulated.cols() == reference.cols(),
+void VariantStatistics::add_output(std::size_t op, numerics::MatrixView<const float> simulated,
+                                   numerics::MatrixView<const float> reference) {
+  GUARDBIT_CHECK(simulated.rows == reference.rows && simulated.cols == reference.cols,
                  "simulated and reference tensors have one shape");
+  const std::span<const float> values = elements_of(simulated);
+  const std::span<const float> wanted_values = elements_of(reference);
   OpError& error = errors_[op];
-  for (std::size_t i = 0; i < simulated.data().size(); ++i) {
-    const double value = simulated.data()[i];
-    const double wanted = reference.data()[i];
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double value = values[i];
+    const double wanted = wanted_values[i];
     error.signal += wanted * wanted;
     error.noise += (wanted - value) * (wanted - value);
     if (std::isfinite(value)) error.max_abs = std::max(error.max_abs, std::abs(value));
     error.reference_max_abs = std::max(error.reference_max_abs, std::abs(wanted));
   }
-  error.exponents.add(simulated.data());
-  error.output.update(simulated.data().data(), simulated.data().size() * sizeof(float));
+  error.exponents.add(values);
+  error.output.update(values.data(), values.size_bytes());
 }
 
-void VariantStatistics::add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
-                                   std::span<const int> targets) {
+void VariantStatistics::add_logits(const numerics::Matrix<float>& simulated, std::span<const int> targets) {
   has_values_ = true;
-  // An encoder has no targets, and logits at every position or none at all.
-  const bool is_causal = transformer::is_causal(model_.shape);
-  const std::size_t first_row = is_causal ? simulated.rows() - targets.size() : 0;
   negative_log_likelihood_ += transformer::negative_log_likelihood(
       simulated.view().rows_range(simulated.rows() - targets.size(), simulated.rows()), targets);
   num_targets_ += targets.size();
+}
+
+void VariantStatistics::add_agreement(numerics::MatrixView<const float> simulated,
+                                      numerics::MatrixView<const float> reference) {
   if (!model_.shape.has_head) return;
-  num_compared_ += simulated.rows() - first_row;
-  for (std::size_t row = first_row; row < simulated.rows(); ++row) {
-    const bool comparable = std::none_of(simulated.row(row), simulated.row(row) + simulated.cols(),
+  num_compared_ += simulated.rows;
+  for (std::size_t row = 0; row < simulated.rows; ++row) {
+    const bool comparable = std::none_of(simulated.row(row), simulated.row(row) + simulated.cols,
                                          [](float logit) { return std::isnan(logit); });
     const bool agrees =
-        comparable && largest(simulated.row(row), simulated.cols()) == largest(reference.row(row), reference.cols());
+        comparable && largest(simulated.row(row), simulated.cols) == largest(reference.row(row), reference.cols);
     num_agreeing_ += agrees ? 1 : 0;
   }
 }

@@ -26,12 +26,14 @@ class VariantStatistics {
 
   /// One pass of the machine over `tokens` tokens. `phase`: to which it belongs; "" for a pass over a whole window.
   void add_pass(const std::string& phase, std::size_t tokens, const PassSchedule& schedule, const CycleReport& cycles);
-  /// One window's values of an op, in op order: simulated and reference outputs.
-  void add_output(std::size_t op, const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference);
-  /// And of the last op, with the targets of the last positions, which count for perplexity and top-1 agreement (an
-  /// encoder: none, and all positions).
-  void add_logits(const numerics::Matrix<float>& simulated, const numerics::Matrix<float>& reference,
-                  std::span<const int> targets);
+  /// One window's values of an op, in op order: simulated and reference outputs, all rows or one block of rows after
+  /// the other; contiguous.
+  void add_output(std::size_t op, numerics::MatrixView<const float> simulated,
+                  numerics::MatrixView<const float> reference);
+  /// And of the last op, the whole window, with the targets of the last positions, which count for perplexity.
+  void add_logits(const numerics::Matrix<float>& simulated, std::span<const int> targets);
+  /// Rows of the last op that count for top-1 agreement: the positions with targets (an encoder: all).
+  void add_agreement(numerics::MatrixView<const float> simulated, numerics::MatrixView<const float> reference);
 
   /// The sums over all windows. Without values their results are not a number or empty, the digest too.
   VariantResult finish(const units::AcceleratorConfig& config);

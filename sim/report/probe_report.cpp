@@ -43,15 +43,20 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-Json values_json(const GemmValues& values, const std::vector<numerics::Event>& wanted) {
+/// Stages with any count.
+Json events_json(const numerics::EventLedger& ledger, const std::vector<numerics::Event>& wanted) {
   Json events = Json::object();
   for (std::size_t stage = 0; stage < numerics::kNumStages; ++stage) {
-    const numerics::EventCounts& counts = values.events.stages[stage];
+    const numerics::EventCounts& counts = ledger.stages[stage];
     if (counts.any()) events[std::string(numerics::kStageNames[stage])] = events_json(counts, wanted);
   }
+  return events;
+}
+
+Json values_json(const GemmValues& values, const std::vector<numerics::Event>& wanted) {
   return Json{{"digest", values.digest},
               {"format", values.result_format},
-              {"events", std::move(events)},
+              {"events", events_json(values.events, wanted)},
               {"error", values.error ? error_json(*values.error, "exact sums of the operands as held") : Json(nullptr)},
               {"exponent_histogram", histogram_json(values.exponents)},
               {"headroom_bits", or_null(values.headroom_bits)},
@@ -189,6 +194,10 @@ std::string gemm_json(const GemmResult& result) {
       {"result", result.values ? values_json(*result.values, result.wanted) : Json(nullptr)},
       {"timing", timing_json(timing)}};
   return dump(json, 2) + "\n";
+}
+
+std::string ledger_json(const numerics::EventLedger& ledger) {
+  return dump(events_json(ledger, {kReportEvents.begin(), kReportEvents.end()}), 2) + "\n";
 }
 
 std::string quantize_table(const QuantizeResult& result) {

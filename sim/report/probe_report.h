@@ -17,6 +17,9 @@ namespace guardbit::sim {
 /// Events: stages with any count; every event that was counted, zero or not.
 [[nodiscard]] std::string gemm_json(const GemmResult& result);
 
+/// {stage: {event: count}} of any unit, as "events" in gemm_json().
+[[nodiscard]] std::string ledger_json(const numerics::EventLedger& ledger);
+
 [[nodiscard]] std::string quantize_table(const QuantizeResult& result);
 /// {"schema": "guardbit-quantize/1", "provenance", "input", "output", "format", "rounding", "overflow", "subnormals",
 /// "scale", "least_exponent", "largest_exponent", "tensors": [{"name", "shape", "events": {event: count}, "error",

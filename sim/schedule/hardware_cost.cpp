@@ -3,6 +3,7 @@
 
 #include "models/numerics/check.h"
 #include "sim/schedule/operation_counts.h"
+#include "sim/schedule/window_scheduler.h"
 
 /// Prices of operations and areas of operators on the described hardware.
 namespace guardbit::sim {
@@ -78,6 +79,37 @@ double energy_of(const OperationKey& key, const units::AcceleratorConfig& config
     }
   }
   fail_check(__FILE__, __LINE__, "operation", "unknown enumerator");
+}
+
+std::map<std::string, double> operand_area_of(const transformer::Model<float>& model,
+                                              const units::AcceleratorConfig& config) {
+  const units::AreaConfig& area = config.area;
+  const auto cols = static_cast<double>(config.array.cols);
+  const auto entering = static_cast<double>((config.array.dataflow == "is" ? config.array.rows : config.array.cols) *
+                                            config.array.dot_width);
+  double corrections = 0;
+  double dequantizers = 0;
+  for (const transformer::Op& op : model.ops) {
+    if (op.kind != transformer::OpKind::kLinear) continue;
+    const units::MatrixMode mode = linear_mode(config, op);
+    const double zero_points = (mode.weight_zero_points ? 1 : 0) + (mode.activation_zero_point ? 1 : 0);
+    double column = zero_points * (multiply_area(area, "int32", "") + add_area(area, "int32"));
+    const bool has_groups = mode.weight_group > 0 || mode.activation_group > 0;
+    if (mode.weight_group > 0 && mode.activation_group > 0) column += multiply_area(area, "fp32", "");
+    if (has_groups && accumulator_config(config, op.operand_class).buffer.format.empty()) {
+      column += multiply_area(area, "fp32", "") + add_area(area, "fp32");
+    }
+    corrections = std::max(corrections, cols * column);
+    if (op.codes.bits == 0 || mode.integer) continue;
+    const std::string& format = operand_config(config, op.operand_class).weight;
+    const double port =
+        (mode.scaled_sums ? 0 : multiply_area(area, format, "")) + (op.codes.zero_points ? add_area(area, "int8") : 0);
+    dequantizers = std::max(dequantizers, entering * port);
+  }
+  std::map<std::string, double> parts;
+  if (corrections > 0) parts["corrections"] = corrections;
+  if (dequantizers > 0) parts["dequantizers"] = dequantizers;
+  return parts;
 }
 
 std::map<std::string, double> area_of(const units::AcceleratorConfig& config) {

@@ -35,4 +35,10 @@ double energy_of(const units::OperationKey& key, const units::AcceleratorConfig&
 /// Square micrometres of the described hardware's operators and memory cells, by unit and memory.
 std::map<std::string, double> area_of(const units::AcceleratorConfig& config);
 
+/// What the model's layers add to it: "corrections" behind each column (zero points, products of scales of groups) and
+/// "dequantizers" of weights in front of a float array, each as large as the layer needs that needs most. A part that
+/// no layer needs is not there.
+std::map<std::string, double> operand_area_of(const transformer::Model<float>& model,
+                                              const units::AcceleratorConfig& config);
+
 }  // namespace guardbit::sim

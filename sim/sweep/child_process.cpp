@@ -41,7 +41,12 @@ ChildProcess::ChildProcess(const std::function<int()>& work) : start_(std::chron
     if (getppid() != parent) _exit(128 + SIGTERM);
     dup2(ends[1], STDERR_FILENO);
     close(ends[1]);
-    const int status = work();
+    int status = static_cast<int>(ExitCode::kRefused);
+    try {
+      status = work();
+    } catch (...) {  // not even room for an error's text
+      (void)std::fputs("out of memory\n", stderr);
+    }
     std::fflush(nullptr);
     _exit(status);
   }

@@ -17,7 +17,8 @@ class ChildProcess {
   };
   static constexpr std::size_t kTailBytes = 4096;
 
-  /// Forks; the child calls `work` and ends with its return value, without running destructors of this process. It is
+  /// Forks; the child calls `work`, which throws nothing but std::bad_alloc (kRefused), and ends with its return value,
+  /// without running destructors of this process. It is
   /// asked to end (SIGTERM) if this process dies. To be called without other threads. UserError kRefused if the system
   /// has no process or descriptor left.
   explicit ChildProcess(const std::function<int()>& work);

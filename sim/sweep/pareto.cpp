@@ -47,10 +47,8 @@ std::string resolve_column(const std::vector<std::string>& columns, const std::s
     if (column.starts_with(name + "_")) candidates.push_back(column);
   }
   if (candidates.size() == 1) return candidates.front();
-  const auto hint = nearest(name, columns);
-  throw UserError(ExitCode::kUsage,
-                  fmt::format("{}: got a column that points does not have; expected one of {}{}", name,
-                              fmt::join(columns, ", "), hint ? "; did you mean " + *hint + "?" : ""));
+  throw UserError(ExitCode::kUsage, fmt::format("{}: got a column that points does not have; expected one of {}{}",
+                                                name, fmt::join(columns, ", "), did_you_mean(name, columns)));
 }
 
 double number_of(const Cell& cell, const std::string& column) {

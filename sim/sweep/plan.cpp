@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -36,7 +38,12 @@ OrderedJson header_of(const Plan& plan) {
   return header;
 }
 
-Plan read_header(std::string_view line) {
+struct PlanHeader {
+  Plan plan;
+  std::string num_points = {};  ///< as stated
+};
+
+PlanHeader read_header(std::string_view line) {
   const nlohmann::json header = nlohmann::json::parse(line);
   Plan plan;
   plan.name = header.at("name");
@@ -51,8 +58,15 @@ Plan read_header(std::string_view line) {
     plan.space.traces.push_back({trace.at("name"), trace.at("directory"), trace.at("sha256")});
   }
   for (const auto& axis : header.at("axes")) plan.space.axes.push_back({axis.at("key"), axis.at("values")});
-  plan.points.reserve(header.at("points").get<std::size_t>());
-  return plan;
+  return {std::move(plan), header.at("points").dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+}
+
+/// Every point has an accelerator, a trace and a variant.
+bool has_axes_of_all_spaces(const std::vector<SpaceAxis>& axes) {
+  constexpr std::array kKeys = {"accelerator", "trace", "variant"};
+  return std::all_of(kKeys.begin(), kKeys.end(), [&](const char* key) {
+    return std::count_if(axes.begin(), axes.end(), [&](const SpaceAxis& axis) { return axis.key == key; }) == 1;
+  });
 }
 
 /// ["<key>",i,j,...]; false if the line is anything else.
@@ -100,14 +114,21 @@ Plan parse_plan(std::string_view text, const std::string& shown_path) {
     throw malformed(1, "the checksum in the last line does not hold: truncated or edited; plan the sweep again");
   }
   try {
-    Plan plan;
-    std::size_t number = 1;
-    for (std::size_t begin = 0; begin < content.size(); ++number) {
+    PlanHeader header = read_header(content.substr(0, content.find('\n')));
+    Plan plan = std::move(header.plan);
+    if (!has_axes_of_all_spaces(plan.space.axes)) {
+      throw malformed(1, "got other axes; expected one each of accelerator, trace and variant");
+    }
+    const std::int64_t num_points = std::count(content.begin(), content.end(), '\n') - 1;
+    if (header.num_points != std::to_string(num_points)) {
+      throw malformed(1, fmt::format("got {} points; expected {}, a line each", header.num_points, num_points));
+    }
+    plan.points.reserve(static_cast<std::size_t>(num_points));
+    std::size_t number = 2;
+    for (std::size_t begin = content.find('\n') + 1; begin < content.size(); ++number) {
       const std::size_t end = content.find('\n', begin);
       const std::string_view line = content.substr(begin, end - begin);
-      if (number == 1) {
-        plan = read_header(line);
-      } else if (!read_point(line, plan.space.axes, plan.points.emplace_back())) {
+      if (!read_point(line, plan.space.axes, plan.points.emplace_back())) {
         throw malformed(number, "got no point; expected [\"key\",index,...]");
       }
       begin = end + 1;

@@ -73,9 +73,7 @@ class Planner {
         conditions_.push_back({Condition(filter.text), &filter});
         for (const std::string& name : conditions_.back().first.names()) {
           if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-          const auto hint = nearest(name, known);
-          throw std::invalid_argument("got " + name + "; expected a key" +
-                                      (hint ? "; did you mean " + *hint + "?" : ""));
+          throw std::invalid_argument("got " + name + "; expected a key" + did_you_mean(name, known));
         }
       } catch (const std::invalid_argument& error) {
         file_.problems.push_back({0, filter.line, fmt::format("{}: keep: {}", filter.place, error.what())});

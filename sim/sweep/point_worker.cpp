@@ -12,6 +12,7 @@
 #include "sim/base/error.h"
 #include "sim/base/sha256.h"
 #include "sim/base/signal_guard.h"
+#include "sim/base/system_failure.h"
 #include "sim/replay/build_info.h"
 #include "sim/replay/replay_inputs.h"
 #include "sim/sweep/point_result.h"
@@ -96,8 +97,9 @@ void PointWorker::replay_and_publish(const PlanPoint& point) {
   }
   TokenErrors errors(windows_of(*trace_, options), trace_->shape);
   if (options.values) {
-    options.on_output = [&, last = shared_->rewritten.ops.size() - 1](const RecordedOutput& output) {
-      if (output.op == last) errors.add_window(output.values, output.reference);
+    options.on_logits = [&](std::size_t first_row, numerics::MatrixView<const float> simulated,
+                            numerics::MatrixView<const float> reference) {
+      errors.add_rows(first_row, simulated, reference);
     };
   }
   const ReplayResult result = replay(*trace_, accelerator, options, {}, {}, options.values ? &*shared_ : nullptr);
@@ -124,6 +126,9 @@ int PointWorker::compute(const PlanPoint& point) {
   } catch (const std::bad_alloc&) {
     say("out of memory");
     return static_cast<int>(ExitCode::kRefused);
+  } catch (const std::system_error& error) {
+    say(error.what());
+    return static_cast<int>(exit_code_of(error));
   } catch (const std::exception& error) {
     say(error.what());
     return static_cast<int>(ExitCode::kInternal);

@@ -104,6 +104,7 @@ class Runner {
     try {
       worker_.prepare(point, sharers_.at(worker_.sharing_key(point)) > 1);
     } catch (const UserError& error) {
+      if (error.code() == ExitCode::kIo) throw;  // not the point's fault
       fail(point, {.exit_code = static_cast<int>(error.code()), .error = error.what()});
       report();
       return;

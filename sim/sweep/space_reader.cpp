@@ -118,12 +118,13 @@ class SpaceReader {
     return "";
   }
 
-  /// Runs `load`, whose message becomes a problem of the entry.
+  /// Runs `load`, whose message becomes a problem of the entry, unless the sweep file is not at fault.
   template <class Load>
   void load_named(const ConfigEntry& entry, const Load& load) {
     try {
       load();
     } catch (const UserError& error) {
+      if (error.code() == ExitCode::kIo) throw;
       problem(entry, error.what());
     }
   }

@@ -32,31 +32,32 @@ Json block_means(const std::vector<double>& tokens, double unit) {
 TokenErrors::TokenErrors(std::vector<Trace::Window> windows, const transformer::ModelShape& shape)
     : windows_(std::move(windows)), shape_(shape) {}
 
-void TokenErrors::add_window(const numerics::Matrix<float>& logits, const numerics::Matrix<float>& reference) {
-  GUARDBIT_CHECK(num_windows_ < windows_.size(), "every window is replayed once");
-  const Trace::Window& window = windows_[num_windows_++];
-  const std::size_t first_noise = noise_.size();
-  for (std::size_t row = 0; row < logits.rows(); ++row) {
+void TokenErrors::add_rows(std::size_t first_row, numerics::MatrixView<const float> logits,
+                           numerics::MatrixView<const float> reference) {
+  if (first_row == 0) ++num_windows_;
+  GUARDBIT_CHECK(num_windows_ - 1 < windows_.size(), "every window is replayed once");
+  const Trace::Window& window = windows_[num_windows_ - 1];
+  const std::span<const int> targets = scored_targets_of(window, shape_);
+  const std::size_t first_scored = transformer::is_causal(shape_) ? window.tokens.size() - 1 - targets.size() : 0;
+  for (std::size_t row = 0; row < logits.rows; ++row) {
     double noise = 0;
-    for (std::size_t i = 0; i < logits.cols(); ++i) {
-      const double wanted = reference.row(row)[i];
-      const double error = wanted - static_cast<double>(logits.row(row)[i]);
+    for (std::size_t i = 0; i < logits.cols; ++i) {
+      const double wanted = reference(row, i);
+      const double error = wanted - static_cast<double>(logits(row, i));
       signal_ += wanted * wanted;
       noise += error * error;
     }
     noise_.push_back(noise);
-  }
-  const std::span<const int> targets = scored_targets_of(window, shape_);
-  const std::size_t first = transformer::is_causal(shape_) ? logits.rows() - targets.size() : 0;
-  for (std::size_t row = first; shape_.has_head && row < logits.rows(); ++row) {
-    const bool agrees = !std::isnan(noise_[first_noise + row]) &&
-                        largest(logits.row(row), logits.cols()) == largest(reference.row(row), reference.cols());
-    disagreement_.push_back(agrees ? 0 : 1);
-  }
-  for (std::size_t target = 0; target < targets.size(); ++target) {
-    const std::size_t row = first + target;
-    const auto loss = [&](const numerics::Matrix<float>& of) {
-      return transformer::negative_log_likelihood(of.view().rows_range(row, row + 1), targets.subspan(target, 1));
+    if (first_row + row < first_scored) continue;
+    if (shape_.has_head) {
+      const bool agrees =
+          !std::isnan(noise) && largest(logits.row(row), logits.cols) == largest(reference.row(row), reference.cols);
+      disagreement_.push_back(agrees ? 0 : 1);
+    }
+    const std::size_t target = first_row + row - first_scored;
+    if (target >= targets.size()) continue;
+    const auto loss = [&](numerics::MatrixView<const float> of) {
+      return transformer::negative_log_likelihood(of.rows_range(row, row + 1), targets.subspan(target, 1));
     };
     loss_.push_back(loss(logits) - loss(reference));
   }

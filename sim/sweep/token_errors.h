@@ -18,8 +18,9 @@ class TokenErrors {
   /// @param windows  in the order in which they are replayed
   TokenErrors(std::vector<Trace::Window> windows, const transformer::ModelShape& shape);
 
-  /// Logits of the next window: simulated and the fp32 forward's.
-  void add_window(const numerics::Matrix<float>& logits, const numerics::Matrix<float>& reference);
+  /// Logits, simulated and the fp32 forward's, of a window from `first_row` on; 0 begins the next window.
+  void add_rows(std::size_t first_row, numerics::MatrixView<const float> logits,
+                numerics::MatrixView<const float> reference);
 
   /// {"loss", "noise", "disagreement"}, means over at most kTokenBlocks runs of tokens; null for what is no number.
   /// loss: -log p(target) minus the fp32 forward's, over scored targets (an encoder: empty); its mean is

@@ -7,6 +7,7 @@
 
 #include "sim/base/error.h"
 #include "sim/base/input_file.h"
+#include "sim/base/input_policy.h"
 #include "sim/trace/checkpoint_copy.h"
 #include "sim/trace/strict_json.h"
 
@@ -36,6 +37,7 @@ void check_link(const fs::path& file) {
 
 SafetensorsFile open_shard(const fs::path& file) {
   check_link(file);
+  check_hard_links(file);
   return SafetensorsFile(file);
 }
 

@@ -7,12 +7,8 @@
 #include <array>
 #include <bit>
 #include <charconv>
-#include <cmath>
-#include <cstring>
-#include <optional>
 #include <string_view>
 
-#include "models/numerics/codec.h"
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
 #include "sim/trace/known_formats.h"
@@ -28,21 +24,6 @@ constexpr std::size_t kMaxRank = 8;
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& text) {
   throw UserError(ExitCode::kMalformedInput, fmt::format("{}: {}", file.string(), text));
-}
-
-struct TypeRow {
-  std::string_view name;  ///< without byte order
-  NpyType type;
-  std::size_t num_bytes;
-};
-constexpr std::array kTypes = {
-    TypeRow{"f2", NpyType::kF2, 2}, TypeRow{"f4", NpyType::kF4, 4}, TypeRow{"f8", NpyType::kF8, 8},
-    TypeRow{"i1", NpyType::kI1, 1}, TypeRow{"u1", NpyType::kU1, 1}, TypeRow{"i2", NpyType::kI2, 2},
-    TypeRow{"u2", NpyType::kU2, 2}, TypeRow{"i4", NpyType::kI4, 4}, TypeRow{"u4", NpyType::kU4, 4},
-    TypeRow{"i8", NpyType::kI8, 8}, TypeRow{"u8", NpyType::kU8, 8}};
-
-std::size_t bytes_of(NpyType type) {
-  return std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeRow& row) { return row.type == type; })->num_bytes;
 }
 
 /// The header's dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
@@ -138,12 +119,10 @@ class HeaderParser {
     if (peek() != '\'' && peek() != '"') complain("a plain type like '<f4'; structured types are not read");
     const std::string descr = string();
     const std::string_view name = std::string_view(descr).substr(std::min<std::size_t>(1, descr.size()));
-    const auto* row =
-        std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeRow& entry) { return entry.name == name; });
+    const NpyTypeRow* row = find_npy_type(name);
     const char order = descr.empty() ? '\0' : descr[0];
-    const bool known_order =
-        order == '<' || order == '>' || (order == '|' && row != kTypes.end() && row->num_bytes == 1);
-    if (row == kTypes.end() || !known_order) {
+    const bool known_order = order == '<' || order == '>' || (order == '|' && row != nullptr && row->num_bytes == 1);
+    if (row == nullptr || !known_order) {
       fail(file_, fmt::format("got descr '{}'; expected '<' or '>' (or '|' for one byte) and f2, f4, f8, i1, i2, i4, "
                               "i8, u1, u2, u4 or u8",
                               descr));
@@ -224,40 +203,6 @@ std::uint64_t checked_elements(const InputFile& input, const NpyHeader& header) 
   return product / bytes_of(header.type);
 }
 
-template <class T>
-T value_from(const unsigned char* bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof value);
-  return value;
-}
-
-/// An integer as a binary64; one that is not a binary64 becomes a neighbour that is no binary32 either.
-template <class T>
-double exact_or_inexact(T value) {
-  const double nearest = static_cast<double>(value);
-  const bool is_exact = std::fabs(nearest) < 0x1p63 && static_cast<T>(nearest) == value;
-  return is_exact ? nearest : std::nextafter(nearest, 2 * nearest);
-}
-
-/// The element as a binary64.
-double element(const unsigned char* bytes, NpyType type) {
-  switch (type) {
-    case NpyType::kF2:
-      return static_cast<double>(numerics::to_carrier(value_from<std::uint16_t>(bytes), numerics::kFp16));
-    case NpyType::kF4: return static_cast<double>(value_from<float>(bytes));
-    case NpyType::kF8: return value_from<double>(bytes);
-    case NpyType::kI1: return value_from<std::int8_t>(bytes);
-    case NpyType::kU1: return value_from<std::uint8_t>(bytes);
-    case NpyType::kI2: return value_from<std::int16_t>(bytes);
-    case NpyType::kU2: return value_from<std::uint16_t>(bytes);
-    case NpyType::kI4: return value_from<std::int32_t>(bytes);
-    case NpyType::kU4: return value_from<std::uint32_t>(bytes);
-    case NpyType::kI8: return exact_or_inexact(value_from<std::int64_t>(bytes));
-    case NpyType::kU8: return exact_or_inexact(value_from<std::uint64_t>(bytes));
-  }
-  return 0;  // unreachable: the switch is exhaustive (-Wswitch-enum)
-}
-
 /// Row-major index of element `position` of a file in Fortran order.
 std::uint64_t row_major_index(std::uint64_t position, const std::vector<std::uint64_t>& shape) {
   std::vector<std::uint64_t> index(shape.size());
@@ -268,21 +213,6 @@ std::uint64_t row_major_index(std::uint64_t position, const std::vector<std::uin
   std::uint64_t result = 0;
   for (std::size_t axis = 0; axis < shape.size(); ++axis) result = result * shape[axis] + index[axis];
   return result;
-}
-
-/// The value as a binary32, or what is wrong with it.
-float checked_float(double value, bool require_finite, std::uint64_t index, const std::filesystem::path& file) {
-  if (std::isnan(value) && !require_finite) return std::bit_cast<float>(0x7FC00000U);
-  if (!std::isfinite(value)) {
-    if (!require_finite) return static_cast<float>(value);
-    fail(file, fmt::format("got {} at element {}; expected finite values", value, index));
-  }
-  const bool is_binary32 = std::fabs(value) <= static_cast<double>(numerics::max_finite(numerics::kFp32)) &&
-                           static_cast<double>(static_cast<float>(value)) == value;
-  if (!is_binary32) {
-    fail(file, fmt::format("got {:a} at element {}; expected values that binary32 holds exactly", value, index));
-  }
-  return static_cast<float>(value);
 }
 
 }  // namespace
@@ -313,9 +243,10 @@ void NpyFile::visit(const Take& take) const {
 
 numerics::Matrix<float> NpyFile::read(bool require_finite) const {
   numerics::Matrix<float> result(static_cast<std::size_t>(rows()), static_cast<std::size_t>(cols()));
+  const std::string place = path().string();
   visit([&](std::uint64_t index, const unsigned char* bytes) {
     result.data()[static_cast<std::size_t>(index)] =
-        checked_float(element(bytes, header_.type), require_finite, index, path());
+        exact_float(npy_element(bytes, header_.type), require_finite, index, place);
   });
   return result;
 }
@@ -327,7 +258,7 @@ std::vector<int> NpyFile::read_integers(int low, int high) const {
   }
   std::vector<int> result(static_cast<std::size_t>(header_.num_elements));
   visit([&](std::uint64_t index, const unsigned char* bytes) {
-    const double value = element(bytes, type);
+    const double value = npy_element(bytes, type);
     if (!(value >= low && value <= high)) {
       fail(path(), fmt::format("got {} at element {}; expected an integer in {}..{}", value, index, low, high));
     }

@@ -11,11 +11,9 @@
 
 #include "models/numerics/matrix.h"
 #include "sim/base/input_file.h"
+#include "sim/trace/npy_element.h"
 
 namespace guardbit::sim {
-
-/// Element types that are read, by NumPy's kind and size.
-enum class NpyType { kF2, kF4, kF8, kI1, kU1, kI2, kU2, kI4, kU4, kI8, kU8 };
 
 struct NpyHeader {
   NpyType type = NpyType::kF4;

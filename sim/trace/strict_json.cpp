@@ -116,7 +116,7 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
                      ? pointer_token(level.key)
                      : std::to_string(std::max<std::size_t>(level.container->items.size(), 1) - 1);
     }
-    problem_ = fmt::format(":{}: got {}", pointer, text);
+    problem_ = fmt::format("{}{}: got {}", pointer.empty() ? "" : ":", pointer, text);
     return false;
   }
 
@@ -189,7 +189,8 @@ JsonValue parse_json(std::string_view content, const std::filesystem::path& file
 }
 
 void JsonProblems::add(std::string_view pointer, std::string_view found, std::string_view expected) {
-  messages_.push_back(fmt::format("{}:{}: got {}; expected {}", file_.string(), pointer, found, expected));
+  const std::string place = pointer.empty() ? "" : fmt::format(":{}", pointer);  // the whole document has no pointer
+  messages_.push_back(fmt::format("{}{}: got {}; expected {}", file_.string(), place, found, expected));
 }
 
 void JsonProblems::throw_if_any() const {

@@ -12,6 +12,7 @@
 #include "models/transformer/reference.h"
 #include "sim/base/error.h"
 #include "sim/base/input_file.h"
+#include "sim/base/input_policy.h"
 #include "sim/base/sha256.h"
 #include "sim/trace/shape_json.h"
 #include "sim/trace/strict_json.h"
@@ -64,6 +65,7 @@ fs::path checked_file(const fs::path& directory, const StatedFile& stated) {
     throw UserError(ExitCode::kMalformedInput,
                     fmt::format("{}: got a symbolic link; expected a regular file of the trace", file.string()));
   }
+  check_hard_links(file);
   const std::string found = sha256_of_file(file);
   if (found != stated.sha256) {
     throw UserError(ExitCode::kMalformedInput, fmt::format("{}: got SHA-256 {}; expected {}, as {} states",

@@ -1,7 +1,7 @@
 /// Speed of the float GEMM kernels in multiply-accumulates per second, beside OpenBLAS sgemm and the scalar reference
 /// in the same process. Names: Gemm/<accumulator>/<inputs>/<M>x<N>x<K>[/<counters>], one thread, CPU time; /wall/...:
 /// by the clock. Run with OPENBLAS_CORETYPE=SkylakeX OPENBLAS_NUM_THREADS=1 (OpenBLAS 0.3.21 does not know newer
-/// AVX-512 cores); tests/bench/ratios.py makes the README's table from --benchmark_out.
+/// AVX-512 cores); tests/bench/ratios.py makes the table of docs/speed.md from --benchmark_out.
 #include <benchmark/benchmark.h>
 #include <cblas.h>
 

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""The README's table of speeds, from a Google Benchmark JSON file.
+"""The table of speeds of docs/speed.md, from a Google Benchmark JSON file.
 
     export OPENBLAS_CORETYPE=SkylakeX OPENBLAS_NUM_THREADS=1
     build/release/guardbit_bench --benchmark_filter="$(tests/bench/ratios.py --filter)" \\
       --benchmark_out=bench.json --benchmark_out_format=json
-    tests/bench/ratios.py bench.json                     the machine and the table, as the README carries them
-    tests/bench/ratios.py bench.json --into README.md    put there, between the two marks
-    tests/bench/ratios.py bench.json --all               every benchmark of the file
-    tests/bench/ratios.py --filter                       the benchmarks that the table needs
+    tests/bench/ratios.py bench.json                        the machine and the table, as docs/speed.md carries them
+    tests/bench/ratios.py bench.json --into docs/speed.md   put there, between the two marks
+    tests/bench/ratios.py bench.json --all                  every benchmark of the file
+    tests/bench/ratios.py --filter                          the benchmarks that the table needs
 
 Rates are compared with Sgemm/512 of the same run; with repetitions, medians are. Counters are compared with the same
 benchmark without them, two threads with one by the clock. Rows below what they must reach are named on stderr.

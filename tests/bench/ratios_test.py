@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""ratios.py on a made-up run, and the README's table against its list of rows: ratios_test.py <README.md>."""
+"""ratios.py on a made-up run, and the table of docs/speed.md against its list of rows: ratios_test.py <speed.md>."""
 import re
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # no __pycache__ in the source tree
 import ratios
 
-README = Path(sys.argv.pop()) if len(sys.argv) > 1 else None
+PAGE = Path(sys.argv.pop()) if len(sys.argv) > 1 else None
 
 
 def benchmark(name, rate, **more):
@@ -80,7 +80,7 @@ class RatiosTest(unittest.TestCase):
 
     def test_table_replaces_what_is_between_the_marks(self):
         with tempfile.TemporaryDirectory() as directory:
-            file = Path(directory) / "README.md"
+            file = Path(directory) / "speed.md"
             file.write_text(f"before\n{ratios.BEGIN}\nold\n{ratios.END}\nafter\n", encoding="utf-8")
             ratios.write_into(file, "new\n")
             self.assertEqual(file.read_text(encoding="utf-8"), f"before\n{ratios.BEGIN}\nnew\n{ratios.END}\nafter\n")
@@ -88,8 +88,8 @@ class RatiosTest(unittest.TestCase):
             with self.assertRaises(SystemExit):
                 ratios.write_into(file, "new\n")
 
-    def test_readme_has_the_same_rows(self):
-        text = README.read_text(encoding="utf-8")
+    def test_page_has_the_same_rows(self):
+        text = PAGE.read_text(encoding="utf-8")
         table = text.partition(ratios.BEGIN)[2].partition(ratios.END)[0]
         report = made_up_run()
         self.assertEqual(rows_of(table), rows_of(ratios.table_text(report, ratios.median_rates(report))))

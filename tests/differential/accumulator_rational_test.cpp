@@ -10,6 +10,7 @@
 #include "models/numerics/codec.h"
 #include "tests/support/dot_oracle.h"
 #include "tests/support/spec_sweep.h"
+#include "tests/support/trials.h"
 
 namespace guardbit::tests {
 namespace {
@@ -19,8 +20,8 @@ using arith::AccumulationSpec;
 using arith::IntAccumulationSpec;
 
 constexpr std::uint32_t kSeed = 99;
-constexpr int kNumFloatCases = 6000;
-constexpr int kNumIntCases = 3000;
+constexpr int kNumFloatCases = trials(6000);
+constexpr int kNumIntCases = trials(3000);
 
 class AccumulatorDifferentialTest : public testing::Test {
  protected:

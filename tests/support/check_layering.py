@@ -21,11 +21,12 @@ ALLOWED = {
     "sim/modules": ["sim/stats", "sim/base", "models"],
     "sim/schedule": ["sim/modules", "sim/stats", "sim/base", "models"],
     "sim/replay": ["sim/schedule", "sim/modules", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
-    "sim/conform": ["sim/stats", "sim/base", "models"],
+    "sim/conform": ["sim/config", "sim/stats", "sim/base", "models"],
     "sim/probe": ["sim/modules", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
     "sim/report": ["sim/trace", "sim/stats", "sim/base", "models"],
     "sim/sweep": ["sim/report", "sim/replay", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
     "sim/regress": ["sim/report", "sim/replay", "sim/probe", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
+    "sim/python": ["sim/report", "sim/replay", "sim/probe", "sim/config", "sim/trace", "sim/stats", "sim/base", "models"],
     "sim/cli": ["sim", "models"],
 }
 # External headers that only some layers may include.
@@ -35,6 +36,7 @@ EXTERNAL = {
     r"nlohmann/": ["sim/trace", "sim/report", "sim/sweep", "sim/regress"],
     r"sqlite3": ["sim/sweep"],
     r"CLI/": ["sim/cli"],
+    r"pybind11/": ["sim/python"],
     r"hwy/": ["models/kernels"],
     r"openssl/": ["sim/base"],
     r"fmt/": [layer for layer in ALLOWED if layer.startswith("sim/")],

@@ -143,7 +143,7 @@ TEST_F(CaptureBadInputTest, NonFiniteWeights) {
   directory_.write("u.json", Json{{"windows", {std::vector<int>(context + 1, 1)}}}.dump());
   refused("DV-01 used", kMalformed, "model: the fp32 forward of window 0 is not finite", "model",
           "--tokens u.json --on-nonfinite propagate");
-  refused("policy", kUsage, "--on-nonfinite: ignore not in {error,count,propagate}", "model",
+  refused("policy", kUsage, "--on-nonfinite: got ignore; expected one of error, count, propagate", "model",
           "--tokens t.json --on-nonfinite ignore");
 }
 

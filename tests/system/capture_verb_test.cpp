@@ -168,6 +168,7 @@ TEST(CaptureVerbTest, MistakesHaveTheirExitCodesAndLeaveNothing) {
       {"--text D/text.txt --tokens D/t.json", 2, "--tokens excludes --text"},
       {"--tokens D/t.json --tokenizer bytes", 2, "--tokenizer: goes with --text"},
       {"--tokens D/t.json --context 4", 2, "--context and --stride: go with --text"},
+      {"--tokens D/t.json --calibration-windows 4", 2, "--calibration-windows: got 4 and no calibration text"},
       {"--text D/text.txt --tokenizer bytes", 2, "--tokenizer bytes: got a model of 23 tokens"},
       {"--text D/text.txt --tokenizer bytes --context 0", 2, "--context"},
       {"--text D/text.txt", 66, "model/tokenizer.json: there is no such file"},

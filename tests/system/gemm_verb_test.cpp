@@ -247,6 +247,34 @@ TEST_F(GemmVerbTest, IntegerOperandsAreQuantizedAndSummedExactly) {
   EXPECT_EQ(narrow["events"]["inner_accumulator"]["saturated"], 16 * (512 - 2047 / 49)) << "7 * 7 a step, 2047 at most";
 }
 
+TEST_F(GemmVerbTest, ActivationsHaveZeroPointsAndScalesAsConfigured) {
+  const std::string base =
+      "6 5 100 --reference --set array.rows=5 --set array.cols=4 --set array.activation=int8 "
+      "--set array.weight=int4 --set accumulator.format=int32 ";
+  const Json plain = gemm(base)["result"];
+  for (const std::string rest :
+       {"--set array.activation_zero_point=true", "--set array.activation_scale=tensor",
+        "--set array.activation_scale=tensor --set array.activation_zero_point=true --events overflow",
+        "--set array.activation_group=16 --set array.activation_zero_point=true --set accumulator.buffer.format=fp16",
+        "--set array.activation_group=10 --set array.dataflow=ws --set accumulator.buffer.format=fp16"}) {
+    Json tile = gemm(base + rest);
+    EXPECT_EQ(tile["result"]["equals_reference"], true) << rest;
+    EXPECT_NE(tile["result"]["digest"], plain["digest"]) << rest;
+    Json pe = gemm(base + rest + " --fidelity pe");
+    pe["timing"].erase("pe_updates");
+    tile["timing"]["fidelity"] = "pe";
+    EXPECT_EQ(tile, pe) << rest;
+    const bool is_exact = rest.find("group") == std::string::npos;  // sums of whole numbers below 2^24
+    EXPECT_EQ(tile["result"]["error"]["exact"] == 30, is_exact) << rest;
+    EXPECT_LT(tile["result"]["error"]["max_abs"].get<double>(), is_exact ? 1e-30 : 100) << rest;
+  }
+  const CommandResult refused = run_guardbit(
+      "gemm 2 2 8 --set array.dataflow=ws --set array.rows=5 --set array.activation=int8 --set array.weight=int8 "
+      "--set accumulator.format=int32 --set array.activation_group=7");
+  EXPECT_EQ(refused.status, 78);
+  EXPECT_THAT(refused.err, HasSubstr("array.activation_group: got 7 with array.dataflow = \"ws\" and columns of 5"));
+}
+
 TEST_F(GemmVerbTest, SerialPolicyCountsFoldsTimesTheFold) {
   // docs/timing.md: os K + R + C - 2, ceil(M/R) ceil(N/C); ws 2R + C + M - 2, ceil(K/R) ceil(N/C); is 2R + C + N - 2,
   // ceil(K/R) ceil(M/C).

@@ -1,11 +1,72 @@
 // PE fidelity against tile fidelity: the array stepped cycle by cycle against the fast kernels and the closed forms,
 // and against the reference arithmetic. Bits, every event counter of every stage, folds and cycles are equal.
+#include <random>
+
+#include "models/units/quantized_weight.h"
 #include "tests/support/pe_comparison.h"
 
 namespace guardbit::tests {
 namespace {
 
 TEST(PeArrayTest, EqualsTileFidelityOnRandomDesigns) { compare_random_cases(/*seed=*/1, /*count=*/200); }
+
+/// Zero points and scales of groups for the case's operands; false: the case has none.
+bool make_affine(PeCase& c, units::MatrixMode& mode, units::Operand& a, units::Operand& b, std::mt19937_64& random) {
+  const bool is_float = !mode.integer;
+  if (is_float && mode.float_spec.inner.rounding == numerics::RoundingMode::kStochastic) return false;
+  mode.scaled_sums = is_float;
+  const bool has_groups = is_float || random() % 2 == 0;
+  const bool weights = has_groups && (is_float || random() % 2 == 0);
+  const bool activations = has_groups && !is_float && (!weights || random() % 2 == 0);
+  const auto column = static_cast<std::size_t>(c.array.column_products());
+  std::size_t group = 1 + random() % 40;
+  if (c.array.sums_flow_down()) group = random() % 2 == 0 ? 1 + random() % column : column * (1 + random() % 3);
+  c.group = has_groups ? static_cast<int>(group) : 0;
+  const units::MatrixMode plain = units::make_matrix_mode(c.array, c.operands, c.accumulator, c.group);
+  mode.chunk = plain.chunk;
+  mode.int_spec = plain.int_spec;
+  mode.float_spec = plain.float_spec;
+  mode.group = 0;
+  c.work.chunk = static_cast<std::uint64_t>(mode.chunk);
+  const auto give = [&](units::Operand& operand, std::size_t own_group, bool scales, bool zeros, int bits) {
+    operand.group = own_group;
+    const std::size_t groups = units::num_groups(operand.cols(), own_group);
+    if (scales) operand.group_scales = numerics::Matrix<float>(operand.rows(), groups);
+    for (float& scale : operand.group_scales.data()) scale = static_cast<float>(1 + random() % 1000) / 300;
+    if (zeros) operand.zero_points = numerics::Matrix<std::int8_t>(operand.rows(), groups);
+    for (std::int8_t& zero : operand.zero_points.data()) {
+      zero = static_cast<std::int8_t>(static_cast<int>(random() % (1U << bits)) - (1 << (bits - 1)));
+    }
+  };
+  mode.activation_zero_point = !is_float && random() % 2 == 0;
+  mode.weight_zero_points = !is_float && (!has_groups || random() % 2 == 0);
+  mode.activation_group = activations ? static_cast<int>(group * (weights ? 2 : 1)) : 0;
+  mode.weight_group = weights ? static_cast<int>(group) : 0;
+  give(a, static_cast<std::size_t>(mode.activation_group), activations, mode.activation_zero_point,
+       mode.activation_bits);
+  give(b, static_cast<std::size_t>(mode.weight_group), weights, mode.weight_zero_points, mode.weight_bits);
+  return true;
+}
+
+TEST(PeArrayTest, ZeroPointsAndGroupsEqualTileFidelityOnRandomDesigns) {
+  PeCaseGenerator generator(11);
+  std::mt19937_64 random(12);
+  int compared = 0;
+  for (int trial = 0; trial < 300; ++trial) {
+    PeCase c = generator.next();
+    c.group = 0;
+    units::MatrixMode mode = units::make_matrix_mode(c.array, c.operands, c.accumulator);
+    units::Operand a = generator.operand(c, false, c.work.m);
+    units::Operand b = generator.operand(c, true, c.work.n);
+    if (!make_affine(c, mode, a, b, random)) continue;
+    ASSERT_TRUE(mode.is_affine());
+    const units::MatrixProductOptions options{.stream = {.seed = 7}, .origin = {3, 5}, .parallel_for = {}};
+    ASSERT_NO_THROW((void)expect_fidelities_agree(c, mode, a, b, {}, {}, options)) << "trial " << trial << ": " << c;
+    if (HasFailure()) FAIL() << "trial " << trial;
+    ++compared;
+  }
+  EXPECT_GT(compared, 150);
+}
 
 /// Row m of a masked product by the reference: its visible outputs, or its visible products.
 arith::AccumulationEvents masked_reference(const units::Operand& a, const units::Operand& b,

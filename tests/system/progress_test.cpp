@@ -22,6 +22,7 @@ std::string said_on_terminal(const std::string& arguments) {
   if (child == 0) {
     const int end = open(name.c_str(), O_RDWR | O_NOCTTY);
     const int nowhere = open("/dev/null", O_WRONLY);
+    setenv("TERM", "xterm", 1);
     dup2(nowhere, STDOUT_FILENO);
     dup2(end, STDERR_FILENO);
     close(end);
@@ -47,8 +48,10 @@ class ProgressTest : public testing::Test {
     write_hugging_face(directory_, "model", hugging_face_models().at(0));
     directory_.write("t.json", R"({"windows": [[1, 2, 3], [4, 5, 6]]})");
     const std::string at = directory_.path().string();
+    directory_.write("c.json", R"({"windows": [[7, 8, 9], [10, 11, 12]]})");
     capture_ = "capture " + at + "/model --tokens " + at + "/t.json -o " + at + "/trace ";
-    replay_ = "replay " + at + "/trace --accelerator " + shipped_accelerator("edge") + " --variants slanc,rrs ";
+    replay_ = "replay " + at + "/trace --accelerator " + shipped_accelerator("edge") +
+              " --variants slanc,rrs,gptq --calibration " + at + "/c.json ";
   }
   TemporaryDirectory directory_;
   std::string capture_;
@@ -72,7 +75,9 @@ TEST_F(ProgressTest, EveryPhaseIsShownOnATerminalAndTakenAway) {
   expect_phase(capture, "tokens", "fp32 reference");
   const std::string replay = said_on_terminal(replay_);
   expect_phase(replay, "ops", "fp32 reference");
-  for (const char* const variant : {"slanc", "rrs"}) {
+  expect_phase(replay, "ops", "slanc: calibrate (slanc)");  // spectral norms
+  expect_phase(replay, "ops", "gptq: calibrate (gptq)");    // calibration windows and rounding
+  for (const char* const variant : {"slanc", "rrs", "gptq"}) {
     EXPECT_NE(replay.find(std::string(" ops, ") + variant + ": calibrate"), std::string::npos) << replay;
     EXPECT_NE(replay.find(std::string(" ops, ") + variant + ": quantize"), std::string::npos) << replay;
     expect_phase(replay, "ops", std::string(variant) + ": simulate");

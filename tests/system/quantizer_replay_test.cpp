@@ -154,7 +154,8 @@ TEST_F(QuantizerReplayTest, RefusalsNameTheVariant) {
   EXPECT_THAT(refused("edge", "--variants rrs+a4+w4,rrs+w4a4"), testing::HasSubstr("got rrs+w4a4 twice"));
   EXPECT_THAT(refused("edge", "--variants 'rrs+rtn(group=128)'"),
               testing::HasSubstr("variant \"rrs+rtn(group=128)\": layers.0.attn.o: runtime smoothing"));
-  EXPECT_THAT(refused("edge", "--variants 'rtn(asym)' --fidelity pe"), testing::HasSubstr("--fidelity pe steps no"));
+  EXPECT_THAT(refused("edge", "--variants 'rtn(tensor,group=4)'"),
+              testing::HasSubstr("--variants: variant \"rtn(tensor,group=4)\": rtn: got both tensor and group"));
 }
 
 }  // namespace

@@ -164,6 +164,12 @@ TEST(ReplayFidelityTest, SteppedArraysReplayTheSame) {
     EXPECT_EQ(pe["provenance"]["fidelity"], "pe");
     EXPECT_EQ(pe["variants"], tile["variants"]) << rest;
   }
+  const std::string affine =
+      "--variants 'rtn(asym),rtn(group=8,asym),rrs+rtn(asym)' --set array.rows=6 --set array.cols=5 "
+      "--set array.activation_zero_point=true ";
+  const Json tile = replay(trace, "edge", affine);
+  EXPECT_EQ(replay(trace, "edge", affine + "--fidelity pe")["variants"], tile["variants"]);
+  EXPECT_GT(tile["accelerator"]["area_um2"]["corrections"].get<double>(), 5 * 2 * (3495 + 137)) << "and groups' scales";
 }
 
 TEST(ReplayFidelityTest, LlamaModelReplays) {

@@ -338,7 +338,9 @@ TEST(CalibrationIdentityTest, WhatDoesNotApplyToEncodersIsRefusedByName) {
                                       {"slanc+rrs", "rotation"},
                                       {"slanc_residual", "slanc_residual"}}) {
     const std::string message = message_of([&, &text = variant](auto& model) { apply_variant(text, model, {}); });
-    EXPECT_TRUE(message.starts_with(std::string(name) + " does not apply to post-norm models (bert): ")) << message;
+    EXPECT_TRUE(message.starts_with("variant \"" + std::string(variant) + "\": " + name +
+                                    " does not apply to post-norm models (bert): "))
+        << message;
   }
   EXPECT_TRUE(
       message_of([](auto& model) { apply_residual_gain(model, 2); }).starts_with("residual gain does not apply"));

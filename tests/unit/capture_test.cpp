@@ -38,7 +38,7 @@ TEST(ReadWindowsTest, AcceptsBothListsAndIgnoresOtherKeys) {
 
 TEST(ReadWindowsTest, MalformedFilesAreRefused) {
   const std::vector<std::pair<const char*, const char*>> rows = {
-      {R"([[0, 1]])", "t.json:: got an array of 1; expected an object"},
+      {R"([[0, 1]])", "t.json: got an array of 1; expected an object"},
       {R"({})", "/windows: got nothing; expected this key"},
       {R"({"windows": []})", "/windows: got an array of 0; expected at least one window"},
       {R"({"windows": [[0, 1]], "documents": [[0, 1]]})", "/documents: got an array of 1; expected either"},

@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "models/numerics/edit_distance.h"
 #include "sim/config/fields.h"
 #include "sim/config/suggest.h"
 
@@ -161,12 +162,12 @@ TEST(ConfigFieldsTest, RealsPrintShortestAndReadBack) {
 }
 
 TEST(ConfigSuggestTest, EditDistance) {
-  EXPECT_EQ(edit_distance("", ""), 0u);
-  EXPECT_EQ(edit_distance("rows", "rows"), 0u);
-  EXPECT_EQ(edit_distance("", "abc"), 3u);
-  EXPECT_EQ(edit_distance("abc", ""), 3u);
-  EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);  // k/s, e/i, +g
-  EXPECT_EQ(edit_distance("rwos", "rows"), 2u);       // a transposition is two substitutions
+  EXPECT_EQ(numerics::edit_distance("", ""), 0u);
+  EXPECT_EQ(numerics::edit_distance("rows", "rows"), 0u);
+  EXPECT_EQ(numerics::edit_distance("", "abc"), 3u);
+  EXPECT_EQ(numerics::edit_distance("abc", ""), 3u);
+  EXPECT_EQ(numerics::edit_distance("kitten", "sitting"), 3u);  // k/s, e/i, +g
+  EXPECT_EQ(numerics::edit_distance("rwos", "rows"), 2u);       // a transposition is two substitutions
 }
 
 TEST(ConfigSuggestTest, OnlyNearNamesAreSuggested) {

@@ -125,7 +125,8 @@ TEST_P(ShippedAcceleratorTest, LoadsAndShowsItself) {
   const LoadedAccelerator loaded = load_accelerator(shipped(GetParam()));
   EXPECT_EQ(loaded.name, GetParam());
   const TemporaryDirectory directory;
-  const LoadedAccelerator again = load_accelerator(directory.write(GetParam() + ".toml", show(loaded)));
+  const LoadedAccelerator again =
+      load_accelerator(directory.write(GetParam() + ".toml", show(loaded, /*origins=*/true)));
   EXPECT_EQ(again.keys, loaded.keys);
   EXPECT_EQ(again.sha256, loaded.sha256);
   for (const auto& [key, origin] : again.origins) EXPECT_NE(origin, "default") << key << " is not shown";
@@ -145,7 +146,7 @@ TEST(ShippedAcceleratorsTest, NoFileIsLeftOut) {
 TEST(ConfigShowTest, SaysWhereValuesComeFrom) {
   const TemporaryDirectory directory;
   const auto file = directory.write("a.toml", "[array]\nrows = 16\n");
-  const std::string text = show(load_accelerator(file, std::vector<std::string>{"array.cols=8"}));
+  const std::string text = show(load_accelerator(file, std::vector<std::string>{"array.cols=8"}), true);
   EXPECT_THAT(text, testing::HasSubstr("\nrows = 16                               # " + file.string() + ":2\n"));
   EXPECT_THAT(text, testing::HasSubstr("\ncols = 8                                # --set\n"));
   EXPECT_THAT(text, testing::HasSubstr("\ndataflow = \"os\"                         # default\n"));

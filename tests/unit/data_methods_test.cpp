@@ -251,7 +251,8 @@ TEST(DataMethodsTest, EncodersAreRefusedByNameWhereNothingCanTakeAScale) {
       apply_variant(variant, model, subject.options(4));
       ADD_FAILURE() << variant << " accepted";
     } catch (const std::invalid_argument& error) {
-      EXPECT_THAT(error.what(), testing::StartsWith(std::string(name) + " does not apply to post-norm models (bert)"));
+      EXPECT_THAT(error.what(), testing::StartsWith("variant \"" + std::string(variant) + "\": " + name +
+                                                    " does not apply to post-norm models (bert)"));
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "models/numerics/check.h"
 #include "models/numerics/codec.h"
 #include "tests/support/rounding_oracle.h"
+#include "tests/support/trials.h"
 
 namespace guardbit::tests {
 namespace {
@@ -63,7 +64,7 @@ TEST(FixedFormatTest, NamesAndRanges) {
 TEST(WideIntegerTest, SumsWrapsAndValuesMatchUnboundedIntegers) {
   constexpr std::uint64_t kSeed = 4;
   std::mt19937_64 random(kSeed);
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < trials(2000); ++i) {
     SCOPED_TRACE("case " + std::to_string(i) + " of seed " + std::to_string(kSeed));
     WideInteger sum;
     cpp_int exact = 0;
@@ -161,7 +162,7 @@ TEST(FixedFormatTest, Fp16ValuesIntoSmallFormats) {
 TEST(FixedFormatTest, RandomDoublesIntoAnyFormat) {
   constexpr std::uint64_t kSeed = 8;
   std::mt19937_64 random(kSeed);
-  for (int i = 0; i < 5000; ++i) {
+  for (int i = 0; i < trials(5000); ++i) {
     const auto biased = 1023 - 350 + random() % 700;
     const double number = std::bit_cast<double>((random() & 0x800FFFFFFFFFFFFFU) | biased << 52);
     const FixedSpec spec{.format = {1 + static_cast<int>(random() % 320), 1 + static_cast<int>(random() % 320)},

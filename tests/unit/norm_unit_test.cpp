@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 
+#include "models/units/norm_epsilon.h"
 #include "tests/support/reference_norm.h"
 
 namespace guardbit::units {
@@ -319,6 +320,16 @@ TEST(NormUnitTest, DynamicScalesAreTheNextPowerOfTwoOrTheMaximumItself) {
       EXPECT_EQ(traces[0].reciprocal_scale, reciprocal) << scale << " of " << largest;
     }
   }
+}
+
+TEST(NormUnitTest, EpsilonVanishesBelowHalfTheSmallestSubnormal) {
+  NormConfig config;
+  config.arithmetic = "fp8_e4m3";  // smallest subnormal 2^-9; the tie at 2^-10 goes to the even zero
+  EXPECT_TRUE(epsilon_vanishes(config, 0x1p-10));
+  EXPECT_FALSE(epsilon_vanishes(config, 0x1.1p-10));
+  EXPECT_FALSE(epsilon_vanishes(config, 0));
+  config.arithmetic = "fp32";
+  EXPECT_FALSE(epsilon_vanishes(config, 1e-12));
 }
 
 TEST(NormUnitTest, ThreadsAndTilesChangeNothing) {

@@ -88,6 +88,25 @@ TEST_F(OperationCountsTest, ZeroPointsAndGroupsAddTheirTermsToEveryPromotion) {
             (OperationCounts{{{Operation::kAdd, "int32", ""}, 120}, {scratchpad_byte(), 120}}));
 }
 
+TEST_F(OperationCountsTest, LayersWithZeroPointsAndCodesAddToTheArea) {
+  config_.array.dot_width = 2;
+  EXPECT_TRUE(operand_area_of(model_, config_).empty());
+  model_.ops[2].codes = {.bits = 4, .zero_points = true};
+  EXPECT_DOUBLE_EQ(operand_area_of(model_, config_).at("corrections"), 8 * (3495 + 137)) << "behind each column";
+  config_.activations.zero_point = true;
+  config_.activations.group = model_.ops[2].codes.group = 7;
+  EXPECT_DOUBLE_EQ(operand_area_of(model_, config_).at("corrections"), 8 * (2 * (3495 + 137) + 7700))
+      << "both kinds of zero points, and the product of two scales";
+  config_.activations = {};
+  config_.linear.activation = config_.linear.weight = "fp16";
+  config_.accumulator.format = "fp32";
+  model_.ops[2].codes.group = 0;
+  EXPECT_FALSE(operand_area_of(model_, config_).contains("corrections"));
+  EXPECT_DOUBLE_EQ(operand_area_of(model_, config_).at("dequantizers"), 8 * 2 * (1640 + 36)) << "weights of a cycle";
+  config_.array.dataflow = "is";
+  EXPECT_DOUBLE_EQ(operand_area_of(model_, config_).at("dequantizers"), 4 * 2 * (1640 + 36)) << "they enter the rows";
+}
+
 TEST_F(OperationCountsTest, DequantizedWeightsCostAProductForEachThatEntersTheArray) {
   config_.linear.activation = config_.linear.weight = "fp16";
   config_.accumulator.format = "fp32";

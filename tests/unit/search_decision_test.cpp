@@ -127,8 +127,8 @@ TEST(TokenErrorsTest, AreMeansWhoseMeanIsTheObjective) {
   TokenErrors errors({window({0, 1, 2}), window({2, 2, 0})}, shape);
   const numerics::Matrix<float> reference(2, 3, {1, 0, 0, 0, 3, 0});
   const numerics::Matrix<float> logits(2, 3, {0, 1, 0, 0, 3, 1});
-  errors.add_window(logits, reference);
-  errors.add_window(reference, reference);
+  errors.add_rows(0, logits.view(), reference.view());
+  errors.add_rows(0, reference.view(), reference.view());
   const Json json = errors.json();
   ASSERT_EQ(json.at("noise").size(), 4u);
   // Squared errors 2 and 1; the mean square of a token is (1 + 9 + 1 + 9) / 4.
@@ -155,14 +155,15 @@ TEST(TokenErrorsTest, LongReplaysHaveMeansOfRuns) {
     reference.row(row)[0] = 1;
     logits.row(row)[0] = row == 0 ? 3 : 1;
   }
-  errors.add_window(logits, reference);
+  errors.add_rows(0, logits.view().rows_range(0, 60), reference.view().rows_range(0, 60));
+  errors.add_rows(60, logits.view().rows_range(60, kTokens), reference.view().rows_range(60, kTokens));
   const Json json = errors.json();
   EXPECT_EQ(json.at("noise").size(), kTokenBlocks);
   EXPECT_EQ(json.at("loss").size(), kTokenBlocks);
   EXPECT_EQ(json.at("noise")[0], 4) << "a run of one token";
   logits.row(0)[0] = std::numeric_limits<float>::quiet_NaN();
   TokenErrors broken({window(std::vector<int>(kTokens + 1, 0))}, shape);
-  broken.add_window(logits, reference);
+  broken.add_rows(0, logits.view(), reference.view());
   EXPECT_TRUE(broken.json().at("noise")[0].is_null());
   EXPECT_EQ(broken.json().at("disagreement")[0], 1);
 }

@@ -129,13 +129,13 @@ TEST(VariantHardwareTest, ImpossibleWidthsAreRefusedWithTheVariantNamed) {
 }
 
 /// What RunnableVariant::check says.
-std::string problem(const std::string& text, const units::AcceleratorConfig& accelerator, bool stepped = false) {
+std::string problem(const std::string& text, const units::AcceleratorConfig& accelerator) {
   transformer::Model<float> model = tests::random_models().front().build();
   const calibration::Variant variant = calibration::parse_variant(text);
   try {
     const RunnableVariant runnable(variant, variant_hardware(variant, accelerator), {});
     runnable.outline(model);
-    runnable.check(model, stepped);
+    runnable.check(model);
   } catch (const std::invalid_argument& error) {
     return error.what();
   }
@@ -157,8 +157,6 @@ TEST(VariantHardwareTest, GroupsThatCannotBeSummedAreRefused) {
   EXPECT_EQ(problem("rtn(group=64)", ws), "");
   EXPECT_THAT(problem("rtn(group=48)", ws), HasSubstr("groups of 48 channels with array.dataflow = \"ws\" and columns "
                                                       "of 32 products"));
-  EXPECT_THAT(problem("rtn(asym)", edge, true), HasSubstr("--fidelity pe steps no products with zero points"));
-  EXPECT_EQ(problem("rtn", edge, true), "");
   const auto by_tensor = shipped("edge", {"array.activation_scale=tensor"});
   EXPECT_EQ(problem("rotate+rtn(group=64)", by_tensor), "");
   EXPECT_THAT(problem("rs", by_tensor), HasSubstr("runtime smoothing scales tokens; expected array.activation_scale"));

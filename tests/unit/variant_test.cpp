@@ -131,11 +131,13 @@ TEST(VariantTest, PartsThatExcludeOneAnotherAreRefused) {
     EXPECT_THAT(message_of(variant), testing::HasSubstr("exclude one another")) << variant;
 }
 
-TEST(VariantTest, CanonicalTextKeepsWhatWasWrittenAndDropsDefaults) {
+TEST(VariantTest, CanonicalTextIsInTheOrderOfApplicationWithoutDefaults) {
   for (const auto& [text, canonical] :
        std::vector<std::pair<std::string, std::string>>{{"none", "none"},
                                                         {"slanc+rrs", "slanc+rrs"},
-                                                        {"rrs+slanc", "rrs+slanc"},
+                                                        {"rrs+slanc", "slanc+rrs"},
+                                                        {"gptq(act_order)+w4+rrs", "rrs+gptq(act_order)+w4"},
+                                                        {"awq+rotate+slanc", "slanc+rotate+awq"},
                                                         {"rrs(qkv)", "rrs(qkv)"},
                                                         {"rrs(qkv=true)", "rrs(qkv)"},
                                                         {"rrs(qkv=false)", "rrs"},
@@ -199,6 +201,7 @@ TEST(VariantTest, WrongArgumentsAndWidthsAreRefusedWithTheVariantNamed) {
            {"slanc(target=nan)", "slanc: argument \"target\": got \"nan\"; expected a number 1e-06..1e+06"},
            {"slanc(target=1x)", "slanc: argument \"target\": got \"1x\"; expected a number 1e-06..1e+06"},
            {"slanc(,)", "slanc: no argument \"\"; known: target"},
+           {"rtn(tensor,group=4)", "rtn: got both tensor and group; expected one of them"},
            {"rrs(qkv", "got \"rrs(qkv\"; expected name or name(argument,...)"},
            {"rrs(qkv)x", "got \"rrs(qkv)x\"; expected name or name(argument,...)"},
            {"rrs((qkv))", "got \"rrs((qkv))\"; expected name or name(argument,...)"},
