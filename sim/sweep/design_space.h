@@ -36,7 +36,7 @@ struct DesignSpace {
 /// One value of every axis, by index.
 using Choice = std::vector<std::uint32_t>;
 
-inline constexpr std::string_view kPointSchema = "guardbit-point/1";
+inline constexpr std::string_view kPointSchema = "guardbit-point/2";
 
 /// The current point of a space.
 class PointResolver {

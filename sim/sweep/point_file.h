@@ -1,7 +1,7 @@
 #pragma once
 /// The text of one stored point and whether it can be trusted. Four lines of one JSON object:
 ///
-///     {"schema":"guardbit-point/1","key":"<K>","result_sha256":"<R>","checksum":"<C>",
+///     {"schema":"guardbit-point/2","key":"<K>","result_sha256":"<R>","checksum":"<C>",
 ///     "point":{...},          PointResolver::description(), whose SHA-256 is K
 ///     "result":{...},         what is the same on every machine; R is its SHA-256
 ///     "provenance":{...}}     what is not: host, time, vector target, commit

@@ -90,7 +90,7 @@ Standing standing_of(const Candidate& candidate, const std::vector<Candidate>& c
 std::vector<std::size_t> promising(const std::vector<Candidate>& candidates, const Promise& promise) {
   if (candidates.empty()) return {};
   std::vector<double> units(candidates.front().estimates.size());
-  for (std::size_t i = 0; i < units.size(); ++i) units[i] = unit_of(candidates, i) * std::sqrt(1 - promise.replayed);
+  for (std::size_t i = 0; i < units.size(); ++i) units[i] = unit_of(candidates, i) * std::sqrt(1 + promise.replayed);
   std::vector<Standing> standings;
   for (const Candidate& candidate : candidates) standings.push_back(standing_of(candidate, candidates, units));
   std::vector<Standing> sorted = standings;

@@ -20,7 +20,7 @@ struct Candidate {
 
 struct Promise {
   std::size_t keep = 3;  ///< at least one of how many goes on
-  double slack = 2;      ///< and all that are beaten by at most so many standard errors
+  double slack = 2.5;    ///< and all that are beaten by at most so many standard errors
   double replayed = 0;   ///< share of the last rung's tokens that the estimates are of, below 1
 };
 
@@ -32,9 +32,15 @@ struct Promise {
 ///
 /// An estimate's standard error is the median over the candidates of that of their difference to the best candidate of
 /// no higher costs. Errors of the same tokens are subtracted before their spread is taken: what is hard for both does
-/// not count. Of the last rung's tokens those that were replayed are no longer open, so it is multiplied by
-/// sqrt(1 - replayed). One for all, not each pair's own: a pair of twins differs by little and by always the same, and
-/// would be told apart by a margin that the next tokens turn round.
+/// not count. One for all, not each pair's own: a pair of twins differs by little and by always the same, and would be
+/// told apart by a margin that the next tokens turn round.
+///
+/// It is multiplied by sqrt(1 + replayed): what the last rung will say has an error of its own. A difference d of two
+/// candidates with variance v a token is estimated by the mean of n tokens, variance v/n, and decided by that of
+/// n / replayed tokens, variance v replayed/n. If the two means are independent, their difference has variance
+/// v/n (1 + replayed). If the first tokens came out in the long replay as in the short one, it would be
+/// v/n (1 - replayed); they do not where tokens share anything (a dynamic scale, a group of smoothing), and the larger
+/// one is right for those and careful for the rest.
 ///
 /// A candidate that a cheaper one equals in every estimate, value and errors (the same arithmetic, as far as it has
 /// been tried, on a slower machine), comes after all others and has no slack. O(candidates^2). Test:

@@ -82,7 +82,7 @@ def made_files(work):
     point = next((work.path / "store").glob("??/*.json")).read_bytes()
     yield "store_point", "PNT-01-empty.json", b""
     yield "store_point", "PNT-02-truncated.json", point[:-1]
-    yield "store_point", "PNT-03-newer-schema.json", point.replace(b"guardbit-point/1", b"guardbit-point/2")
+    yield "store_point", "PNT-03-newer-schema.json", point.replace(b"guardbit-point/2", b"guardbit-point/3")
     yield "store_point", "PNT-04-edited-result.json", point.replace(b'"cycles":', b'"cycles":1', 1)
     yield "store_point", "PNT-05-other-point.json", point.replace(b'"point":{', b'"point":{"x":1,', 1)
     golden = work.read("golden/product.golden.json")

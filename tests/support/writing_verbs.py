@@ -132,7 +132,7 @@ def content(file: Path) -> str:
     if file.suffix == ".json" and file.parent.name != "golden":
         text = file.read_text()
         lines = text.splitlines()
-        if len(lines) > 1 and '"guardbit-point/1"' in lines[1]:
+        if len(lines) > 1 and '"guardbit-point/2"' in lines[1]:
             return lines[1] + lines[2]
         return json.dumps(without_provenance(json.loads(text)))
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -137,7 +137,7 @@ TEST_F(SweepTest, APlantedOtherResultIsADeterminismViolation) {
     pclose(pipe);
     return std::string(digits);
   };
-  std::ofstream(file, std::ios::binary) << "{\"schema\":\"guardbit-point/1\",\"key\":\"" << key
+  std::ofstream(file, std::ios::binary) << "{\"schema\":\"guardbit-point/2\",\"key\":\"" << key
                                         << "\",\"result_sha256\":\"" << sha256("result") << "\",\"checksum\":\""
                                         << sha256("checked") << "\",\n"
                                         << point << "\n\"result\":" << result << ",\n\"provenance\":" << provenance

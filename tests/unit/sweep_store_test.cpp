@@ -91,10 +91,10 @@ TEST(PointFileTest, EveryBitAndEveryLengthCounts) {
 
 TEST(PointFileTest, AnotherVersionIsNamed) {
   std::string text = text_of(kResult);
-  text.replace(text.find("point/1"), 7, "point/2");
+  text.replace(text.find("point/2"), 7, "point/1");
   PointFile file;
   EXPECT_THAT(read_point(text, kKey, file),
-              HasSubstr("got schema \"guardbit-point/2\"; expected \"guardbit-point/1\""));
+              HasSubstr("got schema \"guardbit-point/1\"; expected \"guardbit-point/2\""));
 }
 
 TEST(StoredResultTest, HoldsWhatGatherTakes) {
