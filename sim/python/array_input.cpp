@@ -88,7 +88,8 @@ numerics::FloatFormat format_of(const std::string& text, const std::string& name
       fmt::format("{}_format: got '{}'; expected a float format (guardbit.formats())", name, printable(text)));
 }
 
-std::vector<float> decode(const Elements& elements, const std::string& name, const std::string& format_name) {
+std::vector<float> decode(const Elements& elements, const std::string& name, const std::string& format_name,
+                          const ArrayRules& rules) {
   const numerics::FloatFormat format = format_of(format_name, name);
   const int bits = format.storage_bits();
   const std::size_t code_bytes = bits <= 8 ? 1 : bits <= 16 ? 2 : 4;
@@ -103,7 +104,8 @@ std::vector<float> decode(const Elements& elements, const std::string& name, con
       throw py::value_error(fmt::format("{}: got {} at element {}; expected codes of {}, 0..{}", name, code, index,
                                         format_name, (std::uint64_t{1} << bits) - 1));
     }
-    values[index] = numerics::to_carrier(static_cast<std::uint32_t>(code), format);
+    const float value = numerics::to_carrier(static_cast<std::uint32_t>(code), format);
+    values[index] = exact_float(value, rules.finite, index, name);
   });
   return values;
 }
@@ -119,7 +121,7 @@ ArrayInput read_values(const py::object& array, const std::string& name, const s
   const Elements elements = open(array, name, rules);
   std::vector<float> values;
   if (format) {
-    values = decode(elements, name, *format);
+    values = decode(elements, name, *format, rules);
   } else if (elements.kind == 'u') {
     throw py::type_error(
         fmt::format("{}: got dtype {}; expected floats or signed integers, or {}_format to say of which "

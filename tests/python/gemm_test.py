@@ -157,6 +157,10 @@ def test_errors():
     assert_raises(ValueError, "a: got shape (2,); expected 2 dimensions", gemm, a[:, 0], b)
     assert_raises(ValueError, "a: got nan at element 3; expected finite values", gemm, numpy.array([[1, 2], [3, numpy.nan]]),
                   b[:2])
+    nan_code = numpy.array([[0, 0, 0, 0x7F]], numpy.uint8)
+    assert_raises(ValueError, "a: got nan at element 3; expected finite values", gemm, nan_code, b, a_format="fp8_e4m3")
+    assert_raises(ValueError, "b: got -inf at element 3; expected finite values", gemm, a,
+                  numpy.array([[0], [0], [0], [0xFC00]], numpy.uint16), b_format="fp16")
     assert_raises(ValueError, "preset: got 'turbo'; expected one of", gemm, a, b, preset="turbo")
     assert_raises(ValueError, "events: got 'overflows'; expected all, none or some of", gemm, a, b, events="overflows")
     assert_raises(ValueError, "set: accumulator.formt: unknown key; did you mean accumulator.format?", gemm, a, b,
