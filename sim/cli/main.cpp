@@ -71,6 +71,18 @@ std::string exit_code_line() {
   return text + " 128+n signal n.";
 }
 
+/// What CLI11 says, in the form of every other error: one line that ends with the command for the help text.
+std::string usage_text(const CLI::App& app, const CLI::ParseError& error) {
+  std::string command = app.get_name();
+  for (const CLI::App* verb = &app; !verb->get_subcommands().empty();) {
+    verb = verb->get_subcommands().front();
+    command += " " + verb->get_name();
+  }
+  std::string text = error.what();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return fmt::format("{} ({} --help)", text, command);
+}
+
 int run(int argc, char** argv) {
   const auto build = build_provenance();
   CLI::App app{"Guardbit: bit-accurate simulator of a transformer accelerator", "guardbit"};
@@ -85,12 +97,11 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) throw UserError(ExitCode::kUsage, usage_text(app, error));
     std::ostringstream out;
-    std::ostringstream err;
-    const int status = app.exit(error, out, err);
+    (void)app.exit(error, out, out);
     print(out.str());
-    say(err.str());
-    return status == 0 ? 0 : exit_status(ExitCode::kUsage);
+    return 0;
   }
   return action();
 }

@@ -70,21 +70,23 @@ class Binder {
     return false;
   }
 
-  /// "; did you mean norm.lanes?": a key or section nearly of that name, else the same last part in another section.
+  /// "; did you mean norm.lanes?": a key of that section, else the same last part in a section (nearly) of that name or
+  /// in another one, else a key or section nearly of that name.
   std::string hint(const std::string& key) const {
     const std::string last = key.substr(key.rfind('.') + 1);
     std::vector<std::string> names(sections_.begin(), sections_.end());
-    std::optional<std::string> same_last_part;
+    std::vector<std::string> same_last_part;
     std::optional<std::string> in_section;
     std::vector<std::string> siblings;
     for (const Field& field : fields_) {
       names.push_back(field.key);
-      if (!same_last_part && field.key.ends_with("." + last)) same_last_part = field.key;
+      if (field.key.ends_with("." + last)) same_last_part.push_back(field.key);
       if (key == field.section + "." + last) siblings.push_back(field.key.substr(field.section.size() + 1));
     }
     if (const auto sibling = nearest(last, siblings)) in_section = key.substr(0, key.size() - last.size()) + *sibling;
     auto found = in_section;
-    if (!found) found = same_last_part;
+    if (!found) found = nearest(key, same_last_part);
+    if (!found && !same_last_part.empty()) found = same_last_part.front();
     if (!found) found = nearest(key, names);
     return found ? "; did you mean " + *found + "?" : "";
   }

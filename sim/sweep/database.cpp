@@ -31,7 +31,8 @@ ExitCode exit_code(int code) {
 
 [[noreturn]] void fail(sqlite3* database, int code, const std::string& shown) {
   if (code == SQLITE_INTERRUPT) throw_if_interrupted();
-  if (code == SQLITE_AUTH) {
+  // A CREATE is refused while its row of the schema is compiled, which SQLite reports as SQLITE_ERROR.
+  if (code == SQLITE_AUTH || std::string_view(sqlite3_errmsg(database)) == "not authorized") {
     throw UserError(ExitCode::kUsage,
                     fmt::format("{}: got a statement that does more than read; expected a SELECT", shown));
   }

@@ -226,6 +226,9 @@ TEST_F(SweepTest, QueriesReadAndNothingElse) {
     EXPECT_EQ(refused.status, 2) << sql << refused.out;
     EXPECT_FALSE(refused.err.empty()) << sql;
   }
+  for (const char* sql : {"DELETE FROM points", "CREATE TABLE t(a)"}) {
+    EXPECT_THAT(run_guardbit("query " + path("db") + " \"" + sql + "\"").err, HasSubstr("expected a SELECT"));
+  }
   EXPECT_THAT(run_guardbit("query " + path("db") + " \"SELECT 1; DELETE FROM points\"").err,
               HasSubstr("several statements"));
   EXPECT_THAT(

@@ -188,6 +188,15 @@ class TerminalTest(unittest.TestCase):
         submit = self.run_tool('sweep', 'submit', 'nowhere', '--slurm', '--partition=main').stderr
         self.assertNotIn('unknown option', submit)
 
+    def test_what_is_missing_is_said_in_one_line_with_the_way_to_the_help(self):
+        for words, said in [
+            ([], 'guardbit: A subcommand is required (guardbit --help)\n'),
+            (['replay', 'traces/kjv-gpt2'], 'guardbit: --accelerator is required (guardbit replay --help)\n'),
+            (['sweep', 'run'], 'guardbit: store is required (guardbit sweep run --help)\n'),
+        ]:
+            result = self.run_tool(*words)
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (2, '', said), words)
+
     # config show --origin
 
     def test_origin_says_where_each_value_comes_from(self):

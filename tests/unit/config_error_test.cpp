@@ -87,6 +87,10 @@ const std::vector<Case>& cases() {
       {"ExtendsString", "extends = \"a.toml\"\n", "FILE:1: extends: got \"a.toml\"; expected an array of file names"},
       {"ExtendsNumber", "extends = [3]\n", "FILE:1: extends: got 3; expected an array of file names"},
       // CFG-14: overrides
+      {"OverrideOfAnUnknownSection",
+       "",
+       "--set: norm.acumulator.format: unknown key; did you mean norm.accumulator.format?",
+       {"norm.acumulator.format=fp16"}},
       {"OverrideUnknown", "", "--set: array.rwos: unknown key; did you mean array.rows?", {"array.rwos=3"}},
       {"OverrideWithoutValue", "", "--set: got \"array.rows\"; expected section.key=value", {"array.rows"}},
       {"OverrideWithoutKey", "", "--set: got \"=3\"; expected section.key=value", {"=3"}},
