@@ -53,8 +53,11 @@ units::NormParameters norm_parameters(const py::dict& options) {
   parameters.dynamic_scale = option<bool>(options, "dynamic_scale");
   check_real("epsilon", parameters.epsilon, true);
   check_real("input_scale", parameters.input_scale, false);
-  // Its reciprocal is a register of the unit, in binary32.
   const double largest = std::numeric_limits<float>::max();
+  if (parameters.epsilon > largest) {
+    throw py::value_error(fmt::format("epsilon: got {}; expected a number that binary32 has", parameters.epsilon));
+  }
+  // The scale's reciprocal is a register of the unit, in binary32.
   if (parameters.input_scale > largest || 1 / parameters.input_scale > largest) {
     throw py::value_error(
         fmt::format("input_scale: got {}; expected a number whose reciprocal binary32 has", parameters.input_scale));

@@ -40,7 +40,7 @@ NOT_RUN = [
     ('', r'guardbit sweep submit out/formats --slurm --shards 16 --jobs 4', 'needs a cluster; slurm_test'),
     ('docs/results.md', r'', 'an hour of CPU time; docs/make_results.py runs exactly these'),
     ('docs/python.md', r'cmake --install', 'Consumer.BuildsAgainstAnInstalledGuardbit runs it'),
-    ('docs/python.md', r'PYTHONPATH=', 'begins an interactive session; tests/python runs in one'),
+    ('', r'PYTHONPATH=', 'python.module runs the example and what a session does'),
     ('docs/robustness.md', r'tests/determinism/matrix\.py', 'builds four trees; hard.DeterminismMatrix'),
     ('docs/robustness.md', r'(apt-get|cmake --preset fuzz|tests/fuzz/fuzz\.sh)', 'needs clang and hours'),
     ('docs/robustness.md', r'.*malformed_input_test\.py', 'Fuzz.EveryMalformedInputHasItsErrorAndExitCode'),

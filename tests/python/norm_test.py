@@ -147,6 +147,7 @@ def test_errors():
     assert_raises(ValueError, "input_scale: got 2 with dynamic_scale; expected 1", norm, x, input_scale=2, dynamic_scale=True)
     assert_raises(ValueError, "epsilon: got -1; expected a finite number of at least 0", norm, x, epsilon=-1)
     assert_raises(ValueError, "epsilon: got nan; expected a finite number", norm, x, epsilon=numpy.nan)
+    assert_raises(ValueError, "epsilon: got 1e+300; expected a number that binary32 has", norm, x, epsilon=1e300)
     assert_raises(TypeError, "epsilon: got str; expected a number", norm, x, epsilon="1e-5")
     assert_raises(ValueError, "norm.lanes", norm, x, set={"norm.lanes": 3})
     assert_raises(ValueError, "format: got 'int8'; expected a float format", hadamard, x, format="int8")
