@@ -23,10 +23,10 @@ class TokenErrors {
                 numerics::MatrixView<const float> reference);
 
   /// {"loss", "noise", "disagreement"}, means over at most kTokenBlocks runs of tokens; null for what is no number.
-  /// loss: -log p(target) minus the fp32 forward's, over scored targets (an encoder: empty); the mean over
-  /// tokens is log(perplexity / reference_perplexity), that over runs is near it. noise: squared error of the logits by
-  /// the mean square of all of the fp32 forward's; its mean is 10^(-sqnr_db / 10). disagreement: share of tokens whose
-  /// largest logit is not the fp32 forward's. Test: tests/unit/search_decision_test.cpp.
+  /// loss: -log p(target) minus the fp32 forward's, over scored targets (an encoder: empty); the mean over tokens is
+  /// log(perplexity / reference_perplexity), that over runs is near it. noise: squared error of the logits by the mean
+  /// square of all of the fp32 forward's; its mean is 10^(-sqnr_db / 10). disagreement: share of tokens whose largest
+  /// logit is not the fp32 forward's. Test: tests/unit/search_decision_test.cpp.
   [[nodiscard]] Json json() const;
 
  private:
