@@ -2,6 +2,7 @@
 
 Inputs are made once in a directory; a run is made in a fresh directory, in which it leaves its outputs.
 """
+import argparse
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-DOCUMENTED = {0, 1, 2, 65, 66, 69, 70, 73, 74, 75, 78}  # README, without signals
+DOCUMENTED = {0, 1, 2, 65, 66, 69, 70, 73, 74, 75, 78}  # docs/exit_codes.md, without signals
 DIM, HIDDEN, LAYERS, HEADS, KV_HEADS, VOCABULARY, TOKENS = 16, 24, 1, 2, 1, 11, 8
 SUITE = """schema = "guardbit-suite/1"
 [[replay]]
@@ -63,6 +64,13 @@ def npy(shape: tuple[int, int]) -> bytes:
     header += " " * (-(len(header) + 11) % 64) + "\n"
     values = [((index * 37) % 101 - 50) / 8 for index in range(shape[0] * shape[1])]
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}f", *values)
+
+
+def library(path: str) -> str:
+    """An argument's type: a library to preload. The loader only warns of one that is not there, and nothing would be tested."""
+    if not Path(path).is_file():
+        raise argparse.ArgumentTypeError(f"{path}: no such library")
+    return path
 
 
 def checked(words: list[str], **options) -> subprocess.CompletedProcess:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from writing_verbs import DOCUMENTED, checked, make_runs, prepare, snapshot, wrong_files  # noqa: E402
+from writing_verbs import DOCUMENTED, checked, library, make_runs, prepare, snapshot, wrong_files  # noqa: E402
 
 PAGE = 4096
 SMALL_STACK = 64 * 1024
@@ -190,8 +190,8 @@ def fill(file: Path, free_pages: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("guardbit")
-    parser.add_argument("mxcsr_library")
-    parser.add_argument("locale_library")
+    parser.add_argument("mxcsr_library", type=library)
+    parser.add_argument("locale_library", type=library)
     parser.add_argument("source", type=Path)
     parser.add_argument("--thorough", action="store_true")
     parser.add_argument("--only")
