@@ -8,6 +8,7 @@
 #include <new>
 
 #include "sim/base/error.h"
+#include "sim/base/open_temporaries.h"
 
 namespace guardbit::sim {
 namespace {

@@ -4,9 +4,6 @@
 
 namespace guardbit::sim {
 
-/// Removes the temporaries of this process's AtomicFiles and OutputDirectories; allocates nothing.
-void remove_temporaries() noexcept;
-
 /// From now on such an end says "guardbit: out of memory" (a child of this process says nothing), removes the
 /// temporaries and exits with kRefused. Every other reason to terminate aborts, as without this. Test:
 /// tests/system/failing_calls_test.py.

@@ -7,8 +7,6 @@
 #include <array>
 #include <mutex>
 
-#include "sim/base/last_resort.h"
-
 namespace guardbit::sim {
 namespace {
 

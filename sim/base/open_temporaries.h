@@ -1,5 +1,5 @@
 #pragma once
-/// The temporaries that are there now, for remove_temporaries() (last_resort.h).
+/// The temporaries that are there now, to be removed at an end that runs no destructor (last_resort.h).
 #include <string>
 #include <vector>
 
@@ -9,5 +9,8 @@ namespace guardbit::sim {
 /// @param names  of the files in a directory; null: `path` is a file
 void remember_temporary(const char* path, const std::vector<std::string>* names = nullptr) noexcept;
 void forget_temporary(const char* path) noexcept;
+
+/// Removes the temporaries of this process's AtomicFiles and OutputDirectories; allocates nothing.
+void remove_temporaries() noexcept;
 
 }  // namespace guardbit::sim

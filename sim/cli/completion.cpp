@@ -33,12 +33,12 @@ std::string pattern(const VerbRow& verb, const OptionRow& option) {
 }
 
 /// How the script finds the verb: those that have verbs below them.
-std::string groups(const std::vector<VerbRow>& table) {
+std::string groups(const std::vector<VerbRow>& table, const char* separator) {
   std::vector<std::string> names;
   for (const VerbRow& verb : table) {
-    if (!verb.name.empty() && !verb.verbs.empty()) names.push_back(in_quotes(verb.name));
+    if (!verb.name.empty() && !verb.verbs.empty()) names.push_back(verb.name);
   }
-  return fmt::format("{}", fmt::join(names, "|"));
+  return fmt::format("{}", fmt::join(names, separator));
 }
 
 std::string bash_script(const std::vector<VerbRow>& table) {
@@ -46,11 +46,9 @@ std::string bash_script(const std::vector<VerbRow>& table) {
   for (const VerbRow& verb : table) {
     std::vector<std::string> words;
     for (const auto& [name, summary] : verb.verbs) words.push_back(name);
-    std::vector<std::string> arguments;
     for (const OptionRow& argument : verb.arguments) {
-      arguments.insert(arguments.end(), argument.values.begin(), argument.values.end());
+      words.insert(words.end(), argument.values.begin(), argument.values.end());
     }
-    words.insert(words.end(), arguments.begin(), arguments.end());
     for (const OptionRow& option : verb.options) {
       words.insert(words.end(), option.names.begin(), option.names.end());
       if (option.value.empty()) continue;
@@ -89,7 +87,7 @@ _guardbit() {{
 }}
 complete -o default -o bashdefault -F _guardbit guardbit
 )";
-  return fmt::format(fmt::runtime(kScript), fmt::arg("groups", groups(table)), fmt::arg("values", cases.values),
+  return fmt::format(fmt::runtime(kScript), fmt::arg("groups", groups(table, "|")), fmt::arg("values", cases.values),
                      fmt::arg("words", cases.words));
 }
 
@@ -139,7 +137,7 @@ _guardbit() {{
 }}
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _guardbit "$@"; else compdef _guardbit guardbit; fi
 )";
-  return fmt::format(fmt::runtime(kScript), fmt::arg("groups", groups(table)), fmt::arg("values", cases.values),
+  return fmt::format(fmt::runtime(kScript), fmt::arg("groups", groups(table, "|")), fmt::arg("values", cases.values),
                      fmt::arg("words", cases.words));
 }
 
@@ -161,12 +159,8 @@ std::string fish_script(const std::vector<VerbRow>& table) {
       "    end\n"
       "    test \"$verb\" = \"$argv\"\n"
       "end\n";
-  std::vector<std::string> names;
-  for (const VerbRow& verb : table) {
-    if (!verb.name.empty() && !verb.verbs.empty()) names.push_back(verb.name);
-  }
   constexpr std::string_view kPlaceholder = "GROUPS";
-  text.replace(text.find(kPlaceholder), kPlaceholder.size(), fmt::format("{}", fmt::join(names, " ")));
+  text.replace(text.find(kPlaceholder), kPlaceholder.size(), groups(table, " "));
   for (const VerbRow& verb : table) {
     const std::string begin = "complete -c guardbit -n " + fish_condition(verb);
     for (const auto& [name, summary] : verb.verbs) {
