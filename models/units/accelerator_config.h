@@ -18,6 +18,7 @@ inline constexpr std::array<std::string_view, 4> kReduceValues = {"sequential", 
 inline constexpr std::array<std::string_view, 3> kStatisticsValues = {"one_pass", "two_pass", "welford"};
 inline constexpr std::array<std::string_view, 2> kEpsilonValues = {"raw", "rescaled"};
 inline constexpr std::array<std::string_view, 2> kScaleValues = {"exact", "pow2"};
+inline constexpr std::array<std::string_view, 2> kSmoothStatisticsValues = {"sequence", "tile"};
 inline constexpr std::array<std::string_view, 2> kOrderValues = {"descending", "ascending"};
 inline constexpr std::array<std::string_view, 2> kSoftmaxValues = {"two_pass", "online"};
 inline constexpr std::array<std::string_view, 2> kExponentialValues = {"polynomial", "table"};
@@ -265,6 +266,7 @@ struct SmoothConfig {
   bool sort = true;
   std::string order = "descending";
   std::string scale = "exact";
+  std::string statistics = "sequence";
 
   static void visit_fields(auto& self, auto&& visit) {
     visit(FieldInfo{"lanes", "elements", "Elements per cycle of channel maxima and division."}, self.lanes,
@@ -274,6 +276,10 @@ struct SmoothConfig {
     visit(FieldInfo{"order", "", "Order of the groups in the outer accumulator."}, self.order, OneOf{kOrderValues});
     visit(FieldInfo{"scale", "", "Group scales as measured, or rounded up to a power of two."}, self.scale,
           OneOf{kScaleValues});
+    visit(FieldInfo{"statistics", "",
+                    "Tokens whose channel maxima are taken together: all of the pass (the window; of a decode step its "
+                    "one token), or those of one block of the op, which needs no pass of its own over the others."},
+          self.statistics, OneOf{kSmoothStatisticsValues});
   }
 };
 

@@ -8,7 +8,7 @@ class NoValues final : public ValueEngine {
  public:
   void rows(std::size_t, Range) override {}
   void rotate(std::size_t, Range) override {}
-  void smooth_statistics(std::size_t) override {}
+  void smooth_statistics(std::size_t, Range) override {}
   void quantize(std::size_t, Range) override {}
   void product(std::size_t, Range, Range) override {}
   void epilogue(std::size_t, Range, Range) override {}

@@ -172,18 +172,35 @@ void WindowValues::rotate(std::size_t index, Range range) {
   units::convert_rows(rotated, variant_.activation, Stage::kStorage, rotated, ledgers_[index], options_.parallel_for);
 }
 
-void WindowValues::smooth_statistics(std::size_t index) {
+void WindowValues::smooth_statistics(std::size_t index, Range range) {
   LinearState& state = linears_[index];
-  state.plan = units::smooth_plan(linear_input(index, state), variant_.config.smooth);
-  if (options_.observer != nullptr) options_.observer->add_group_scales(index, state.plan.group_scales);
+  const Range local = in_pass(range);
+  units::SmoothPlan plan =
+      units::smooth_plan(linear_input(index, state).rows_range(local.begin, local.end), variant_.config.smooth);
+  if (options_.observer != nullptr) options_.observer->add_group_scales(index, plan.group_scales);
+  state.plans.insert_or_assign(range.begin, std::move(plan));
+}
+
+/// The plan that the token is smoothed by: the last one that begins at or before it.
+std::pair<const std::size_t, units::SmoothPlan>& WindowValues::plan_at(LinearState& state, std::size_t token) {
+  const auto next = state.plans.upper_bound(token);
+  GUARDBIT_CHECK(next != state.plans.begin(), "statistics come before what they scale");
+  return *std::prev(next);
+}
+
+/// Weights in the order of the plan for a block of tokens. The array takes blocks of tokens one after the other, so
+/// that one copy is enough.
+const units::Operand& WindowValues::gathered_weights(std::size_t index, std::size_t token, LinearState& state) const {
+  const auto& [first, plan] = plan_at(state, token);
+  if (state.gathered_for == first) return state.gathered;
   const units::Operand& weights = variant_.linears.at(index).weights;
   state.gathered.integer = weights.integer;
   state.gathered.scales = weights.scales;
   state.gathered.zero_points = weights.zero_points;
-  const auto gather = [&state](const auto& from, auto& to) {
+  const auto gather = [&permutation = plan.permutation](const auto& from, auto& to) {
     to = std::remove_cvref_t<decltype(to)>(from.rows(), from.cols());
     for (std::size_t row = 0; row < from.rows(); ++row) {
-      for (std::size_t k = 0; k < from.cols(); ++k) to(row, k) = from(row, state.plan.permutation[k]);
+      for (std::size_t k = 0; k < from.cols(); ++k) to(row, k) = from(row, permutation[k]);
     }
   };
   if (weights.integer) {
@@ -191,6 +208,8 @@ void WindowValues::smooth_statistics(std::size_t index) {
   } else {
     gather(weights.values, state.gathered.values);
   }
+  state.gathered_for = first;
+  return state.gathered;
 }
 
 void WindowValues::quantize(std::size_t index, Range range) {
@@ -200,10 +219,13 @@ void WindowValues::quantize(std::size_t index, Range range) {
   const MatrixView<const float> unsmoothed = all.rows_range(in_pass(range).begin, in_pass(range).end);
   MatrixView<const float> x = unsmoothed;
   Matrix<float> smoothed;
+  std::span<const std::uint32_t> channels;
   if (variant_.model.ops[index].smooth) {
+    const units::SmoothPlan& plan = plan_at(state, range.begin).second;
+    channels = plan.permutation;
     smoothed = Matrix<float>(x.rows, x.cols);
-    units::smooth(x, state.plan, static_cast<std::size_t>(variant_.config.smooth.group), variant_.activation,
-                  smoothed.view(), ledgers_[index], options_.parallel_for);
+    units::smooth(x, plan, static_cast<std::size_t>(variant_.config.smooth.group), variant_.activation, smoothed.view(),
+                  ledgers_[index], options_.parallel_for);
     x = smoothed.view();
   }
   if (state.x.rows() == 0) state.x = empty_operand(mode, all.rows, all.cols);
@@ -215,7 +237,7 @@ void WindowValues::quantize(std::size_t index, Range range) {
   options_.observer->add_linear_input(index, range.begin,
                                       {.x = x,
                                        .unsmoothed = smoothed.rows() == 0 ? MatrixView<const float>{} : unsmoothed,
-                                       .channels = state.plan.permutation,
+                                       .channels = channels,
                                        .operand = part});
 }
 
@@ -251,7 +273,11 @@ void WindowValues::product(std::size_t index, Range rows, Range cols) {
   const auto num_heads = static_cast<std::size_t>(variant_.model.shape.num_heads);
   units::MatrixProductOptions options = product_options(index, 0, num_heads);
   if (linear.narrow) state.widened = linear.narrow->widen({cols.begin, cols.end});
-  const units::Operand& weights = linear.narrow ? state.widened : smooth ? state.gathered : linear.weights;
+  const units::Operand& weights = linear.narrow ? state.widened
+                                  : smooth      ? gathered_weights(index, rows.begin, state)
+                                                : linear.weights;
+  const std::span<const float> group_scales =
+      smooth ? std::span<const float>(plan_at(state, rows.begin).second.group_scales) : std::span<const float>{};
   const std::size_t first = linear.narrow ? 0 : cols.begin;  // row of `weights` that is output cols.begin
   Matrix<float>& block = state.accumulators[{rows.begin, cols.begin}];
   block = Matrix<float>(rows.size(), cols.size());
@@ -259,7 +285,7 @@ void WindowValues::product(std::size_t index, Range rows, Range cols) {
   if (options_.stepped == nullptr) {
     options.origin = {static_cast<std::uint32_t>(pass_.begin), static_cast<std::uint32_t>(cols.begin - first)};
     units::matrix_product(state.x, weights, {local.begin, local.end}, {first, first + cols.size()}, linear.mode,
-                          state.plan.group_scales, options, acc, ledgers_[index]);
+                          group_scales, options, acc, ledgers_[index]);
     return;
   }
   PeProduct::Values values{.mode = &linear.mode, .a = &state.x, .b = &weights};
@@ -268,8 +294,7 @@ void WindowValues::product(std::size_t index, Range rows, Range cols) {
   values.stream = options.stream;
   values.origin = {static_cast<std::uint32_t>(rows.begin), static_cast<std::uint32_t>(cols.begin)};
   values.c = acc;
-  *options_.stepped = {values, units::chunk_scales(state.plan.group_scales, linear.mode, state.x.cols()),
-                       &ledgers_[index]};
+  *options_.stepped = {values, units::chunk_scales(group_scales, linear.mode, state.x.cols()), &ledgers_[index]};
 }
 
 void WindowValues::epilogue(std::size_t index, Range rows, Range cols) {

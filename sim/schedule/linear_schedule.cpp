@@ -10,10 +10,10 @@
 ///   -> epilogue
 ///   -> store y
 ///
-/// Runtime smoothing, and one scale for a whole tensor, need maxima over all tokens. If all tokens fit at once this is
-/// one more pass over the block; otherwise a pass of its own rotates the input, stores the rotated copy and collects
-/// the maxima first. The gather of channels that the smoothing order asks for is the read order of the operand feeders
-/// and costs no cycle.
+/// Runtime smoothing ([smooth] statistics = "sequence"), and one scale for a whole tensor, need maxima over all tokens.
+/// If all tokens fit at once, or the maxima are those of a block ("tile"), this is one more pass over the block;
+/// otherwise a pass of its own rotates the input, stores the rotated copy and collects the maxima first. The gather of
+/// channels that the smoothing order asks for is the read order of the operand feeders and costs no cycle.
 namespace guardbit::sim {
 
 MatrixWork WindowScheduler::matrix_work(const units::MatrixMode& mode, const units::OperandConfig& operands,
@@ -108,12 +108,13 @@ void WindowScheduler::prepare_linear(Linear& linear) {
     }
   });
   if (op.smooth) {
-    linear.input_ready.push_back(
-        builder_.compute(UnitKind::kVector,
-                         VectorWork{.passes = 0,
-                                    .lanes = static_cast<std::uint32_t>(config_.smooth.lanes),
-                                    .sort_elements = config_.smooth.sort ? linear.depth : 0},
-                         maxima, [engine = &engine_, index = linear.index] { engine->smooth_statistics(index); }));
+    linear.input_ready.push_back(builder_.compute(UnitKind::kVector,
+                                                  VectorWork{.passes = 0,
+                                                             .lanes = static_cast<std::uint32_t>(config_.smooth.lanes),
+                                                             .sort_elements = config_.smooth.sort ? linear.depth : 0},
+                                                  maxima, [engine = &engine_, index = linear.index, tokens = tokens_] {
+                                                    engine->smooth_statistics(index, tokens);
+                                                  }));
     builder_.tag(linear.input_ready.back(), Purpose::kChannelMaxima);
   } else if (linear.mode.activation_tensor) {
     linear.input_ready = maxima;
@@ -139,7 +140,7 @@ TokenId WindowScheduler::linear_operands(const Linear& linear, Range rows, Token
         UnitKind::kVector,
         VectorWork{
             .elements = elements, .lanes = smooth_lanes, .sort_elements = config_.smooth.sort ? linear.depth : 0},
-        {ready}, [engine = &engine_, index = linear.index] { engine->smooth_statistics(index); });
+        {ready}, [engine = &engine_, index = linear.index, rows] { engine->smooth_statistics(index, rows); });
     builder_.tag(ready, Purpose::kChannelMaxima);
   }
   if (op.smooth) {
@@ -217,7 +218,8 @@ TileChoice WindowScheduler::tile_choice(const Linear& linear) const {
 void WindowScheduler::schedule_linear(std::size_t index) {
   Linear linear = make_linear(index);
   tiles_[index] = tile_choice(linear);
-  const bool needs_whole_input = linear.op->smooth || linear.mode.activation_tensor;
+  const bool smooths_whole_input = linear.op->smooth && config_.smooth.statistics == "sequence";
+  const bool needs_whole_input = smooths_whole_input || linear.mode.activation_tensor;
   if (needs_whole_input && linear.tile.rows < tokens_.size()) prepare_linear(linear);
   for_token_blocks(linear.tile.rows, [&](Range rows) { linear_rows(linear, rows); });
 }

@@ -20,10 +20,10 @@ class ValueEngine {
   /// Row-local operations (embed, norm, rope, activation, gate, residual): output rows of the op.
   virtual void rows(std::size_t op, Range rows) = 0;
 
-  /// Linear layers, in this order: rotation of input rows, smoothing statistics over all rows, operands of rows,
-  /// products of an output block, dequantization and bias of that block.
+  /// Linear layers, in this order: rotation of input rows, smoothing statistics over all rows of the pass or over
+  /// those of a block, operands of rows, products of an output block, dequantization and bias of that block.
   virtual void rotate(std::size_t op, Range rows) = 0;
-  virtual void smooth_statistics(std::size_t op) = 0;
+  virtual void smooth_statistics(std::size_t op, Range rows) = 0;
   virtual void quantize(std::size_t op, Range rows) = 0;
   virtual void product(std::size_t op, Range rows, Range cols) = 0;
   virtual void epilogue(std::size_t op, Range rows, Range cols) = 0;

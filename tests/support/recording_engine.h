@@ -20,13 +20,13 @@ class RecordingEngine final : public sim::ValueEngine {
 
   void rows(std::size_t op, Range rows) override { mark("rows", op, 0, rows, {0, 1}); }
   void rotate(std::size_t op, Range rows) override { mark("rotate", op, 0, rows, {0, 1}); }
-  void smooth_statistics(std::size_t op) override {
-    if (rotates.count(op) != 0) expect_done("rotate", op, 0, tokens_, {0, 1});
-    mark("statistics", op, 0, {0, 1}, {0, 1});
+  void smooth_statistics(std::size_t op, Range rows) override {
+    if (rotates.count(op) != 0) expect_done("rotate", op, 0, rows, {0, 1});
+    mark("statistics", op, 0, rows, {0, 1});
   }
   void quantize(std::size_t op, Range rows) override {
     if (rotates.count(op) != 0) expect_done("rotate", op, 0, rows, {0, 1});
-    if (smooths.count(op) != 0) expect_done("statistics", op, 0, {0, 1}, {0, 1});
+    if (smooths.count(op) != 0) expect_done("statistics", op, 0, rows, {0, 1});
     mark("quantize", op, 0, rows, {0, 1});
   }
   void product(std::size_t op, Range rows, Range cols) override {

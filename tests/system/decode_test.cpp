@@ -66,6 +66,31 @@ TEST(DecodeTest, StatisticsOfATileSeeOnlyTheTokensPresent) {
   EXPECT_EQ(names.front(), "layers.0.attn.o") << "the first smoothed op: its channel maxima are over the pass's tokens";
 }
 
+TEST(DecodeTest, StatisticsOfABlockAreThoseOfAPassOverItsTokens) {
+  const TemporaryDirectory directory;
+  const auto trace = capture_short_trace(directory, 2, 2);
+  for (const char* options : {"--variants rs", "--variants rrs --fidelity pe --windows 1"}) {
+    SCOPED_TRACE(options);
+    // One row of PEs: of two tokens each is a block, as it is a pass of its own when it is decoded.
+    const std::string common = std::string(options) + " --set array.rows=1 ";
+    const Json tiles = variant_of(trace, "edge", common + "--set smooth.statistics=tile");
+    const Json decoded = variant_of(trace, "edge", common + "--decode 1");
+    const Json sequence = variant_of(trace, "edge", common);
+    EXPECT_EQ(different_ops(tiles, decoded), std::vector<std::string>{});
+    EXPECT_EQ(tiles["perplexity"], decoded["perplexity"]);
+    EXPECT_NE(different_ops(tiles, sequence), std::vector<std::string>{});
+  }
+}
+
+TEST(DecodeTest, StatisticsOfABlockThatHoldsAllTokensAreTheSequences) {
+  const TemporaryDirectory directory;
+  const auto trace = capture_short_trace(directory, 1, 12);  // no more than the array has rows
+  const Json tile = variant_of(trace, "edge", "--variants rrs --set smooth.statistics=tile");
+  const Json sequence = variant_of(trace, "edge", "--variants rrs");
+  EXPECT_EQ(different_ops(tile, sequence), std::vector<std::string>{});
+  EXPECT_EQ(tile["cycles"], sequence["cycles"]);
+}
+
 std::string operation_name(const Json& line) {
   return line["operation"].get<std::string>() + " " + line.value("format", "") + " " + line.value("second_format", "");
 }

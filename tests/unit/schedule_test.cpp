@@ -107,6 +107,7 @@ TEST(ScheduleTest, CoversEveryOpOnceWithinTheScratchpad) {
       for (const std::int64_t bytes : {2048, 4096, 16384, 262144}) {
         units::AcceleratorConfig config = small_config();
         config.scratchpad.bytes = bytes;
+        config.smooth.statistics = random() % 2 == 0 ? "tile" : "sequence";
         const std::size_t num_tokens = 1 + random() % 21;
         SCOPED_TRACE(testing::Message() << source.label << " " << variant << " " << bytes << " bytes " << num_tokens
                                         << " tokens");
@@ -124,6 +125,37 @@ TEST(ScheduleTest, CoversEveryOpOnceWithinTheScratchpad) {
       }
     }
   }
+}
+
+/// Bytes that the schedule loads and stores, and elements whose channel maxima it takes.
+std::pair<std::uint64_t, std::uint64_t> moved_and_searched(const Scheduled& scheduled) {
+  std::uint64_t moved = 0;
+  std::uint64_t searched = 0;
+  for (const Command& command : scheduled.commands) {
+    if (const auto* transfer = std::get_if<DmaWork>(&command.work)) moved += transfer->bytes;
+    const auto* vector = std::get_if<VectorWork>(&command.work);
+    if (vector != nullptr && command.purpose == Purpose::kChannelMaxima) searched += vector->elements * vector->passes;
+  }
+  return {moved, searched};
+}
+
+TEST(ScheduleTest, StatisticsOfATileNeedNoPassOfTheirOwn) {
+  const tests::RandomModel source = tests::random_models().front();
+  units::AcceleratorConfig config = small_config();
+  config.array.rows = 1;  // two blocks of tokens and more
+  const Scheduled sequence = schedule(source.build(), "rs", config, {0, 16});
+  config.smooth.statistics = "tile";
+  const Scheduled tile = schedule(source.build(), "rs", config, {0, 16});
+  run_in_order(tile, config);
+  expect_complete(tile, {0, 16});
+  const auto [sequence_moved, sequence_searched] = moved_and_searched(sequence);
+  const auto [tile_moved, tile_searched] = moved_and_searched(tile);
+  EXPECT_EQ(tile_searched, sequence_searched) << "every element once";
+  std::uint64_t inputs = 0;  // read once more for the maxima of all tokens
+  for (const Op& op : tile.model.ops) {
+    if (op.smooth) inputs += 16 * tile.model.weights.at(op.weight).cols() * 2;
+  }
+  EXPECT_EQ(sequence_moved - tile_moved, inputs);
 }
 
 TEST(ScheduleTest, CountsMultiplyAccumulatesOfLinearLayers) {
