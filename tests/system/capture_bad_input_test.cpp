@@ -258,7 +258,7 @@ TEST_F(CaptureBadInputTest, TokensAndText) {
       {"ids real", kMalformed, "--tokens real.npy", "real.npy: got a floating-point type; expected integers"},
       {"ids high", kMalformed, "--tokens high.npy", "high.npy: got 23 at element 1; expected an integer in 0..22"},
       {"ids negative", kMalformed, "--tokens negative.npy", "negative.npy: got -1 at element 1"},
-      {"ids few", kMalformed, "--tokens one.npy", "one.npy: got 1 tokens; expected at least 2"},
+      {"ids few", kMalformed, "--tokens one.npy", "one.npy: got 1 token; expected at least 2"},
       {"GEN-01", kMalformed, "--tokens empty.json", "empty.json: got parse error"},
       {"nesting", kMalformed, "--tokens deep.json", "got nesting deeper than 16"},
       {"ids high", kMalformed, "--tokens high.json", "/windows/0/1: got 23; expected an integer in 0..22"},
