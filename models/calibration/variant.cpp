@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "models/calibration/spelling.h"
+#include "models/numerics/edit_distance.h"
 
 namespace guardbit::calibration {
 namespace {
@@ -113,6 +114,18 @@ MethodArguments parse_arguments(std::string_view variant, const Method& method, 
   return arguments;
 }
 
+/// What a part that is no method means if it is "static" spelled otherwise, or joined to what it belongs beside:
+/// "static" for "STATIC", "a8+static" for "a8static"; "" for anything else.
+std::string meant_with_static(std::string_view part) {
+  std::string before = lower_case(part);
+  if (!before.ends_with(kStaticWord)) {
+    return numerics::edit_distance(before, kStaticWord) <= 2 ? std::string(kStaticWord) : "";
+  }
+  before.resize(before.size() - kStaticWord.size());
+  while (before.ends_with('_') || before.ends_with('-')) before.pop_back();
+  return (before.empty() ? "" : before + "+") + std::string(kStaticWord);
+}
+
 VariantPart parse_method(std::string_view variant, std::string_view part) {
   const std::size_t open = part.find('(');
   const std::string_view name = part.substr(0, open);
@@ -120,7 +133,9 @@ VariantPart parse_method(std::string_view variant, std::string_view part) {
   if (method == nullptr) {
     std::vector<std::string_view> names;
     for (const Method& known : methods()) names.push_back(known.name);
-    fail(variant, "no method \"" + std::string(name) + "\"" + known_names(name, names));
+    const std::string meant = meant_with_static(part);
+    fail(variant, "no method \"" + std::string(name) + "\"" +
+                      (meant.empty() ? known_names(name, names) : "; did you mean \"" + meant + "\"?"));
   }
   std::string_view list;
   if (open != std::string_view::npos) {
@@ -181,7 +196,9 @@ const VariantPart* Variant::part_with(MethodEffect effect) const {
 
 Variant parse_variant(std::string_view text) {
   Variant variant;
+  if (text.empty()) fail(text, "got nothing; expected methods and widths, or none: the model as it is");
   for (const std::string_view part : split_outside_parentheses(text, '+')) {
+    if (part.empty()) fail(text, "got nothing beside a +; expected a method or widths");
     if (part == kStaticWord) {
       if (variant.widths.static_scales) fail(text, "\"static\" is given twice");
       variant.widths.static_scales = true;

@@ -43,7 +43,7 @@ inline constexpr std::size_t kLongestFoldedChunk = 65536;  ///< 128 * 255 a chan
 ///   I'    = I - z_w R - z_x C + n z_x z_w, exact (the last two terms: b.folded, where it has elements): R = sum of the
 ///   token's codes over the chunk, C = sum of the output
 ///           channel's codes over the chunk, n = its channels. I' is the sum of (code_x - z_x)(code_w - z_w) if I did
-///           not leave its accumulator
+///           not leave its accumulator; 64 bits hold every correction, 32 bits up to 65,793 channels a chunk
 ///   outer = round(outer + s I'), s = fp32(s_x s_w) where both are by group, 1 where neither is (chunk_scales: of
 ///   runtime
 ///           smoothing, which goes with no group scales)

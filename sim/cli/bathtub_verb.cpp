@@ -7,6 +7,7 @@
 #include "sim/cli/verbs.h"
 #include "sim/replay/build_info.h"
 #include "sim/replay/norm_bathtub.h"
+#include "sim/replay/replay_inputs.h"
 #include "sim/report/bathtub_report.h"
 
 namespace guardbit::sim::cli {
@@ -31,6 +32,7 @@ int run_bathtub(BathtubArguments& arguments) {
   const Trace trace = load_trace(arguments.trace);
   arguments.options.replay.max_windows = static_cast<std::size_t>(arguments.windows);
   arguments.options.replay.seed = static_cast<std::uint64_t>(arguments.seed);
+  for (const std::string& shortage : shortages_of(trace, arguments.options.replay)) warn("--" + shortage);
   ThreadPool pool(static_cast<std::size_t>(arguments.threads));
   BathtubResult result;
   {
@@ -65,11 +67,11 @@ void add_bathtub(CLI::App& app, Action& action) {
   verb->add_option("--from", options.from, "log2 of the smallest scale")->check(check_exponent)->capture_default_str();
   verb->add_option("--to", options.to, "log2 of the largest scale")->check(check_exponent)->capture_default_str();
   verb->add_option("--windows", arguments->windows, "Only the first windows of the trace (0: all)")
-      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
+      ->check(whole_number(0));
   add_gains(*verb, options.replay.residual_gain, options.replay.channel_gain, options.replay.channels);
   verb->add_option("--seed", arguments->seed, "Outlier channels")->check(check_seed())->capture_default_str();
   verb->add_option("--slanc-target", options.replay.calibration.target_norm, "Norm that SLaNC scales rows to")
-      ->check(check_gain)
+      ->check(check_gain())
       ->capture_default_str();
   verb->add_option("--format", arguments->format, "Report on standard output")
       ->check(one_of({"table", "csv", "json"}))

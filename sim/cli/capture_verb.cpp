@@ -74,7 +74,8 @@ int run_capture(const CaptureArguments& arguments) {
     num_nonfinite = capture(arguments.model, input, arguments.output, options);
   }
   if (options.on_nonfinite == OnNonfinite::kCount) {
-    say(fmt::format("{}: {} weights are not finite\n", arguments.model, num_nonfinite));
+    say(fmt::format("{}: {} {} not finite\n", arguments.model, num_nonfinite,
+                    num_nonfinite == 1 ? "weight is" : "weights are"));
   }
   if (!arguments.talk.quiet) say(fmt::format("trace written to {}\n", arguments.output));
   return 0;
@@ -96,24 +97,23 @@ void add_capture(CLI::App& app, Action& action) {
   verb->add_option("--tokenizer", arguments->tokenizer,
                    "tokenizer.json, llama2.c's tokenizer.bin, or \"bytes\" (default: the model's own)");
   verb->add_option("--context", arguments->context, "Tokens of a window (default: the model's context, at most 2048)")
-      ->check(CLI::Range(std::int64_t{1}, kMost));
+      ->check(whole_number(1, kMost));
   verb->add_option("--stride", arguments->stride, "Tokens from window to window (default: the context)")
-      ->check(CLI::Range(std::int64_t{1}, kMost));
-  verb->add_option("--windows", arguments->windows, "The first windows only (0: all)")
-      ->check(CLI::Range(std::int64_t{0}, kMost));
+      ->check(whole_number(1, kMost));
+  verb->add_option("--windows", arguments->windows, "The first windows only (0: all)")->check(whole_number(0, kMost));
   CLI::Option* calibration_tokens =
       verb->add_option("--calibration-tokens", arguments->calibration_tokens,
                        "Token ids of another text, for methods that look at activations: .npy or JSON");
   verb->add_option("--calibration-text", arguments->calibration_text, "That text itself")->excludes(calibration_tokens);
   verb->add_option("--calibration-windows", arguments->calibration_windows, "Its first windows (0: all)")
-      ->check(CLI::Range(std::int64_t{0}, kMost))
+      ->check(whole_number(0, kMost))
       ->capture_default_str();
   verb->add_option("-o,--output", arguments->output, "Trace directory to create; appears whole or not at all")
       ->required()
       ->check([](const std::string& text) { return text.empty() ? std::string("expected a path") : std::string(); });
   verb->add_option("--record-tokens", arguments->record_tokens,
                    "Positions of the first window whose activations are recorded")
-      ->check(CLI::Range(std::int64_t{0}, kMost))
+      ->check(whole_number(0, kMost))
       ->capture_default_str();
   verb->add_option("--name", arguments->options.name, "Name of the trace (default: the model's)");
   verb->add_option("--origin", arguments->options.origin, "One line on whose model and text this is, with the licence");

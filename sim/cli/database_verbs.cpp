@@ -4,6 +4,7 @@
 
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
+#include "sim/cli/progress_line.h"
 #include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
 #include "sim/sweep/gather.h"
@@ -23,6 +24,7 @@ struct DatabaseArguments {
   std::string y;
   std::vector<std::string> also;
   ParetoOptions pareto;
+  Talk talk;
 };
 
 TableFormat table_format(const std::string& name) {
@@ -39,7 +41,12 @@ void add_format(CLI::App& verb, DatabaseArguments& arguments) {
 int run_gather(const DatabaseArguments& arguments) {
   const Store store(arguments.store);
   const Plan plan = store.read_plan();
-  const SweepStatus status = gather(store, plan, arguments.database);
+  SweepStatus status;
+  {
+    ProgressLine progress(arguments.talk);
+    status = gather(store, plan, arguments.database,
+                    [&](std::size_t done, std::size_t total) { progress.update(done, total, "points", plan.name); });
+  }
   for (const std::string& message : status.messages) say("guardbit: " + printable(message) + "\n");
   if (!arguments.csv.empty()) {
     write_file(arguments.csv, query(arguments.database, "SELECT * FROM points ORDER BY id", TableFormat::kCsv));
@@ -69,6 +76,7 @@ void add_gather(CLI::App& sweep, Action& action) {
   verb->add_option("store", arguments->store, "Store directory")->required();
   verb->add_option("-o,--output", arguments->database, "Database file; made anew every time")->required();
   verb->add_option("--csv", arguments->csv, "Write table points to this CSV file as well");
+  add_talk(*verb, arguments->talk);
   verb->footer(examples({"guardbit sweep gather out/formats -o out/formats.db --csv out/formats.csv"},
                         "Exit codes: 0 complete, 75 points are missing or failed (the database has the others)."));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_gather(*arguments); }; });

@@ -39,8 +39,6 @@ std::string read_size(std::string& text) {
   return "";
 }
 
-void warn(const std::string& text) { say("guardbit: warning: " + printable(text) + "\n"); }
-
 void add_to(CLI::App& verb, const std::shared_ptr<InputPolicy>& policy) {
   if (std::find(kReadNothing.begin(), kReadNothing.end(), verb.get_name()) != kReadNothing.end()) return;
   const std::vector<CLI::App*> subverbs = verb.get_subcommands([](const CLI::App*) { return true; });
@@ -59,7 +57,7 @@ void add_to(CLI::App& verb, const std::shared_ptr<InputPolicy>& policy) {
 
 void add_input_options(CLI::App& app) {
   const auto policy = std::make_shared<InputPolicy>();
-  policy->warn = warn;
+  policy->warn = [](const std::string& text) { warn(text); };
   for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) add_to(*verb, policy);
 }
 

@@ -38,6 +38,8 @@ void print(std::string_view text) {
 
 void say(std::string_view text) { (void)std::fwrite(text.data(), 1, text.size(), stderr); }
 
+void warn(std::string_view text) { say(fmt::format("guardbit: warning: {}\n", printable(text))); }
+
 namespace {
 
 int exit_status(ExitCode code) { return static_cast<int>(code); }

@@ -63,6 +63,13 @@ std::string verb_text(const VerbRow& verb) {
   return text + fmt::format(".PP\n.nf\n{}\n.fi\n", roff(verb.footer));
 }
 
+/// What `whatis` and `apropos` show behind "guardbit - ", so without the name and in small letters.
+std::string short_description(std::string_view summary) {
+  constexpr std::string_view kName = "Guardbit: ";
+  if (summary.starts_with(kName)) summary.remove_prefix(kName.size());
+  return roff(summary);
+}
+
 }  // namespace
 
 std::string manual_page(const std::vector<VerbRow>& table, const std::string& version) {
@@ -73,7 +80,7 @@ std::string manual_page(const std::vector<VerbRow>& table, const std::string& ve
       "\\fB\\-\\-help\\fR\n.SH DESCRIPTION\n"
       "Results are on standard output, everything else on standard error. Output files and directories appear whole or "
       "not\nat all. Results depend neither on threads nor on the processor.\n.SH VERBS\n",
-      version, roff(tool.summary));
+      version, short_description(tool.summary));
   for (const VerbRow& verb : table) {
     if (!verb.name.empty() && verb.verbs.empty()) text += verb_text(verb);
     if (verb.name == "list") text += verb_text(verb);

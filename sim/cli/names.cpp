@@ -41,7 +41,8 @@ const CLI::App& chosen_verb(const CLI::App& app, Words& words) {
   std::vector<std::string> names;
   for (const CLI::App* verb : verbs) names.push_back(verb->get_name());
   const auto found = std::find(names.begin(), names.end(), words.peek());
-  if (found == names.end()) refuse(app, words.peek(), "verb", names, /*lists_names=*/true);
+  if (found == names.end())
+    refuse(app, words.peek(), app.get_name() == "list" ? "topic" : "verb", names, /*lists_names=*/true);
   ++words.next;
   return chosen_verb(*verbs[static_cast<std::size_t>(found - names.begin())], words);
 }

@@ -28,6 +28,11 @@ std::string left_text(double left_seconds) {
   return fmt::format("{}:{:02} h left", whole / 3600, whole / 60 % 60);
 }
 
+/// A unit that is given in the plural, as it stands behind the number: without its s behind 1.
+std::string unit_behind(std::size_t count, const std::string& unit) {
+  return count == 1 && unit.ends_with('s') ? unit.substr(0, unit.size() - 1) : unit;
+}
+
 }  // namespace
 
 void add_talk(CLI::App& verb, Talk& talk) {
@@ -61,8 +66,8 @@ void ProgressLine::start_phase(std::size_t done, const std::string& what, Clock:
 
 void ProgressLine::end_phase() {
   if (phase_.empty()) return;
-  say(fmt::format("{}{}: {} {} in {:.2f} s\n", shown_ ? "\r\x1b[K" : "", printable(phase_), done_, unit_,
-                  seconds(Clock::now() - phase_start_)));
+  say(fmt::format("{}{}: {} {} in {:.2f} s\n", shown_ ? "\r\x1b[K" : "", printable(phase_), done_,
+                  unit_behind(done_, unit_), seconds(Clock::now() - phase_start_)));
   shown_ = false;
 }
 

@@ -52,6 +52,7 @@ void add_quantize(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<QuantizeArguments>();
   CLI::App* verb = app.add_subcommand("quantize", "Bring the tensors of a file into a number format, counting events");
   QuantizeOptions& options = arguments->options;
+  constexpr std::int64_t kMostDimensions = 8;  // of a tensor that its reader takes
   verb->add_option("input", options.input, ".npy or .safetensors file")->required();
   verb->add_option("--format", arguments->formats,
                    "Number format (guardbit list formats): a float, a block format, intN or uintN with N 2..32; or the "
@@ -74,7 +75,8 @@ void add_quantize(CLI::App& app, Action& action) {
       ->check(one_of(std::vector<std::string>(kScaleWords.begin(), kScaleWords.end())))
       ->capture_default_str();
   verb->add_option("--axis", arguments->words.axis,
-                   "Block formats: dimension along which blocks run, 0 the first, -1 the last (default)");
+                   "Block formats: dimension along which blocks run, 0 the first, -1 the last (default)")
+      ->check(whole_number(-kMostDimensions, kMostDimensions - 1));
   verb->add_flag("--carrier", options.carrier, "Write values (float32, scales applied) instead of codes");
   verb->add_option("--seed", arguments->seed, "Stochastic rounding")->check(check_seed())->capture_default_str();
   add_threads(*verb, arguments->threads);

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -10,6 +10,7 @@
 #include "models/units/norm_epsilon.h"
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
+#include "sim/base/plural.h"
 #include "sim/base/thread_pool.h"
 #include "sim/cli/command_text.h"
 #include "sim/cli/progress_line.h"
@@ -26,8 +27,6 @@
 namespace guardbit::sim::cli {
 namespace {
 
-constexpr std::int64_t kLargestCount = std::numeric_limits<std::int64_t>::max();
-
 std::string check_not_empty(const std::string& text) { return text.empty() ? "expected a path" : ""; }
 
 struct ReplayArguments {
@@ -43,6 +42,7 @@ struct ReplayArguments {
   std::int64_t windows = 0;
   std::int64_t tokens = 0;
   std::int64_t decode = 0;
+  std::int64_t calibration_windows = 0;
   std::int64_t seed = 1;
   std::optional<std::uint64_t> stall_seed;
   WaveArguments wave;
@@ -85,6 +85,7 @@ void check_combinations(const ReplayArguments& arguments) {
                       : options.residual_gain != 1        ? "--residual-gain"
                       : options.channels != 0             ? "--channels"
                       : !options.calibration_text.empty() ? "--calibration"
+                      : options.max_calibration_windows   ? "--calibration-windows"
                                                           : nullptr;
   if (other == nullptr) return;
   throw UserError(ExitCode::kUsage, fmt::format("--no-values: got {} as well; expected it without", other));
@@ -102,9 +103,9 @@ std::string reproducing_command(const ReplayArguments& arguments) {
 void finish_timeline(TimelineFile& timeline, const ReplayArguments& arguments, double clock_mhz) {
   for (const TimelineLeftOut& missing : timeline.finish(clock_mhz)) {
     if (arguments.talk.quiet) continue;
-    say(fmt::format(
-        "{}: {}: left out {} slices, all of {} runs among them; complete up to cycle {} (--timeline-limit)\n",
-        printable(arguments.timeline), missing.variant, missing.slices, missing.runs, missing.whole_until));
+    say(fmt::format("{}: {}: left out {} {}, all of {} {} among them; complete up to cycle {} (--timeline-limit)\n",
+                    printable(arguments.timeline), missing.variant, missing.slices, plural(missing.slices, "slice"),
+                    missing.runs, plural(missing.runs, "run"), missing.whole_until));
   }
 }
 
@@ -139,13 +140,26 @@ ExitCode report_gates(const std::vector<GateOutcome>& outcomes, const std::strin
 void warn_of_epsilon(const LoadedAccelerator& accelerator, const Trace& trace) {
   const units::NormConfig& norm = accelerator.config.norm;
   if (!units::epsilon_vanishes(norm, trace.shape.norm_epsilon)) return;
-  say(fmt::format("guardbit: warning: norm.arithmetic: the trace's epsilon {} becomes 0 in {}\n",
-                  trace.shape.norm_epsilon, norm.arithmetic));
+  warn(fmt::format("norm.arithmetic: the trace's epsilon {} becomes 0 in {}", trace.shape.norm_epsilon,
+                   norm.arithmetic));
+}
+
+/// Likewise --calibration-windows beyond what there was, which the result knows.
+void warn_of_calibration(const ReplayOptions& options, const ReplayResult& result) {
+  const std::size_t asked = options.max_calibration_windows;
+  const auto used = result.provenance.find("calibration_windows");
+  if (asked != 0 && used == result.provenance.end()) {
+    warn(fmt::format("--calibration-windows: got {}; no variant looks at a calibration text", asked));
+  } else if (asked != 0 && asked > std::stoull(used->second)) {
+    warn(fmt::format("--calibration-windows: got {}; {} has {}, all of which are used", asked,
+                     result.provenance.at("calibration"), used->second));
+  }
 }
 
 int run_replay(ReplayArguments& arguments) {
   if (!arguments.vector_target.empty()) kernels::limit_vector_target(arguments.vector_target);
   const LoadedAccelerator accelerator = load_accelerator(arguments.accelerator, arguments.overrides);
+  arguments.options.max_calibration_windows = static_cast<std::size_t>(arguments.calibration_windows);
   check_combinations(arguments);
   for (const std::string& list : arguments.variants) {
     for (std::string& variant : calibration::split_variants(list)) {
@@ -166,6 +180,7 @@ int run_replay(ReplayArguments& arguments) {
   arguments.options.decode = static_cast<std::size_t>(arguments.decode);
   arguments.options.seed = static_cast<std::uint64_t>(arguments.seed);
   arguments.options.stepped = arguments.fidelity == "pe";
+  for (const std::string& shortage : shortages_of(trace, arguments.options)) warn("--" + shortage);
   std::optional<TimelineFile> timeline;
   if (!arguments.timeline.empty()) {
     timeline.emplace(TimelineOptions{.file = arguments.timeline, .limit = arguments.timeline_limit},
@@ -181,6 +196,7 @@ int run_replay(ReplayArguments& arguments) {
                       progress.update(done, total, "ops", what);
                     });
   }
+  warn_of_calibration(arguments.options, result);
   result.provenance["command"] = reproducing_command(arguments);
   if (timeline) finish_timeline(*timeline, arguments, accelerator.config.clock.mhz);
   if (directory) write_results(*directory, result);
@@ -206,7 +222,7 @@ void add_replay(CLI::App& app, Action& action) {
   verb->add_option("--accelerator,-a", arguments->accelerator, "Accelerator file (configs/README.md)")->required();
   verb->add_option("--variants", arguments->variants,
                    "Comma-separated variants, each methods and widths joined by + (guardbit list methods)")
-      ->capture_default_str();
+      ->default_str(fmt::format("{}", fmt::join(arguments->variants, ",")));
   verb->add_option("--set", arguments->overrides, "Override one key of the accelerator: section.key=value")
       ->allow_extra_args(false);
   verb->add_flag("--open-loop", options.open_loop,
@@ -214,7 +230,8 @@ void add_replay(CLI::App& app, Action& action) {
   verb->add_flag("--no-values", arguments->no_values,
                  "Cycles, bytes and energy alone, from shapes: no weights are read, no perplexity");
   verb->add_option("--stall-seed", arguments->stall_seed,
-                   "Delay commands, tokens and bursts at random: changes cycles, never values");
+                   "Delay commands, tokens and bursts at random: changes cycles, never values")
+      ->check(check_seed());
   add_wave(*verb, arguments->wave, "cycles of simulated time (variants, windows and passes follow one another)");
   CLI::Option* timeline =
       verb->add_option("--timeline", arguments->timeline, "Write a timeline for ui.perfetto.dev to this JSON file")
@@ -222,27 +239,30 @@ void add_replay(CLI::App& app, Action& action) {
   verb->add_option("--timeline-limit", arguments->timeline_limit,
                    "Commands and stalls in the timeline at most, shared evenly by the variants")
       ->needs(timeline)
-      ->check(whole_number(1, kLargestCount))
+      ->check(whole_number(1))
       ->capture_default_str();
   add_gains(*verb, options.residual_gain, options.channel_gain, options.channels);
   verb->add_option("--windows", arguments->windows, "Replay only the first windows of the trace (0: all)")
-      ->check(CLI::Range(std::int64_t{0}, kLargestCount));
+      ->check(whole_number(0));
   verb->add_option("--tokens", arguments->tokens, "Replay only the first tokens of each window (0: all)")
-      ->check(CLI::Range(std::int64_t{0}, kLargestCount));
+      ->check(whole_number(0));
   verb->add_option("--decode", arguments->decode,
                    "Process the last tokens of each window one at a time against the KV cache (0: none)")
-      ->check(CLI::Range(std::int64_t{0}, kLargestCount));
+      ->check(whole_number(0));
   verb->add_option("--seed", arguments->seed, "Rotation signs, outlier channels, stochastic rounding")
       ->check(check_seed())
       ->capture_default_str();
   add_fidelity(*verb, arguments->fidelity);
   verb->add_option("--slanc-target", options.calibration.target_norm, "Norm that SLaNC scales rows to")
-      ->check(check_gain)
+      ->check(check_gain())
       ->capture_default_str();
   verb->add_option("--calibration", options.calibration_text,
                    "Text on which methods look at activations: a trace of the same model, or token ids as for capture "
                    "(default: the trace's own calibration windows)")
       ->check(check_not_empty);
+  verb->add_option("--calibration-windows", arguments->calibration_windows,
+                   "Only the first windows of the calibration text (0: all)")
+      ->check(whole_number(0));
   verb->add_flag("--smooth-qkv", options.calibration.smooth_qkv, "Runtime smoothing on q, k and v as well");
   verb->add_option("--format", arguments->format, "Report on standard output")
       ->check(one_of(report_names()))

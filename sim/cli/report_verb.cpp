@@ -8,6 +8,7 @@
 #include "sim/base/atomic_file.h"
 #include "sim/base/error.h"
 #include "sim/base/input_file.h"
+#include "sim/cli/progress_line.h"
 #include "sim/cli/verbs.h"
 #include "sim/report/bathtub_reader.h"
 #include "sim/report/html/html_report.h"
@@ -22,7 +23,7 @@ struct ReportArguments {
   std::string result;
   std::string bathtub;
   std::string output;
-  bool quiet = false;
+  Talk talk;
 };
 
 /// The file itself, or the result.json of a directory.
@@ -72,8 +73,13 @@ std::string page_of(const ReportArguments& arguments) {
 }
 
 int run_report(const ReportArguments& arguments) {
-  write_file(arguments.output, page_of(arguments));
-  if (!arguments.quiet) say(fmt::format("report written to {}\n", printable(arguments.output)));
+  {
+    ProgressLine progress(arguments.talk);
+    progress.update(0, 1, "pages", arguments.output);
+    write_file(arguments.output, page_of(arguments));
+    progress.update(1, 1, "pages", arguments.output);
+  }
+  if (!arguments.talk.quiet) say(fmt::format("report written to {}\n", printable(arguments.output)));
   return 0;
 }
 
@@ -88,7 +94,7 @@ void add_report(CLI::App& app, Action& action) {
       ->required();
   verb->add_option("--bathtub", arguments->bathtub, "Norms at every scale: what bathtub --format json printed");
   verb->add_option("-o,--output", arguments->output, "The page; appears whole or not at all")->required();
-  verb->add_flag("--quiet,-q", arguments->quiet, "Nothing on standard error");
+  add_talk(*verb, arguments->talk);
   verb->footer(
       examples({"guardbit replay traces/kjv-gpt2 -a configs/accelerators/edge.toml -o out/edge",
                 "guardbit report out/edge -o edge.html",

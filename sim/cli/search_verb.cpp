@@ -9,6 +9,7 @@
 #include "sim/cli/progress_line.h"
 #include "sim/cli/terminal.h"
 #include "sim/cli/verbs.h"
+#include "sim/replay/replay_inputs.h"
 #include "sim/report/text_table.h"
 #include "sim/sweep/planner.h"
 #include "sim/sweep/search.h"
@@ -28,6 +29,17 @@ struct SearchArguments {
   SearchOptions options;
 };
 
+/// A rung that is longer than every window is the one before it again.
+void warn_of_tokens(const Plan& plan, const SearchOptions& options) {
+  ReplayOptions longest;
+  longest.max_tokens = static_cast<std::size_t>(options.tokens.back());
+  for (const SpaceTrace& trace : plan.space.traces) {
+    for (const std::string& shortage : shortages_of(load_trace_description(trace.directory), longest)) {
+      warn("--" + shortage);
+    }
+  }
+}
+
 int run_search(SearchArguments& arguments) {
   SearchOptions& options = arguments.options;
   options.objectives = {arguments.x, arguments.y};
@@ -42,6 +54,8 @@ int run_search(SearchArguments& arguments) {
   options.run.jobs = arguments.jobs == 0 ? available_processors() : static_cast<std::size_t>(arguments.jobs);
   PlanCounts counts;
   const Plan plan = make_plan(arguments.file, static_cast<std::uint64_t>(arguments.max_points), counts);
+  for (const std::string& warning : counts.warnings) warn(warning);
+  warn_of_tokens(plan, options);
   std::vector<SearchRung> rungs;
   {
     ProgressLine progress(arguments.talk);
@@ -82,20 +96,20 @@ void add_search(CLI::App& sweep, Action& action) {
   verb->add_option("--tokens", options.tokens, "Comma-separated tokens of each window, growing; 0: all of them")
       ->delimiter(',')
       ->required()
-      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
+      ->check(whole_number(0));
   verb->add_option("--keep", options.promise.keep,
                    "One of how many points goes on at least, those beaten by the smallest margins")
-      ->check(CLI::Range(2, 1000))
+      ->check(whole_number(2, 1000))
       ->capture_default_str();
   verb->add_option("--slack", options.promise.slack,
                    "All points go on that are beaten by at most so many standard errors (0: as few as --keep says)")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(number_in(0, 100, "0..100"))
       ->capture_default_str();
   verb->add_option("--max-points", arguments->max_points, "Refuse more points than this")
-      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))
+      ->check(whole_number(1))
       ->capture_default_str();
   verb->add_option("--jobs,-j", arguments->jobs, "Processes at a time (0: all processors); never changes results")
-      ->check(CLI::Range(0, 1024))
+      ->check(whole_number(0, 1024))
       ->capture_default_str();
   add_talk(*verb, arguments->talk);
   verb->footer(examples({"guardbit sweep search big.toml -o out/big --x cycles --y sqnr_db --tokens 16,64,256",

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <limits>
 #include <memory>
 
 #include "models/kernels/vector_target.h"
 #include "sim/base/error.h"
+#include "sim/base/plural.h"
 #include "sim/base/thread_pool.h"
 #include "sim/cli/progress_line.h"
 #include "sim/cli/verbs.h"
@@ -18,7 +18,6 @@
 namespace guardbit::sim::cli {
 namespace {
 
-constexpr std::int64_t kLargestCount = std::numeric_limits<std::int64_t>::max();
 constexpr double kSecondsPerMinute = 60;
 
 struct SweepArguments {
@@ -58,8 +57,10 @@ std::string check_shard(const std::string& text) {
 int run_plan(const SweepArguments& arguments) {
   PlanCounts counts;
   const Plan plan = make_plan(arguments.file, static_cast<std::uint64_t>(arguments.max_points), counts);
+  for (const std::string& warning : counts.warnings) warn(warning);
   Store::create(arguments.store, plan, arguments.replace);
-  std::string text = fmt::format("sweep {}: {} points\n", plan.name, plan.points.size());
+  std::string text =
+      fmt::format("sweep {}: {} {}\n", plan.name, plan.points.size(), plural(plan.points.size(), "point"));
   for (const SpaceAxis& axis : plan.space.axes) {
     if (axis.values.size() > 1) text += fmt::format("  {}: {} values\n", axis.key, axis.values.size());
   }
@@ -104,7 +105,13 @@ int run_sweep_verb(const SweepArguments& arguments) {
 int run_status(const SweepArguments& arguments) {
   const Store store(arguments.store);
   const Plan plan = store.read_plan();
-  const SweepStatus status = read_store(store, plan, arguments.deep);
+  SweepStatus status;
+  {
+    ProgressLine progress(arguments.talk);
+    status = read_store(store, plan, arguments.deep, {}, [&](std::size_t done, std::size_t total) {
+      progress.update(done, total, "points", plan.name);
+    });
+  }
   say_all(status.messages);
   std::string text = fmt::format("sweep {}: points {}, done {}, failed {}, missing {}, conflicts {}\n", plan.name,
                                  status.points, status.done, status.failed, status.missing, status.conflicts);
@@ -150,7 +157,7 @@ void add_plan(CLI::App& sweep, const Arguments& arguments, Action& action) {
   verb->add_option("file", arguments->file, "Sweep file (docs/sweeps.md)")->required();
   verb->add_option("-o,--output", arguments->store, "Store directory")->required();
   verb->add_option("--max-points", arguments->max_points, "Refuse more points than this")
-      ->check(CLI::Range(std::int64_t{1}, kLargestCount))
+      ->check(whole_number(1))
       ->capture_default_str();
   verb->add_flag("--replace", arguments->replace, "Replace a store's plan; results whose points agree stay");
   verb->footer(examples({"guardbit sweep plan configs/sweeps/array-formats.toml -o out/formats"}));
@@ -161,7 +168,7 @@ void add_run(CLI::App& sweep, const Arguments& arguments, Action& action) {
   CLI::App* verb = sweep.add_subcommand("run", "Compute the points that the store does not have");
   add_store(*verb, *arguments);
   verb->add_option("--jobs,-j", arguments->jobs, "Processes at a time (0: all processors); never changes results")
-      ->check(CLI::Range(0, 1024))
+      ->check(whole_number(0, 1024))
       ->capture_default_str();
   verb->add_option("--shard", arguments->shard, "i/n: only the points of the i-th of n parts, from 0")
       ->check(check_shard);
@@ -170,7 +177,7 @@ void add_run(CLI::App& sweep, const Arguments& arguments, Action& action) {
                  "Compute points that are done again and compare: exit 70 if one differs");
   verb->add_flag("--allow-mixed", arguments->allow_mixed, "Although another build of guardbit made the plan");
   verb->add_option("--timeout", arguments->timeout, "Seconds after which a point has failed (0: never)")
-      ->check(CLI::Range(0.0, 1e9));
+      ->check(number_in(0, 1e9, "0..1e9"));
   add_vector_target(*verb, arguments->vector_target);
   add_talk(*verb, arguments->talk);
   verb->footer(examples(
@@ -183,6 +190,7 @@ void add_status(CLI::App& sweep, const Arguments& arguments, Action& action) {
   CLI::App* verb = sweep.add_subcommand("status", "Say how far a store is, checking every file in it");
   add_store(*verb, *arguments);
   verb->add_flag("--deep", arguments->deep, "Also list files that belong to no point");
+  add_talk(*verb, arguments->talk);
   verb->footer(examples({"guardbit sweep status out/formats --deep"},
                         "Exit codes: 0 complete, 75 points are missing or failed."));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_status(*arguments); }; });
@@ -197,7 +205,7 @@ void add_submit(CLI::App& sweep, const Arguments& arguments, Action& action) {
   verb->add_option("--shards", arguments->slurm_options.shards, "Parts (default: about three minutes of work each)")
       ->check(whole_number(1, 1'000'000));
   verb->add_option("--jobs,-j", arguments->slurm_options.jobs, "Processes and processors of a task")
-      ->check(CLI::Range(1, 1024))
+      ->check(whole_number(1, 1024))
       ->capture_default_str();
   verb->add_flag("--retry-failed", arguments->retry_failed, "Compute points again whose failure is on record");
   verb->add_flag("--dry-run", arguments->dry_run, "Write the script and print the command instead of submitting");

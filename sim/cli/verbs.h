@@ -2,18 +2,15 @@
 /// The verbs of the command line; each adds its subcommand and what runs when it is chosen. stdout is data, stderr the
 /// rest.
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <initializer_list>
-#include <limits>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 #include "models/kernels/vector_target.h"
 #include "sim/cli/names.h"
+#include "sim/cli/number_checks.h"
 
 namespace guardbit::sim::cli {
 
@@ -40,37 +37,17 @@ void add_pareto(CLI::App& app, Action& action);
 void add_query(CLI::App& app, Action& action);
 void add_regress(CLI::App& app, Action& action);
 
-/// A check for CLI11, which by itself reads a negative number into an unsigned one as if it were large and takes a
-/// number beyond the type for its end: decimal digits of a number in min .. max.
-inline std::function<std::string(const std::string&)> whole_number(std::int64_t min, std::int64_t max) {
-  return [min, max](const std::string& text) {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool good = error == std::errc{} && end == text.data() + text.size() && value >= min && value <= max;
-    return good ? "" : "got " + text + "; expected " + std::to_string(min) + ".." + std::to_string(max);
-  };
-}
-inline std::function<std::string(const std::string&)> check_seed() {
-  return whole_number(0, std::numeric_limits<std::int64_t>::max());
-}
-
-/// CLI::Range lets NaN through.
-inline std::string check_gain(const std::string& text) {
-  const double value = std::strtod(text.c_str(), nullptr);
-  return value >= 1e-6 && value <= 1e6 ? "" : "got " + text + "; expected a number in 1e-6..1e6";
-}
-
 /// Options that mean the same in every verb that has them.
 inline void add_gains(CLI::App& verb, double& residual_gain, double& channel_gain, int& channels) {
   verb.add_option("--residual-gain", residual_gain,
                   "Scale the residual stream to a large model's range; the function stays the same")
-      ->check(check_gain);
-  verb.add_option("--channel-gain", channel_gain, "Scale outlier channels at the norms' outputs")->check(check_gain);
-  verb.add_option("--channels", channels, "Number of outlier channels")->check(CLI::Range(0, 1 << 20));
+      ->check(check_gain());
+  verb.add_option("--channel-gain", channel_gain, "Scale outlier channels at the norms' outputs")->check(check_gain());
+  verb.add_option("--channels", channels, "Number of outlier channels")->check(whole_number(0, 1 << 20));
 }
 inline void add_threads(CLI::App& verb, std::int64_t& threads) {
   verb.add_option("--threads", threads, "Worker threads (0: all processors); never changes results")
-      ->check(CLI::Range(0, 1024));
+      ->check(whole_number(0, 1024));
 }
 inline void add_vector_target(CLI::App& verb, std::string& target) {
   verb.add_option("--vector-target", target, "Widest vector instructions to use; never changes results")
@@ -92,6 +69,8 @@ inline std::string examples(std::initializer_list<std::string_view> commands, st
 
 /// Writes to stdout and throws UserError kIo if that fails (full disk, closed); a reader that is gone ends quietly.
 void print(std::string_view text);
+/// "guardbit: warning: " and the text on stderr: what is no error and hardly meant.
+void warn(std::string_view text);
 /// Writes to stderr; what cannot be said is not said, so that it never changes the exit status.
 void say(std::string_view text);
 

@@ -51,6 +51,7 @@ struct SweepFile {
   std::optional<SweepSample> sample;
   bool skip_invalid = false;            ///< points that break a rule between keys are left out instead of refused
   std::vector<PlacedProblem> problems;  ///< everything that is wrong so far; the reader of meaning adds to it
+  std::vector<std::string> warnings;    ///< likewise what is no error and hardly meant
 };
 
 inline constexpr std::string_view kSweepSchema = "guardbit-sweep/1";

@@ -54,8 +54,9 @@ Windows chosen_windows(const Trace& trace, const fs::path& given) {
 
 }  // namespace
 
-CalibrationText load_calibration_text(const Trace& trace, const fs::path& given) {
-  const Windows chosen = chosen_windows(trace, given);
+CalibrationText load_calibration_text(const Trace& trace, const fs::path& given, std::size_t max_windows) {
+  Windows chosen = chosen_windows(trace, given);
+  if (max_windows != 0 && max_windows < chosen.windows.size()) chosen.windows.resize(max_windows);
   require_other_windows(chosen.windows, trace.windows, given.empty() ? trace.calibration->string() : given.string());
   CalibrationText text{chosen.name, chosen.sha256, {}};
   for (const Trace::Window& window : chosen.windows) {

@@ -19,9 +19,11 @@ struct CalibrationText {
 ///   given = ""           the trace's own calibration windows
 ///   a directory          the windows of another trace of the same model
 ///   .npy or JSON file    token ids, as `guardbit capture --tokens` takes them
+/// `max_windows`: the first ones only; 0: all.
 /// UserError kUsage if there are none or the other trace is of another model; kMalformedInput, kMissingInput as the
 /// readers; kMalformedInput if a window is one of the trace's own.
-[[nodiscard]] CalibrationText load_calibration_text(const Trace& trace, const std::filesystem::path& given);
+[[nodiscard]] CalibrationText load_calibration_text(const Trace& trace, const std::filesystem::path& given,
+                                                    std::size_t max_windows);
 
 /// Entries "calibration", "calibration_sha256", "calibration_windows" and "calibration_tokens".
 void add_provenance(const CalibrationText& text, std::map<std::string, std::string>& entries);

@@ -45,7 +45,8 @@ struct ReplayOptions {
   std::optional<std::uint64_t> stall_seed;  ///< AcceleratorOptions::stall_seed
   std::uint64_t seed = 1;                   ///< rotation signs, outlier channels and stochastic rounding
   calibration::CalibrationOptions calibration;
-  std::string calibration_text;  ///< load_calibration_text(); "": the trace's own windows
+  std::string calibration_text;             ///< load_calibration_text(); "": the trace's own windows
+  std::size_t max_calibration_windows = 0;  ///< of that text, the first ones; 0: all
   /// Told the outputs of every op, in op order; none: nobody listens.
   std::function<void(const RecordedOutput&)> on_output;
   /// Told the last op's rows from `first_row` of the window on, simulated and of the same model's fp32 forward: every

@@ -1,5 +1,7 @@
 #include "sim/replay/replay_inputs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
@@ -19,6 +21,21 @@ std::vector<Trace::Window> windows_of(const Trace& trace, const ReplayOptions& o
     window.reference_nll = std::numeric_limits<double>::quiet_NaN();
   }
   return windows;
+}
+
+std::vector<std::string> shortages_of(const Trace& trace, const ReplayOptions& options) {
+  std::vector<std::string> shortages;
+  if (options.max_windows > trace.windows.size()) {
+    shortages.push_back(fmt::format("windows: got {}; {} has {}, all of which are replayed", options.max_windows,
+                                    printable(trace.name), trace.windows.size()));
+  }
+  std::size_t longest = 0;
+  for (const Trace::Window& window : trace.windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
+  if (options.max_tokens > longest) {
+    shortages.push_back(fmt::format("tokens: got {}; the longest window of {} has {}, all of which are replayed",
+                                    options.max_tokens, printable(trace.name), longest));
+  }
+  return shortages;
 }
 
 std::vector<std::string> variant_names(const std::vector<std::string>& texts) {
@@ -56,7 +73,7 @@ std::optional<CalibrationText> calibration_text_of(const Trace& trace, const Rep
   const bool needed = std::any_of(variants.begin(), variants.end(),
                                   [](const RunnableVariant& variant) { return variant.needs_calibration_text(); });
   if (options.calibration_text.empty() && !(options.values && needed)) return std::nullopt;
-  CalibrationText text = load_calibration_text(trace, options.calibration_text);
+  CalibrationText text = load_calibration_text(trace, options.calibration_text, options.max_calibration_windows);
   text.data.parallel_for = parallel_for;
   return text;
 }

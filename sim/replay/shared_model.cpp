@@ -77,7 +77,8 @@ SharedModel share_model(const Trace& trace, const CheckedModel& checked, const s
 std::string shared_model_key(const std::string& variant, const LoadedAccelerator& accelerator,
                              const ReplayOptions& options) {
   const std::vector<RunnableVariant> variants = runnable_variants({variant}, accelerator.config, options, {});
-  return fmt::format("{} {}", variants.front().model_key(), options.calibration_text);
+  return fmt::format("{} {} {}", variants.front().model_key(), options.max_calibration_windows,
+                     options.calibration_text);
 }
 
 }  // namespace guardbit::sim

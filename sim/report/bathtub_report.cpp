@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sim/base/error.h"
+#include "sim/base/plural.h"
 #include "sim/report/csv_field.h"
 #include "sim/report/report_order.h"
 #include "sim/report/text_table.h"
@@ -82,9 +83,10 @@ Json norm_json(const BathtubNorm& norm) {
 }  // namespace
 
 std::string bathtub_table(const BathtubResult& result) {
-  std::string text =
-      fmt::format("{} on {}, {} windows, {} tokens, every norm alone\n", printable(result.trace_name),
-                  printable(result.accelerator_name), count_text(result.num_windows), count_text(result.num_tokens));
+  std::string text = fmt::format("{} on {}, {} {}, {} {}, every norm alone\n", printable(result.trace_name),
+                                 printable(result.accelerator_name), count_text(result.num_windows),
+                                 plural(result.num_windows, "window"), count_text(result.num_tokens),
+                                 plural(result.num_tokens, "token"));
   for (const BathtubNorm& norm : result.norms) text += norm_text(norm);
   return text +
          "\nerror: rms against the exact norm of the same input, by the norm's rms; -: an output is not finite.\n"

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "sim/base/error.h"
+#include "sim/base/plural.h"
 #include "sim/report/replay_json.h"
 #include "sim/report/text_table.h"
 
@@ -20,8 +21,9 @@ std::string conform_table(const ConformResult& result) {
     mismatches += fmt::format("{}:{}: {}\n    {}: got {}; expected {}\n", printable(file.file), first.line,
                               printable(first.vector), first.column, first.got, first.expected);
   }
-  return fmt::format("{}\n{}{} vectors, {} mismatches\n", table.text(), mismatches, count_text(result.num_checked()),
-                     count_text(result.num_mismatches()));
+  return fmt::format("{}\n{}{} {}, {} {}\n", table.text(), mismatches, count_text(result.num_checked()),
+                     plural(result.num_checked(), "vector"), count_text(result.num_mismatches()),
+                     plural(result.num_mismatches(), "mismatch", "es"));
 }
 
 std::string conform_json(const ConformResult& result, const std::map<std::string, std::string>& provenance) {

@@ -68,6 +68,24 @@ std::string without_layer(std::string_view op) {
   return std::string(dot == std::string_view::npos ? op : op.substr(dot + 1));
 }
 
+std::vector<std::size_t> units_with_work(const VariantResult& variant) {
+  std::vector<std::size_t> units;
+  for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+    const UnitCycles& cycles = variant.cycles.units[unit];
+    if (cycles.idle != cycles.total()) units.push_back(unit);
+  }
+  return units;
+}
+
+std::vector<std::size_t> units_with_energy(std::span<const VariantResult> variants) {
+  std::vector<std::size_t> units;
+  for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+    const auto spent = [unit](const VariantResult& variant) { return variant.energy.unit_pj[unit] != 0; };
+    if (std::any_of(variants.begin(), variants.end(), spent)) units.push_back(unit);
+  }
+  return units;
+}
+
 std::vector<GroupedStall> grouped_stalls(const VariantResult& variant) {
   std::map<std::tuple<UnitKind, std::string, UnitState>, std::uint64_t> groups;
   for (const auto& [reason, cycles] : variant.cycles.stalls) {
@@ -137,13 +155,8 @@ std::string overhead_table(const ReplayResult& result) {
 std::string energy_table(const ReplayResult& result) {
   if (result.variants.empty()) return "";
   std::vector<TextTable::Column> columns = {{"energy, uJ", kLeft}};
-  std::vector<std::size_t> units;  // that did something in any variant
-  for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
-    const auto worked = [unit](const VariantResult& variant) { return variant.energy.unit_pj[unit] != 0; };
-    if (std::none_of(result.variants.begin(), result.variants.end(), worked)) continue;
-    units.push_back(unit);
-    columns.push_back({std::string(kUnitNames[unit])});
-  }
+  const std::vector<std::size_t> units = units_with_energy(result.variants);
+  for (const std::size_t unit : units) columns.push_back({std::string(kUnitNames[unit])});
   columns.push_back({"total"});
   columns.push_back({"pJ per MAC"});
   TextTable table(std::move(columns));

@@ -1,6 +1,8 @@
 #pragma once
 /// Tables of where cycles and energy went, shared by the table and details reports.
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,11 @@ namespace guardbit::sim {
 
 /// "mlp.down" of "layers.3.mlp.down": what an op is, in any layer.
 [[nodiscard]] std::string without_layer(std::string_view op);
+
+/// Indices of the units that had a command in the variant; of those that spent energy in any of the variants. Tables
+/// leave the others out; formats for programs have every unit.
+[[nodiscard]] std::vector<std::size_t> units_with_work(const VariantResult& variant);
+[[nodiscard]] std::vector<std::size_t> units_with_energy(std::span<const VariantResult> variants);
 
 /// Stalls of a unit with one explanation, over all layers.
 struct GroupedStall {

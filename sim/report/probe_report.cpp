@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "sim/base/error.h"
+#include "sim/base/plural.h"
 #include "sim/report/replay_json.h"
 #include "sim/report/report_order.h"
 #include "sim/report/text_table.h"
@@ -172,9 +173,10 @@ std::string gemm_table(const GemmResult& result) {
                   printable(result.a), printable(result.b));
   if (result.values) text += values_text(*result.values, result.wanted);
   const GemmTiming& timing = result.timing;
-  text += fmt::format("{} cycles ({}, {}, edge {}, fidelity {}): {} folds of {}; {} more in the described PEs\n",
-                      count_text(timing.cycles), timing.dataflow, timing.policy, timing.edge, timing.fidelity,
-                      count_text(timing.folds), count_text(timing.cycles_per_fold), count_text(timing.pe_cycles));
+  text += fmt::format("{} {} ({}, {}, edge {}, fidelity {}): {} {} of {}; {} more in the described PEs\n",
+                      count_text(timing.cycles), plural(timing.cycles, "cycle"), timing.dataflow, timing.policy,
+                      timing.edge, timing.fidelity, count_text(timing.folds), plural(timing.folds, "fold"),
+                      count_text(timing.cycles_per_fold), count_text(timing.pe_cycles));
   text += fmt::format(
       "MACs use {:.1f} % of {} slots in {} cycles, {:.1f} % of those in all {}; {} fill {:.1f} % of {} places\n",
       100 * utilisation(timing, timing.cycles), count_text(timing.mac_slots_per_cycle), count_text(timing.cycles),

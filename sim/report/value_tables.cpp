@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "sim/base/plural.h"
 #include "sim/report/report_order.h"
 #include "sim/report/text_table.h"
 
@@ -134,8 +135,8 @@ std::string value_tables(const VariantResult& variant) {
 
 std::string perplexity_basis(const PerplexityBasis& basis) {
   if (basis.scored_tokens == 0) return "";
-  std::string text =
-      fmt::format("{} tokens in windows of {}", count_text(basis.scored_tokens), count_text(basis.context));
+  std::string text = fmt::format("{} {} in windows of {}", count_text(basis.scored_tokens),
+                                 plural(basis.scored_tokens, "token"), count_text(basis.context));
   return text + (basis.stride ? ", stride " + count_text(*basis.stride) : ", of differing strides");
 }
 

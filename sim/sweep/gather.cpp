@@ -72,13 +72,14 @@ class Gatherer {
     add_counters();
   }
 
-  SweepStatus gather() {
+  SweepStatus gather(const StoreProgress& progress) {
     database_.execute("BEGIN");
     std::vector<bool> done(plan_.points.size());
-    SweepStatus status = read_store(store_, plan_, false, [&](std::size_t index, const PointFile& file) {
+    const auto add = [&](std::size_t index, const PointFile& file) {
       done[index] = true;
       add_done(index, file);
-    });
+    };
+    const SweepStatus status = read_store(store_, plan_, false, add, progress);
     for (std::size_t index = 0; index < done.size(); ++index) {
       if (!done[index]) add_other(index);
     }
@@ -262,7 +263,7 @@ std::string column_of(const std::string& key) {
   return column;
 }
 
-SweepStatus gather(const Store& store, const Plan& plan, const fs::path& target) {
+SweepStatus gather(const Store& store, const Plan& plan, const fs::path& target, const StoreProgress& progress) {
   if (fs::exists(fs::symlink_status(target))) {
     try {
       const Database previous(target, Database::Mode::kReadOnly);
@@ -274,7 +275,7 @@ SweepStatus gather(const Store& store, const Plan& plan, const fs::path& target)
   SweepStatus status;
   {
     Database database(unfinished.path(), Database::Mode::kCreate);
-    status = Gatherer(store, plan, database).gather();
+    status = Gatherer(store, plan, database).gather(progress);
     database.close();
   }
   unfinished.finish();

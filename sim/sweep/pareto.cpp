@@ -51,6 +51,22 @@ std::string resolve_column(const std::vector<std::string>& columns, const std::s
                                                 name, fmt::join(columns, ", "), did_you_mean(name, columns)));
 }
 
+/// A statement over points; the message of a column that there is not says which there are.
+Statement prepare_over_points(const Database& database, const std::vector<std::string>& columns,
+                              const std::string& sql) {
+  try {
+    return database.prepare(sql);
+  } catch (const UserError& error) {
+    constexpr std::string_view kMissing = "no such column: ";
+    const std::string text = error.what();
+    const std::size_t at = text.find(kMissing);
+    if (at == std::string::npos) throw;
+    const std::string name = text.substr(at + kMissing.size());
+    throw UserError(error.code(), fmt::format("--where: {}; expected one of {}{}", text.substr(at),
+                                              fmt::join(columns, ", "), did_you_mean(name, columns)));
+  }
+}
+
 double number_of(const Cell& cell, const std::string& column) {
   if (const auto* integer = std::get_if<std::int64_t>(&cell)) return static_cast<double>(*integer);
   if (const auto* real = std::get_if<double>(&cell)) return *real;
@@ -137,8 +153,9 @@ ParetoFront pareto(const std::filesystem::path& file, const ParetoOptions& optio
       throw UserError(ExitCode::kUsage, fmt::format("--max: got {}; expected one of the objectives {}", name,
                                                     fmt::join(front.columns, ", ")));
     }
-    Statement statement = database.prepare("SELECT " + selected + " FROM points WHERE status = 'done'" +
-                                           (options.where.empty() ? "" : " AND (" + options.where + "\n)"));
+    Statement statement = prepare_over_points(database, columns,
+                                              "SELECT " + selected + " FROM points WHERE status = 'done'" +
+                                                  (options.where.empty() ? "" : " AND (" + options.where + "\n)"));
     while (statement.step()) {
       std::vector<double> row;
       bool complete = true;

@@ -12,6 +12,7 @@
 #include "models/calibration/variant.h"
 #include "models/numerics/version.h"
 #include "sim/base/error.h"
+#include "sim/base/plural.h"
 #include "sim/base/sha256.h"
 #include "sim/base/signal_guard.h"
 #include "sim/config/suggest.h"
@@ -38,6 +39,7 @@ class Planner {
   Plan make() {
     read_filters();
     refuse_problems(std::move(file_.problems));
+    counts_.warnings = std::move(file_.warnings);
     check_size();
     plan_.name = file_.name;
     plan_.source_sha256 = file_.sha256;
@@ -73,7 +75,8 @@ class Planner {
         conditions_.push_back({Condition(filter.text), &filter});
         for (const std::string& name : conditions_.back().first.names()) {
           if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-          throw std::invalid_argument("got " + name + "; expected a key" + did_you_mean(name, known));
+          throw std::invalid_argument(fmt::format("got {0}; expected a key, or a text in single quotes: '{0}'{1}", name,
+                                                  did_you_mean(name, known)));
         }
       } catch (const std::invalid_argument& error) {
         file_.problems.push_back({0, filter.line, fmt::format("{}: keep: {}", filter.place, error.what())});
@@ -211,9 +214,10 @@ class Planner {
     if (file_.skip_invalid) return problems;
     for (const auto& [rule, broken] : broken_) {
       const auto& [line, message] = rule;
-      problems.push_back({0, line,
-                          fmt::format("{}:{}: {} ({} points, the first with {}; invalid = \"skip\" leaves them out)",
-                                      file_.shown_path, line, message, broken.count, broken.settings)});
+      problems.push_back(
+          {0, line,
+           fmt::format("{}:{}: {} ({} {}, the first with {}; invalid = \"skip\" leaves them out)", file_.shown_path,
+                       line, message, broken.count, plural(broken.count, "point"), broken.settings)});
     }
     return problems;
   }

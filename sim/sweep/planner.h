@@ -2,15 +2,19 @@
 /// A sweep file to a plan: every value checked, every point resolved and keyed.
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "sim/sweep/plan.h"
 
 namespace guardbit::sim {
 
+/// What planning says beside the plan.
 struct PlanCounts {
-  double full_size = 0;        ///< of the product of all dimensions
-  std::uint64_t left_out = 0;  ///< points that a filter left out
-  std::uint64_t invalid = 0;   ///< points that break a rule between keys (only with invalid = "skip")
+  double full_size = 0;               ///< of the product of all dimensions
+  std::uint64_t left_out = 0;         ///< points that a filter left out
+  std::uint64_t invalid = 0;          ///< points that break a rule between keys (only with invalid = "skip")
+  std::vector<std::string> warnings;  ///< what is no error and hardly meant, as file:line
 };
 
 /// UserError: kConfiguration with every problem of the file as file:line (also rules between keys that points break,

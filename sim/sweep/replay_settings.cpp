@@ -15,6 +15,7 @@ ReplayOptions ReplaySettings::options() const {
   options.channels = static_cast<int>(channels);
   options.calibration.target_norm = slanc_target;
   options.calibration.smooth_qkv = smooth_qkv;
+  options.max_calibration_windows = static_cast<std::size_t>(calibration_windows);
   if (stall_seed >= 0) options.stall_seed = static_cast<std::uint64_t>(stall_seed);
   return options;
 }

@@ -22,6 +22,7 @@ struct ReplaySettings {
   std::int64_t channels = 0;
   double slanc_target = 1;
   bool smooth_qkv = false;
+  std::int64_t calibration_windows = 0;
   std::int64_t stall_seed = -1;
 
   static void visit_fields(auto& self, auto&& visit) {
@@ -47,6 +48,8 @@ struct ReplaySettings {
     visit(FieldInfo{"slanc_target", "", "Norm that SLaNC scales rows to."}, self.slanc_target,
           RealRange{kLeastGain, kLargestGain});
     visit(FieldInfo{"smooth_qkv", "", "Runtime smoothing on q, k and v as well."}, self.smooth_qkv, AnyBool{});
+    visit(FieldInfo{"calibration_windows", "", "Only the first windows of the calibration text (0: all)."},
+          self.calibration_windows, IntRange{.min = 0});
     visit(FieldInfo{"stall_seed", "", "Random stalls (-1: none)."}, self.stall_seed, IntRange{.min = -1});
   }
 

@@ -9,6 +9,7 @@
 #include "models/calibration/variant.h"
 #include "sim/base/error.h"
 #include "sim/config/suggest.h"
+#include "sim/replay/replay_inputs.h"
 #include "sim/trace/trace_bundle.h"
 
 namespace guardbit::sim {
@@ -26,6 +27,7 @@ class SpaceReader {
     for (const char* key : {"accelerator", "trace"}) {
       if (!seen_.contains(key)) missing(key);
     }
+    warn_of_shortages();
     if (!seen_.contains("variant")) space_.axes.push_back({"variant", {"none"}});
     return std::move(space_);
   }
@@ -57,6 +59,28 @@ class SpaceReader {
     const std::set<std::string> different(values.begin(), values.end());
     if (different.size() == values.size() || !file_.problems.empty()) return;
     problem(axis.values.front(), "got the same value twice; expected different values");
+  }
+
+  /// Of the values of an axis that ask for more than a trace has, the first.
+  void warn_of_shortages() {
+    for (const SweepDimension& dimension : file_.dimensions) {
+      for (const SweepAxis& axis : dimension.axes) {
+        if (axis.key != "replay.windows" && axis.key != "replay.tokens") continue;
+        for (const Trace& trace : traces_) warn_of_shortage(axis, trace);
+      }
+    }
+  }
+  void warn_of_shortage(const SweepAxis& axis, const Trace& trace) {
+    for (const ConfigEntry& entry : axis.values) {
+      const auto* number = std::get_if<std::int64_t>(&entry.value);
+      if (number == nullptr || *number < 0) return;  // a problem
+      ReplaySettings settings;
+      (axis.key == "replay.windows" ? settings.windows : settings.tokens) = *number;
+      const std::vector<std::string> shortages = shortages_of(trace, settings.options());
+      if (shortages.empty()) continue;
+      file_.warnings.push_back(entry.place + ": replay." + shortages.front());
+      return;
+    }
   }
 
   static bool is_accelerator_key(const std::string& key) {
@@ -140,8 +164,9 @@ class SpaceReader {
   std::string read_trace(const ConfigEntry& entry, const std::string& name) {
     load_named(entry, [&] {
       const std::filesystem::path directory = std::filesystem::absolute(file_.directory / name).lexically_normal();
-      const Trace trace = load_trace_description(directory);
+      Trace trace = load_trace_description(directory);
       space_.traces.push_back({trace.name, directory.string(), trace.sha256});
+      traces_.push_back(std::move(trace));
     });
     return std::to_string(space_.traces.empty() ? 0 : space_.traces.size() - 1);
   }
@@ -150,6 +175,7 @@ class SpaceReader {
   ReplaySettings settings_;
   std::vector<Field> fields_;
   DesignSpace space_;
+  std::vector<Trace> traces_;  // what space_.traces says more of
   std::set<std::string> seen_;
 };
 

@@ -8,7 +8,7 @@
 namespace guardbit::sim {
 
 /// The space of the file's axes, in its order of dimensions, then the settings that every space has and the file does
-/// not mention. Problems are added to the file's. Complete only if there are none.
+/// not mention. Problems and warnings are added to the file's. Complete only if there are none.
 [[nodiscard]] DesignSpace read_space(SweepFile& file);
 
 }  // namespace guardbit::sim

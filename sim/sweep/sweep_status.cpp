@@ -41,13 +41,14 @@ void list_strangers(const Store& store, const Plan& plan, std::vector<std::strin
 }  // namespace
 
 SweepStatus read_store(const Store& store, const Plan& plan, bool deep,
-                       const std::function<void(std::size_t, const PointFile&)>& visit) {
+                       const std::function<void(std::size_t, const PointFile&)>& visit, const StoreProgress& progress) {
   SweepStatus status;
   status.points = plan.points.size();
   status.conflicts = store.num_conflicts();
   std::map<std::string, std::string> results;
   for (std::size_t index = 0; index < plan.points.size(); ++index) {
     throw_if_interrupted();
+    if (progress) progress(index, plan.points.size());
     const std::string& key = plan.points[index].key;
     PointFile file;
     std::string problem;
@@ -64,6 +65,7 @@ SweepStatus read_store(const Store& store, const Plan& plan, bool deep,
     }
     ++(store.failure(key) ? status.failed : status.missing);
   }
+  if (progress) progress(plan.points.size(), plan.points.size());
   if (deep) list_strangers(store, plan, status.messages);
   Sha256 digest;
   for (const auto& [key, result] : results) digest.update(key + " " + result + "\n");

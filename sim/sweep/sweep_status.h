@@ -21,9 +21,13 @@ struct SweepStatus {
   std::string digest;
 };
 
+/// Told how many of the plan's points are read.
+using StoreProgress = std::function<void(std::size_t done, std::size_t total)>;
+
 /// Reads and checks every point's file; visit() gets those that are done, in plan order. `deep`: also lists files that
 /// the plan does not know.
 [[nodiscard]] SweepStatus read_store(const Store& store, const Plan& plan, bool deep,
-                                     const std::function<void(std::size_t index, const PointFile& file)>& visit = {});
+                                     const std::function<void(std::size_t index, const PointFile& file)>& visit = {},
+                                     const StoreProgress& progress = {});
 
 }  // namespace guardbit::sim

@@ -40,6 +40,13 @@ void check_layers(const SafetensorsFile& weights, const ModelShape& shape) {
 
 ImportedModel import_hugging_face(const fs::path& directory) {
   const fs::path config_file = directory / "config.json";
+  if (std::error_code ignored; !fs::exists(fs::symlink_status(config_file, ignored))) {
+    throw UserError(
+        ExitCode::kMissingInput,
+        fmt::format("{}: got a directory without config.json; expected a Hugging Face directory (config.json "
+                    "and safetensors files) or a llama2.c checkpoint file (.bin)",
+                    directory.string()));
+  }
   const JsonValue root = parse_json(read_file(config_file), config_file);
   JsonProblems problems(config_file);
   ImportedModel imported;

@@ -9,6 +9,7 @@
 
 #include "models/numerics/check.h"
 #include "sim/base/error.h"
+#include "sim/base/plural.h"
 #include "sim/trace/known_formats.h"
 
 namespace guardbit::sim {
@@ -200,7 +201,8 @@ void JsonProblems::throw_if_any() const {
       "{}", fmt::join(messages_.begin(),
                       messages_.begin() + static_cast<std::ptrdiff_t>(std::min(messages_.size(), kMaxShown)), "\n"));
   if (messages_.size() > kMaxShown) {
-    text += fmt::format("\n{}: and {} more problems", file_.string(), messages_.size() - kMaxShown);
+    text += fmt::format("\n{}: and {} more {}", file_.string(), messages_.size() - kMaxShown,
+                        plural(messages_.size() - kMaxShown, "problem"));
   }
   throw UserError(ExitCode::kMalformedInput, text);
 }

@@ -8,6 +8,7 @@
 #include "models/transformer/family.h"
 #include "sim/base/error.h"
 #include "sim/base/input_file.h"
+#include "sim/base/plural.h"
 #include "sim/trace/npy.h"
 #include "sim/trace/strict_json.h"
 
@@ -107,8 +108,9 @@ std::vector<Trace::Window> cut_windows(const std::vector<int>& ids, const ModelS
   const auto [context, stride] = resolved(cutting, shape);
   const WindowLimits limits = window_limits(shape);
   if (ids.size() < limits.least) {
-    throw UserError(ExitCode::kMalformedInput, fmt::format("{}: got {} tokens; expected at least {} ({})",
-                                                           source.string(), ids.size(), limits.least, limits.reason));
+    throw UserError(ExitCode::kMalformedInput,
+                    fmt::format("{}: got {} {}; expected at least {} ({})", source.string(), ids.size(),
+                                plural(ids.size(), "token"), limits.least, limits.reason));
   }
   const bool is_causal = transformer::is_causal(shape);
   const std::size_t num_ids = context + (is_causal ? 1 : 0);

@@ -74,9 +74,21 @@ fs::path checked_file(const fs::path& directory, const StatedFile& stated) {
   return file;
 }
 
+/// A file inside a bundle is a slip that a path's completion invites.
+void require_directory(const fs::path& given) {
+  std::error_code ignored;
+  if (!fs::exists(given, ignored) || fs::is_directory(given, ignored)) return;  // what is not there is said elsewhere
+  const fs::path parent = given.has_parent_path() ? given.parent_path() : fs::path(".");
+  const bool is_inside = fs::exists(parent / kTraceFile, ignored);
+  throw UserError(ExitCode::kMissingInput,
+                  fmt::format("{}: got a file; expected the directory of a trace, which holds {}{}", given.string(),
+                              kTraceFile, is_inside ? "; did you mean " + parent.string() + "?" : ""));
+}
+
 enum class Files { kChecked, kNotOpened };
 
 Trace read_trace(const fs::path& directory, Files files) {
+  require_directory(directory);
   const fs::path file = directory / kTraceFile;
   const std::string content = read_file(file);
   const JsonValue root = parse_json(content, file);

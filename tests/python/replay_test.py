@@ -1,5 +1,6 @@
 """replay against `guardbit replay`."""
 import threading
+import warnings
 
 import guardbit
 import numpy
@@ -36,6 +37,20 @@ def test_numpy_numbers_and_every_other_option_are_taken():
                                  slanc_target=2, smooth_qkv=True, calibration=work / "tokens.npy", output=work / "out", timeline=work / "time line.json")
         assert result["variants"][0]["name"] == "slanc"
         assert (work / "out/result.json").exists() and (work / "time line.json").exists()
+
+
+def test_what_the_command_line_warns_of_is_a_warning():
+    with folder() as work, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        numpy.save(work / "tokens.npy", numpy.arange(64, 96, dtype=numpy.int32))
+        result = guardbit.replay(TRACE, EDGE, variants="gptq", calibration=work / "tokens.npy", calibration_windows=2, **SHORT)
+        guardbit.replay(TRACE, EDGE, variants="none", values=False, windows=100)
+        assert_raises(ValueError, "no method", guardbit.replay, TRACE, EDGE, variants="turbo", windows=100)
+    assert result["provenance"]["calibration_windows"] == "1"
+    assert [(warning.category, str(warning.message)) for warning in caught[:2]] == [
+        (UserWarning, "--calibration-windows: got 2; tokens.npy has 1, all of which are used"),
+        (UserWarning, "--windows: got 100; kjv-gpt2 has 8, all of which are replayed")]
+    assert all(warning.filename == __file__ for warning in caught[:2])
 
 
 def test_several_threads_may_replay_at_once():

@@ -55,6 +55,33 @@ TEST(CalibrationTextTest, ProvenanceNamesTheText) {
   EXPECT_FALSE(nlohmann::json::parse(without.out).at("provenance").contains("calibration"));
 }
 
+TEST(CalibrationTextTest, TheFirstWindowsAloneIfAskedFor) {
+  const Bundle bundle;
+  const std::string gptq = "--variants gptq --format json --calibration ";
+  const auto first = bundle.directory.write("first.json", R"({"windows": [[3, 1, 4, 1, 0]]})");
+  const auto run = [&](const std::string& options) {
+    CommandResult result = bundle.replay(gptq + options);
+    EXPECT_EQ(result.status, 0) << result.err;
+    return std::pair(nlohmann::json::parse(result.out), result.err);
+  };
+  const auto [alone, alone_said] = run(first.string());
+  const auto [limited, limited_said] = run(bundle.tokens.string() + " --calibration-windows 1");
+  const auto [whole, whole_said] = run(bundle.tokens.string() + " --calibration-windows 3");
+  const auto digest = [](const nlohmann::json& result) { return result.at("variants")[0].at("digest"); };
+  EXPECT_EQ(limited.at("provenance").at("calibration_windows"), "1");
+  EXPECT_EQ(limited.at("provenance").at("calibration_tokens"), "4");
+  EXPECT_EQ(digest(limited), digest(alone));
+  EXPECT_NE(digest(limited), digest(whole));
+  EXPECT_EQ(digest(run(bundle.tokens.string() + " --calibration-windows 0").first), digest(whole));
+  EXPECT_EQ(limited_said, "");
+  EXPECT_EQ(whole_said, "guardbit: warning: --calibration-windows: got 3; other.json has 2, all of which are used\n");
+  EXPECT_EQ(whole.at("provenance").at("calibration_windows"), "2");
+  const CommandResult unused = bundle.replay("--variants rrs --calibration-windows 1");
+  EXPECT_EQ(unused.status, 0);
+  EXPECT_THAT(unused.err, HasSubstr("--calibration-windows: got 1; no variant looks at a calibration text"));
+  EXPECT_EQ(bundle.replay("--variants gptq --no-values --calibration-windows 1").status, 2);
+}
+
 TEST(CalibrationTextTest, ABundleHoldsItsOwn) {
   const Bundle bundle;
   const fs::path out = bundle.directory / "with";
@@ -79,6 +106,30 @@ TEST(CalibrationTextTest, ABundleHoldsItsOwn) {
   const CommandResult refused = run_guardbit("replay " + out.string() + kInteger + "--variants none");
   EXPECT_EQ(refused.status, 65);
   EXPECT_THAT(refused.err, HasSubstr("calibration.json: got SHA-256 "));
+}
+
+TEST(CalibrationTextTest, PointsOfASweepShareNoModelOfAnotherNumberOfWindows) {
+  const Bundle bundle;
+  const std::string at = bundle.directory.path().string();
+  ASSERT_EQ(run_guardbit("capture " + at + "/small.bin --tokens " + at + "/tokens.json --calibration-tokens " +
+                         bundle.tokens.string() + " -q -o " + at + "/with")
+                .status,
+            0);
+  bundle.directory.write(
+      "sweep.toml", "schema = \"guardbit-sweep/1\"\ntrace = \"with\"\nvariant = \"gptq\"\naccelerator = \"" +
+                        tests::shipped_accelerator("edge") + "\"\n[axes]\nreplay.calibration_windows = [0, 1, 2]\n");
+  ASSERT_EQ(run_guardbit("sweep plan " + at + "/sweep.toml -o " + at + "/store").status, 0);
+  ASSERT_EQ(run_guardbit("sweep run " + at + "/store -q --jobs 1").status, 0);
+  ASSERT_EQ(run_guardbit("sweep gather " + at + "/store -o " + at + "/db -q").status, 0);
+  const CommandResult points =
+      run_guardbit("query " + at + "/db \"SELECT replay_calibration_windows AS n, digest FROM points\" --format json");
+  ASSERT_EQ(points.status, 0) << points.err;
+  for (const auto& point : nlohmann::json::parse(points.out)) {
+    const CommandResult alone = run_guardbit("replay " + at + "/with" + kInteger + "--variants gptq --format json " +
+                                             "--calibration-windows " + std::to_string(point.at("n").get<int>()));
+    ASSERT_EQ(alone.status, 0) << alone.err;
+    EXPECT_EQ(nlohmann::json::parse(alone.out).at("variants")[0].at("digest"), point.at("digest")) << point;
+  }
 }
 
 TEST(CalibrationTextTest, AnotherTracesWindowsAreOfTheSameModel) {

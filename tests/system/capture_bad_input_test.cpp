@@ -138,7 +138,7 @@ TEST_F(CaptureBadInputTest, NonFiniteWeights) {
   }
   const CommandResult counted = capture("model", "--tokens t.json --on-nonfinite count");
   EXPECT_EQ(counted.status, 0) << counted.err;
-  EXPECT_NE(counted.err.find("model: 1 weights are not finite"), std::string::npos) << counted.err;
+  EXPECT_NE(counted.err.find("model: 1 weight is not finite"), std::string::npos) << counted.err;
   fs::remove_all(directory_ / "out");
   directory_.write("u.json", Json{{"windows", {std::vector<int>(context + 1, 1)}}}.dump());
   refused("DV-01 used", kMalformed, "model: the fp32 forward of window 0 is not finite", "model",
@@ -226,7 +226,7 @@ TEST_F(CaptureBadInputTest, Configurations) {
     refused(id, kMalformed, message);
   }
   fs::remove(directory_ / "model/config.json");
-  refused("GEN-05", kMissing, "model/config.json: cannot open");
+  refused("GEN-05", kMissing, "model: got a directory without config.json; expected a Hugging Face directory");
 }
 
 TEST_F(CaptureBadInputTest, NpyCorpus) {
@@ -258,7 +258,7 @@ TEST_F(CaptureBadInputTest, TokensAndText) {
       {"ids real", kMalformed, "--tokens real.npy", "real.npy: got a floating-point type; expected integers"},
       {"ids high", kMalformed, "--tokens high.npy", "high.npy: got 23 at element 1; expected an integer in 0..22"},
       {"ids negative", kMalformed, "--tokens negative.npy", "negative.npy: got -1 at element 1"},
-      {"ids few", kMalformed, "--tokens one.npy", "one.npy: got 1 tokens; expected at least 2"},
+      {"ids few", kMalformed, "--tokens one.npy", "one.npy: got 1 token; expected at least 2"},
       {"GEN-01", kMalformed, "--tokens empty.json", "empty.json: got parse error"},
       {"nesting", kMalformed, "--tokens deep.json", "got nesting deeper than 16"},
       {"ids high", kMalformed, "--tokens high.json", "/windows/0/1: got 23; expected an integer in 0..22"},

@@ -117,6 +117,9 @@ class TerminalTest(unittest.TestCase):
             (['quantize', 'x.npy', '--format', 'fp8_e4m3', '-o', 'q.npy'], 'tensors', 'x.npy'),
             (['conform', 'f16_add_RNE.txt'], 'files', 'conform'),
             (['sweep', 'run', 'sweep', '--recheck'], 'points', 's'),
+            (['sweep', 'status', 'sweep'], 'points', 's'),
+            (['sweep', 'gather', 'sweep', '-o', 'sweep.db'], 'points', 's'),
+            (['report', 'sweep.db', '-o', 'sweep.html'], 'pages', 'sweep.html'),
             (['sweep', 'search', 'sweep.toml', '-o', 'search', '--x', 'cycles', '--y', 'sqnr_db', '--tokens', '2,4'], 'points', 's'),
             (['regress', 'record', 'suite.toml', '-o', 'golden'], 'cases', 'record'),
             (['regress', 'check', 'suite.toml', '--golden', 'golden'], 'cases', 'check'),
@@ -137,7 +140,7 @@ class TerminalTest(unittest.TestCase):
     def test_verbose_names_phases_and_what_they_took(self):
         for words, unit, phase in self.long_work():
             said = self.run_tool(*words, '-v').stderr
-            self.assertRegex(said, rf'(?m)^({re.escape(phase)}): \d+ {unit} in \d+\.\d\d s$', words)
+            self.assertRegex(said, rf'(?m)^({re.escape(phase)}): (1 {unit[:-1]}|(?!1 )\d+ {unit}) in \d+\.\d\d s$', words)
             self.assertRegex(said, r'(?m)^time \d+\.\d\d s, CPU \d+\.\d\d s, peak of memory [1-9]\d* MB$', words)
         self.assertEqual(self.run_tool(*OVERFLOWS, '-v', '-q').returncode, 2)
         self.assertEqual(self.run_tool(*OVERFLOWS, '-v').stdout, self.run_tool(*OVERFLOWS).stdout)
@@ -158,6 +161,7 @@ class TerminalTest(unittest.TestCase):
             ([*replay, '--format', 'tabel'], 2, 'table'),
             ([*replay, '--fidelity', 'tlie'], 2, 'tile'),
             ([*replay, '--variants', 'none,slnc'], 2, '"slanc"'),
+            ([*replay, '--variants', 'w8A8static'], 2, '"w8a8+static"'),
             ([*replay, '--variants', 'gptq(grup=4)+w4a4'], 2, '"group"'),
             ([*replay, '--set', 'norm.lane=8'], 78, 'norm.lanes'),
             ([*replay, '--set', 'norm.accumulator.format=fp17'], 78, '"fp16"'),
@@ -196,6 +200,88 @@ class TerminalTest(unittest.TestCase):
         ]:
             result = self.run_tool(*words)
             self.assertEqual((result.returncode, result.stdout, result.stderr), (2, '', said), words)
+
+    def test_slips_are_told_what_to_write(self):
+        self.long_work()
+        self.assertEqual(self.run_tool('sweep', 'run', 'sweep', '-q').returncode, 0)
+        self.assertEqual(self.run_tool('sweep', 'gather', 'sweep', '-o', 'sweep.db', '-q').returncode, 0)
+        (self.at / 'empty').mkdir(exist_ok=True)
+        (self.at / 'keep.toml').write_text((self.at / 'sweep.toml').read_text().replace('[replay]', 'keep = ["variant == none"]\n[replay]'))
+        for words, status, said in [
+            (['replay', self.trace + '/trace.json', '-a', self.edge], 66,
+             f'{self.trace}/trace.json: got a file; expected the directory of a trace, which holds trace.json; did you mean {self.trace}?'),
+            (['replay', 'x.npy', '-a', self.edge], 66, 'x.npy: got a file; expected the directory of a trace, which holds trace.json'),
+            (['capture', 'empty', '--tokens', 't.json', '-o', 'captured'], 66,
+             'empty: got a directory without config.json; expected a Hugging Face directory (config.json and safetensors files) or a '
+             'llama2.c checkpoint file (.bin)'),
+            (['replay', self.trace, '-a', self.edge, '--variants', ''], 2,
+             '--variants: variant "": got nothing; expected methods and widths, or none: the model as it is'),
+            (['replay', self.trace, '-a', self.edge, '--variants', 'none,,rs'], 2,
+             '--variants: variant "": got nothing; expected methods and widths, or none: the model as it is'),
+            (['sweep', 'plan', 'keep.toml', '-o', 'kept'], 78,
+             "keep.toml:5: keep: got none; expected a key, or a text in single quotes: 'none'"),
+        ]:
+            result = self.run_tool(*words)
+            self.assertEqual((result.returncode, result.stderr), (status, f'guardbit: {said}\n'), words)
+        topic = self.run_tool('list', 'norm')
+        self.assertRegex(topic.stderr, r'^guardbit: norm: unknown topic; expected one of formats, accumulators, .*exit_codes')
+        where = self.run_tool('pareto', 'sweep.db', '--x', 'cycles', '--y', 'sqnr_db', '--where', "varient <> 'none'")
+        self.assertEqual(where.returncode, 2)
+        self.assertRegex(where.stderr, r'^guardbit: --where: no such column: varient; expected one of id, .*; did you mean variant\?\n$')
+
+    def test_numbers_out_of_range_are_refused_in_the_words_of_every_error(self):
+        replay = ['replay', self.trace, '-a', self.edge]
+        search = ['sweep', 'search', 'x.toml', '-o', 'x', '--x', 'cycles', '--y', 'sqnr_db', '--tokens', '2']
+        capture = ['capture', 'x', '--tokens', 'y', '-o', 'z']
+        for words, option, value, expected in [
+            (['gemm', '0', '1', '1'], 'M', '0', '1..1048576'),
+            (['quantize', 'x.npy', '--format', 'nvfp4', '-o', 'y.npy'], '--axis', 'nan', '-8..7'),
+            (replay, '--windows', '-1', 'a whole number from 0 on'),
+            (replay, '--windows', '1.5', 'a whole number from 0 on'),
+            (replay, '--tokens', '9223372036854775808', 'a whole number from 0 on'),
+            (replay, '--decode', 'x', 'a whole number from 0 on'),
+            (replay, '--calibration-windows', '-1', 'a whole number from 0 on'),
+            (replay, '--stall-seed', '-1', 'a whole number from 0 on'),
+            (replay, '--channels', '1048577', '0..1048576'),
+            (replay, '--threads', '1025', '0..1024'),
+            (replay, '--residual-gain', 'nan', 'a number in 1e-6..1e6'),
+            (replay, '--channel-gain', 'inf', 'a number in 1e-6..1e6'),
+            (replay, '--slanc-target', '1x', 'a number in 1e-6..1e6'),
+            (search, '--slack', 'nan', 'a number in 0..100'),
+            (search, '--slack', '100.5', 'a number in 0..100'),
+            (search, '--keep', '1', '2..1000'),
+            (search, '--max-points', '0', 'a whole number from 1 on'),
+            (['sweep', 'run', 'x'], '--timeout', 'inf', 'a number in 0..1e9'),
+            (['sweep', 'run', 'x'], '--timeout', '-nan', 'a number in 0..1e9'),
+            (['sweep', 'run', 'x'], '--jobs', '-1', '0..1024'),
+            (['sweep', 'submit', 'x', '--slurm'], '--jobs', '0', '1..1024'),
+            (capture, '--context', '0', '1..1099511627776'),
+            (capture, '--record-tokens', 'many', '0..1099511627776'),
+        ]:
+            given = [] if option == 'M' else [f'{option}={value}']
+            result = self.run_tool(*words, *given)
+            self.assertEqual(result.returncode, 2, (words, option, result.stderr))
+            verb = ' '.join(words[:2] if words[0] == 'sweep' else words[:1])
+            self.assertEqual(result.stderr, f'guardbit: {option}: got {value}; expected {expected} (guardbit {verb} --help)\n')
+        self.assertNotRegex(''.join(self.run_tool(*verb.split(), '--help').stdout for verb in self.help_options()), 'INT in|FLOAT in')
+
+    def test_more_than_there_is_is_warned_of(self):
+        asked = ['--windows', '100', '--tokens', '1000']
+        said = [f'guardbit: warning: --windows: got 100; kjv-gpt2 has 8, all of which are replayed\n',
+                f'guardbit: warning: --tokens: got 1000; the longest window of kjv-gpt2 has 256, all of which are replayed\n']
+        done = self.run_tool('replay', self.trace, '-a', self.edge, '--no-values', '--variants', 'none', '--format', 'json', '-q', *asked)
+        self.assertEqual((done.returncode, done.stderr), (0, ''.join(said)))
+        self.assertEqual(json.loads(done.stdout)['trace']['windows'], 8)
+        fits = self.run_tool('replay', self.trace, '-a', self.edge, '--no-values', '--variants', 'none', '-q', '--windows', '8', '--tokens', '256')
+        self.assertEqual((fits.returncode, fits.stderr), (0, ''))
+        bathtub = self.run_tool('bathtub', self.trace, '-a', self.edge, '--windows', '9', '--from', '0', '--to', '0', '-q')
+        self.assertEqual((bathtub.returncode, bathtub.stderr), (0, said[0].replace('100', '9')))
+        (self.at / 'long.toml').write_text(
+            f'schema = "guardbit-sweep/1"\nname = "s"\naccelerator = "{self.edge}"\ntrace = "{self.trace}"\n'
+            '[replay]\nvalues = false\n[axes]\nreplay.windows = [1, 9, 10]\n')
+        planned = self.run_tool('sweep', 'plan', 'long.toml', '-o', 'long')
+        expected = 'guardbit: warning: long.toml:8: replay.windows: got 9; kjv-gpt2 has 8, all of which are replayed\n'
+        self.assertEqual((planned.returncode, planned.stderr), (0, expected))
 
     # config show --origin
 
@@ -270,6 +356,9 @@ class TerminalTest(unittest.TestCase):
             self.assertTrue(section, verb)
             for name in names - {'--help'}:
                 self.assertIn(f'\\fB{name}\\fR'.replace('-', '\\-'), section.group(1), (verb, name))
+        self.assertIn('.SH NAME\nguardbit \\- bit\\-accurate simulator of a transformer accelerator\n', page)
+        self.assertIn(' Default: none,slanc,rrs,slanc+rrs.', page)
+        self.assertNotRegex(page, r'Default: \[')
         for code in ('0', '78', '128+n'):
             self.assertIn(f'\\fB{code}\\fR', page)
         for line in page.splitlines():

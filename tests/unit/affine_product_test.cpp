@@ -248,6 +248,27 @@ TEST(AffineProductTest, SumsThatBinary32DoesNotHoldAreCorrectedExactly) {
   EXPECT_EQ(ledger.total(), EventCounts{});
 }
 
+TEST(AffineProductTest, CorrectionsBeyond32BitsAreExact) {
+  // z_x (C - n z_w) is beyond 2^31 from 65,794 channels on; what remains of the sum is beyond 2^32.
+  const Case c{.activation_bits = 8, .weight_bits = 8, .depth = 70000, .weight_zeros = true, .activation_zeros = true};
+  Operand a = random_operand(1, c.depth, 8, 0, true, 1);
+  Operand b = random_operand(1, c.depth, 8, 0, true, 2);
+  for (Operand* operand : {&a, &b}) {
+    std::fill(operand->codes.data().begin(), operand->codes.data().end(), std::int8_t{-128});
+    operand->zero_points(0, 0) = 127;
+  }
+  const MatrixMode mode = mode_of(c);
+  ASSERT_GE(static_cast<std::size_t>(mode.chunk), c.depth);
+  Matrix<float> acc(1, 1);
+  EventLedger ledger;
+  matrix_product(a, b, {0, 1}, {0, 1}, mode, {}, {}, acc.view(), ledger);
+  const std::int64_t expected = std::int64_t{255} * 255 * 70000;
+  EXPECT_EQ(acc(0, 0), static_cast<float>(expected));
+  EventCounts inexact;
+  inexact[Event::kInexact] = 1;
+  EXPECT_EQ(ledger.total(), inexact);
+}
+
 TEST(AffineProductTest, BlocksEqualTheWholeWhateverTheThreads) {
   const Case c{
       .depth = 100, .weight_group = 16, .activation_group = 32, .weight_zeros = true, .activation_zeros = true};

@@ -99,6 +99,50 @@ TEST(HtmlReportTest, HoldsWhatTheResultHolds) {
   EXPECT_THAT(page, Not(HasSubstr("<link")));
 }
 
+/// Rows and columns that are headed by the unit, and whether the chart has it.
+std::size_t mentions_of(const std::string& page, const std::string& unit) {
+  std::size_t count = 0;
+  for (const std::string& text : {"<td>" + unit + "</td>", ">" + unit + "</th>"}) {
+    for (std::size_t at = page.find(text); at != std::string::npos; at = page.find(text, at + 1)) ++count;
+  }
+  constexpr std::string_view kAxis = "\"units\":[\"";  // of the charts; units of a variant are objects
+  const std::size_t axis = page.find(kAxis);
+  EXPECT_NE(axis, std::string::npos);
+  return count + (page.substr(axis, page.find(']', axis) - axis).find('"' + unit + '"') == std::string::npos ? 0 : 1);
+}
+
+TEST(HtmlReportTest, UnitsThatNeverHadWorkAreLeftOut) {
+  ReplayResult result = decoded_result();
+  EXPECT_EQ(mentions_of(write_html(result), "rotate"), 0u);
+  EXPECT_GT(mentions_of(write_html(result), "matrix"), 0u);
+  constexpr auto kRotate = static_cast<std::size_t>(UnitKind::kRotate);
+  result.variants[1].cycles.units[kRotate] = {.busy = 10, .idle = result.variants[1].cycles.total - 10};
+  EXPECT_EQ(mentions_of(write_html(result), "rotate"), 2u) << "a row of that variant, and the charts' axis";
+  result.variants[1].energy.unit_pj[kRotate] = 5;
+  EXPECT_EQ(mentions_of(write_html(result), "rotate"), 3u) << "and a column of energy";
+}
+
+TEST(HtmlReportTest, OneWindowIsNotSeveral) {
+  ReplayResult result = decoded_result();
+  EXPECT_THAT(write_html(result), HasSubstr("2 windows, 1,024 tokens, "));
+  result.num_windows = result.num_tokens = 1;
+  EXPECT_THAT(write_html(result), HasSubstr("1 window, 1 token, "));
+}
+
+TEST(HtmlReportTest, ColumnsOfTheOutlierTableAreExplained) {
+  const std::string page = write_html(decoded_result());
+  const std::size_t table = page.find("<caption>Outliers of the inputs of linear layers</caption>");
+  ASSERT_NE(table, std::string::npos);
+  const std::string head = page.substr(table, page.find("</thead>", table) - table);
+  std::size_t num_columns = 0;
+  for (std::size_t at = head.find("<th "); at != std::string::npos; at = head.find("<th ", at + 1)) ++num_columns;
+  std::size_t num_explained = 0;
+  for (std::size_t at = head.find("<abbr title=\""); at != std::string::npos; at = head.find("<abbr", at + 1)) {
+    ++num_explained;
+  }
+  EXPECT_EQ(num_explained, num_columns - 2) << "all but op and variant";
+}
+
 TEST(HtmlReportTest, SectionsWithoutDataAreLeftOut) {
   ReplayResult result = decoded_result();
   result.mode = "no_values";

@@ -287,6 +287,21 @@ TEST(TableReportTest, NamesEveryVariantPlaceUnitAndScale) {
   EXPECT_THAT(text, testing::Not(testing::HasSubstr("against none"))) << "there is no variant of that name";
 }
 
+TEST(TableReportTest, OneWindowIsNotSeveral) {
+  ReplayResult result = tests::synthetic_result();
+  result.num_windows = result.num_tokens = result.basis.scored_tokens = 1;
+  EXPECT_THAT(write("table", result), testing::StartsWith("kjv, \"gpt2\" on edge, 1 window, 1 token, closed loop"));
+  EXPECT_THAT(write("table", result), testing::HasSubstr("perplexity over 1 token in windows of 512"));
+}
+
+TEST(DetailsReportTest, UnitsThatNeverHadWorkHaveNoColumn) {
+  ReplayResult result = tests::synthetic_result();
+  EXPECT_THAT(write("details", result), testing::Not(testing::HasSubstr("rotate")));
+  constexpr auto kRotate = static_cast<std::size_t>(UnitKind::kRotate);
+  result.variants[0].cycles.units[kRotate] = {.busy = 10, .idle = result.variants[0].cycles.total - 10};
+  EXPECT_THAT(write("details", result), testing::ContainsRegex("plain +start +end .* vector +rotate +store "));
+}
+
 TEST(TableReportTest, AnEncoderHasNoPerplexity) {
   ReplayResult result = tests::synthetic_result();
   result.basis = {.context = 512, .stride = {}, .scored_tokens = 0};

@@ -228,7 +228,7 @@ TEST_F(PlanTest, KeyIsTheHashOfCanonicalJson) {
 TEST_F(PlanTest, KeyDependsOnEverythingThatDecidesTheResultAndNothingElse) {
   std::set<std::string> keys;
   for (const char* text : {"", "[set]\narray.rows = 16\n", "[replay]\nseed = 2\n", "[replay]\ntokens = 2\n",
-                           "variant = \"rs\"\n", "[set]\nnorm.lanes = 4\n"}) {
+                           "[replay]\ncalibration_windows = 2\n", "variant = \"rs\"\n", "[set]\nnorm.lanes = 4\n"}) {
     EXPECT_TRUE(keys.insert(plan(text).points.at(0).key).second) << text;
   }
   EXPECT_EQ(plan("name = \"other\"\n").points[0].key, plan("").points[0].key);
@@ -268,8 +268,9 @@ TEST_F(PlanTest, EveryProblemComesWithItsLineInOneRun) {
       "norm.lanes = [2]\n"                   // 15
       "[[zip]]\ndma.channels = [1, 2]\ndram.latency_cycles = [1, 2, 3]\n");
   for (const char* expected :
-       {"sweep.toml:3: nam: unknown key; did you mean name?",
-        "sweep.toml:4: variant:", "sweep.toml:5: keep: got array.row; expected a key; did you mean array.rows?",
+       {"sweep.toml:3: nam: unknown key; did you mean name?", "sweep.toml:4: variant:",
+        "sweep.toml:5: keep: got array.row; expected a key, or a text in single quotes: 'array.row'; did you mean "
+        "array.rows?",
         "sweep.toml:6: keep: got the end in column 13", "sweep.toml:8: norm.lanes: got \"many\"; expected an integer",
         "sweep.toml:10: array.rows: got 4 twice (line 10)", "sweep.toml:11: array.cols: got an empty list",
         "sweep.toml:12: array.edge: got an incomplete range",

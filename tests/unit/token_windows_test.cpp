@@ -64,7 +64,7 @@ TEST(CutWindowsTest, DefaultsAndLimits) {
       },
       ExitCode::kUsage, "--stride: got 5; expected 1..4"));
   EXPECT_TRUE(refuses([] { (void)cut_windows(counting(1), shape_of("gpt2"), {}, "t.txt"); }, ExitCode::kMalformedInput,
-                      "t.txt: got 1 tokens; expected at least 2"));
+                      "t.txt: got 1 token; expected at least 2"));
 }
 
 TEST(CutWindowsTest, EncodersHaveNoTargets) {

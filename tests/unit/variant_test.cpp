@@ -121,8 +121,22 @@ TEST(VariantTest, UnknownPartsAreNamedWithTheKnownOnes) {
             "variant \"slanc+rss\": no method \"rss\"; known: " + known_methods() + "; did you mean \"rrs\"?");
   EXPECT_THAT(message_of("quarot_gguf"), testing::Not(testing::HasSubstr("did you mean")));
   EXPECT_THAT(message_of("rotat"), testing::HasSubstr("did you mean \"rotate\"?"));
-  EXPECT_THAT(message_of(""), testing::HasSubstr("no method \"\""));
-  EXPECT_THAT(message_of("rrs+"), testing::HasSubstr("no method \"\""));
+  EXPECT_THAT(message_of("SLANC"), testing::HasSubstr("did you mean \"slanc\"?"));
+  EXPECT_THAT(message_of("w"), testing::Not(testing::HasSubstr("did you mean"))) << "all of it would be wrong";
+}
+
+TEST(VariantTest, NothingIsNoVariantAndNoPart) {
+  EXPECT_EQ(message_of(""), "variant \"\": got nothing; expected methods and widths, or none: the model as it is");
+  for (const std::string variant : {"rrs+", "+rrs", "w4++a4"}) {
+    EXPECT_EQ(message_of(variant), "variant \"" + variant + "\": got nothing beside a +; expected a method or widths");
+  }
+}
+
+TEST(VariantTest, StaticSpelledOtherwiseIsSuggested) {
+  for (const auto& [text, meant] : std::vector<std::pair<std::string, std::string>>{
+           {"STATIC", "static"}, {"rrs+statc", "static"}, {"a8static", "a8+static"}, {"w8A8_static", "w8a8+static"}}) {
+    EXPECT_THAT(message_of(text), testing::EndsWith("; did you mean \"" + meant + "\"?")) << text;
+  }
 }
 
 TEST(VariantTest, PartsThatExcludeOneAnotherAreRefused) {

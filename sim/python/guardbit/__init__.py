@@ -11,8 +11,8 @@ from guardbit import _arguments as check
 from guardbit import _guardbit
 from guardbit._replay import replay
 
-__all__ = ["accumulators", "dequantize", "formats", "gemm", "hadamard", "layer_norm", "methods", "presets", "quantize",
-           "replay", "rms_norm", "version"]
+__all__ = ["accumulators", "dequantize", "events", "exit_codes", "families", "formats", "gemm", "hadamard", "layer_norm",
+           "methods", "quantize", "replay", "reports", "rms_norm", "units", "version"]
 __version__ = _guardbit.version()["version"]
 
 
@@ -105,23 +105,44 @@ def hadamard(x, *, format="fp16", size=None, stride=1, x_format=None, codes=Fals
 
 
 def formats():
-    """Float and block formats, one dictionary each; eXmY, intN and uintN are formats, too."""
-    return _guardbit.formats()
+    """Number formats: {"name", "summary", "kind": "float", "block" or "pattern", ...}, with the ranges of floats."""
+    return _guardbit.listing("formats")
 
 
 def accumulators():
-    """Accumulators of a matrix unit: {"name", "summary"}."""
-    return _guardbit.accumulators()
+    """Accumulators of a matrix unit: {"name", "summary", "kind"}; of kind "preset", for gemm(preset=...), "operands" and
+    "source" as well."""
+    return _guardbit.listing("accumulators")
 
 
-def presets():
-    """Published accumulators for gemm(preset=...): {"name", "a", "b", "summary", "source"}."""
-    return _guardbit.presets()
+def units():
+    """Hardware units: {"name", "summary"}."""
+    return _guardbit.listing("units")
 
 
 def methods():
-    """Calibration methods, the parts of replay's variants: {"name", "summary"}."""
-    return _guardbit.methods()
+    """Calibration methods, the parts of replay's variants: {"name", "summary", "arguments"}."""
+    return _guardbit.listing("methods")
+
+
+def families():
+    """Model families: {"name", "summary"}."""
+    return _guardbit.listing("families")
+
+
+def reports():
+    """Reports of a replay: {"name", "summary"}."""
+    return _guardbit.listing("reports")
+
+
+def events():
+    """What is counted at every op and stage: {"name", "summary"}."""
+    return _guardbit.listing("events")
+
+
+def exit_codes():
+    """What the command line's exit status says: {"name", "summary"}."""
+    return _guardbit.listing("exit_codes")
 
 
 def version():

@@ -2,11 +2,13 @@
 process can replay more than once, and no library that is loaded here touches the result."""
 import os
 import subprocess
+import warnings
 
 from guardbit import _arguments as check
 from guardbit import _guardbit, _tool
 
 _PREFIX = "guardbit: "
+_WARNING = _PREFIX + "warning: "
 
 
 def _tool_path():
@@ -39,10 +41,10 @@ def _optional(checked, name, value, *limits):
 
 def replay(trace, accelerator, *, variants=None, set=None, open_loop=False, values=True, residual_gain=None, channel_gain=None,
            channels=None, windows=None, tokens=None, decode=None, seed=None, stall_seed=None, fidelity=None, slanc_target=None,
-           calibration=None, smooth_qkv=False, threads=None, output=None, timeline=None):
+           calibration=None, calibration_windows=None, smooth_qkv=False, threads=None, output=None, timeline=None):
     """A trace on an accelerator: the dictionary that `guardbit replay --format json` prints (docs/result.md).
 
-    None leaves the command line's default.
+    None leaves the command line's default. Its warnings are Python's (UserWarning).
     """
     arguments = _options(
         accelerator=check.path("accelerator", accelerator),
@@ -60,6 +62,7 @@ def replay(trace, accelerator, *, variants=None, set=None, open_loop=False, valu
         fidelity=_optional(check.text, "fidelity", fidelity),
         slanc_target=_optional(check.real, "slanc_target", slanc_target),
         calibration=_optional(check.path, "calibration", calibration),
+        calibration_windows=_optional(check.integer, "calibration_windows", calibration_windows, 0, check.LARGEST_NUMBER),
         smooth_qkv=check.flag("smooth_qkv", smooth_qkv),
         threads=_optional(check.integer, "threads", threads, 0, check.LARGEST_THREADS),
         output=_optional(check.path, "output", output),
@@ -67,9 +70,13 @@ def replay(trace, accelerator, *, variants=None, set=None, open_loop=False, valu
     arguments += [f"--set={override}" for override in check.overrides(set)]
     command = [_tool_path(), "replay", *arguments, "--format=json", "--quiet", _positional(check.path("trace", trace))]
     run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace")
+    said = run.stderr.strip().splitlines()
+    for line in said:
+        if line.startswith(_WARNING):
+            warnings.warn(line.removeprefix(_WARNING), stacklevel=2)
     if run.returncode == 0:
         return _guardbit.parse_json(run.stdout)
     if run.returncode < 0:
         raise RuntimeError(f"replay: ended by signal {-run.returncode}")
-    lines = [line.removeprefix(_PREFIX) for line in run.stderr.strip().splitlines()]
+    lines = [line.removeprefix(_PREFIX) for line in said if not line.startswith(_WARNING)]
     _guardbit.raise_error(run.returncode, "\n".join(lines))

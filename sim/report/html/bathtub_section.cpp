@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "sim/base/plural.h"
 #include "sim/report/html/html_text.h"
 #include "sim/report/report_order.h"
 
@@ -63,8 +64,9 @@ std::string bathtub_section(const BathtubResult* bathtub) {
   std::string lead =
       "Error of each norm alone, by the power of two that its input is divided by: too large a scale "
       "loses small squares, too small a one overflows. Methods stand at their scale.";
-  lead += fmt::format(" Of {} on {}, {} tokens, residual gain {:.6g}.", escaped(bathtub->trace_name),
-                      escaped(bathtub->accelerator_name), grouped(bathtub->num_tokens), bathtub->residual_gain);
+  lead += fmt::format(" Of {} on {}, {} {}, residual gain {:.6g}.", escaped(bathtub->trace_name),
+                      escaped(bathtub->accelerator_name), grouped(bathtub->num_tokens),
+                      plural(bathtub->num_tokens, "token"), bathtub->residual_gain);
   return section(
       "bathtub", "Norms at every scale", lead,
       chart("bathtub", "Error of a norm by the logarithm of its scale; in the table below.") + bathtub_table(*bathtub));

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "sim/report/cycle_tables.h"
 #include "sim/report/html/value_chart_data.h"
@@ -53,18 +56,29 @@ Json sqnr_of(const VariantResult& variant, const std::map<std::string, std::size
   return list;
 }
 
-/// Of each unit: busy and idle cycles, and stalls as [[state, waited on, cycles], ...], the longest first by state.
-Json units_of(const VariantResult& variant) {
-  Json units = Json::array();
-  for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+/// Units that had a command in any variant: the charts of all have the same axis.
+std::vector<std::size_t> units_of(const ReplayResult& result) {
+  std::set<std::size_t> units;
+  for (const VariantResult& variant : result.variants) {
+    for (const std::size_t unit : units_with_work(variant)) units.insert(unit);
+  }
+  return {units.begin(), units.end()};
+}
+
+/// Of each of them: busy and idle cycles, and stalls as [[state, waited on, cycles], ...], the longest first by state.
+Json cycles_of(const VariantResult& variant, const std::vector<std::size_t>& units) {
+  const std::vector<GroupedStall> stalls = grouped_stalls(variant);
+  Json list = Json::array();
+  for (const std::size_t unit : units) {
+    Json of_unit = Json::array();
+    for (const GroupedStall& stall : stalls) {
+      if (static_cast<std::size_t>(stall.unit) != unit) continue;
+      of_unit.push_back(Json::array({kUnitStateNames[static_cast<std::size_t>(stall.state)], stall.on, stall.cycles}));
+    }
     const UnitCycles& cycles = variant.cycles.units[unit];
-    units.push_back({{"busy", cycles.busy}, {"idle", cycles.idle}, {"stalls", Json::array()}});
+    list.push_back({{"busy", cycles.busy}, {"idle", cycles.idle}, {"stalls", std::move(of_unit)}});
   }
-  for (const GroupedStall& stall : grouped_stalls(variant)) {
-    units[static_cast<std::size_t>(stall.unit)]["stalls"].push_back(
-        Json::array({kUnitStateNames[static_cast<std::size_t>(stall.state)], stall.on, stall.cycles}));
-  }
-  return units;
+  return list;
 }
 
 }  // namespace
@@ -72,11 +86,14 @@ Json units_of(const VariantResult& variant) {
 Json chart_data(const ReplayResult& result) {
   Json ops = Json::array();
   const auto indices = index_ops(result, ops);
+  const std::vector<std::size_t> units = units_of(result);
+  Json unit_names = Json::array();
+  for (const std::size_t unit : units) unit_names.push_back(kUnitNames[unit]);
   Json variants = Json::array();
   for (const VariantResult& variant : result.variants) {
     variants.push_back({{"name", variant.name},
                         {"cycles", variant.cycles.total},
-                        {"units", units_of(variant)},
+                        {"units", cycles_of(variant, units)},
                         {"events", events_of(variant, indices)},
                         {"sqnr_db", sqnr_of(variant, indices)},
                         {"norms", norms_of(variant)},
@@ -84,7 +101,7 @@ Json chart_data(const ReplayResult& result) {
   }
   return Json{{"events", numerics::kEventNames},
               {"stages", numerics::kStageNames},
-              {"units", kUnitNames},
+              {"units", std::move(unit_names)},
               {"ops", std::move(ops)},
               {"variants", std::move(variants)}};
 }

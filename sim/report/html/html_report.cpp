@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sim/base/plural.h"
 #include "sim/report/html/bathtub_section.h"
 #include "sim/report/html/chart_data.h"
 #include "sim/report/html/html_text.h"
@@ -37,11 +38,13 @@ std::string mode_text(const ReplayResult& result) {
 }
 
 std::string facts(const ReplayResult& result) {
-  std::string text = fmt::format("{} windows, {} tokens, {}, {} MHz", html::grouped(result.num_windows),
-                                 html::grouped(result.num_tokens), mode_text(result), result.clock_mhz);
+  std::string text = fmt::format("{} {}, {} {}, {}, {} MHz", html::grouped(result.num_windows),
+                                 plural(result.num_windows, "window"), html::grouped(result.num_tokens),
+                                 plural(result.num_tokens, "token"), mode_text(result), result.clock_mhz);
   if (result.residual_gain != 1) text += fmt::format(", residual gain {:.6g}", result.residual_gain);
   if (result.channels != 0)
-    text += fmt::format(", channel gain {:.6g} on {} channels", result.channel_gain, result.channels);
+    text += fmt::format(", channel gain {:.6g} on {} {}", result.channel_gain, result.channels,
+                        plural(static_cast<std::uint64_t>(result.channels), "channel"));
   const auto commit = result.provenance.find("commit");
   if (commit != result.provenance.end()) text += ", Guardbit " + escaped(commit->second);
   return text;

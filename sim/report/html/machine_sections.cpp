@@ -22,7 +22,7 @@ std::string unit_table(const ReplayResult& result) {
                                                         {"token wait %"},
                                                         {"idle %"}});
   for (const VariantResult& variant : result.variants) {
-    for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+    for (const std::size_t unit : units_with_work(variant)) {
       const UnitCycles& cycles = variant.cycles.units[unit];
       const std::uint64_t total = cycles.total();
       table.add_row({variant.name, std::string(kUnitNames[unit]), grouped(cycles.busy), percent(cycles.busy, total),
@@ -76,13 +76,14 @@ std::string purpose_table(const ReplayResult& result) {
 
 std::string energy_by_unit(const ReplayResult& result) {
   std::vector<Table::Column> columns = {{"energy µJ", kText}};
-  for (const std::string_view unit : kUnitNames) columns.push_back({std::string(unit)});
+  const std::vector<std::size_t> units = units_with_energy(result.variants);
+  for (const std::size_t unit : units) columns.push_back({std::string(kUnitNames[unit])});
   columns.push_back({"total"});
   columns.push_back({"pJ per MAC"});
   Table table("Energy by unit", std::move(columns));
   for (const VariantResult& variant : result.variants) {
     std::vector<std::string> cells = {variant.name};
-    for (const double pj : variant.energy.unit_pj) cells.push_back(fixed(pj / kPjPerUj, 1));
+    for (const std::size_t unit : units) cells.push_back(fixed(variant.energy.unit_pj[unit] / kPjPerUj, 1));
     cells.push_back(fixed(variant.energy.pj / kPjPerUj, 1));
     cells.push_back(fixed(variant.energy.pj / static_cast<double>(variant.macs), 2));
     table.add_row(cells, variant.name);

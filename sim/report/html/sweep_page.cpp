@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "sim/base/plural.h"
 #include "sim/report/html/html_text.h"
 #include "sim/report/html/page.h"
 #include "sim/trace/strict_json.h"
@@ -122,7 +123,7 @@ std::string write_sweep_html(std::string_view content, const std::filesystem::pa
   const Points points = read_points(content, file);
   html::Page page;
   page.title = html::escaped(file.stem().string());
-  page.facts = fmt::format("{} points of a sweep", html::grouped(points.rows.size()));
+  page.facts = fmt::format("{} {} of a sweep", html::grouped(points.rows.size()), plural(points.rows.size(), "point"));
   page.sections.push_back(
       {"sweep", "Sweep",
        html::section("sweep", "Points",

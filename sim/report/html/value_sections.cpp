@@ -67,19 +67,23 @@ std::string channel_list(const OutlierReport& outliers) {
 }
 
 std::string outlier_table(const ReplayResult& result) {
-  Table table("Outliers of the inputs of linear layers",
-              {{"op", kText},
-               {"variant", kText},
-               {"where", kText},
-               {"max / sigma, median"},
-               {"max / sigma, largest"},
-               {"tokens with outliers"},
-               {"outliers"},
-               {"channel-wise", kNumber, "channels with an outlier in at least 6 % of the tokens"},
-               {"spikes", kNumber, "outliers in other channels"},
-               {"victims", kNumber, "normal values that became zero because an outlier set their scale"},
-               {"victims of smoothing"},
-               {"largest channels (tokens)", kText}});
+  Table table(
+      "Outliers of the inputs of linear layers",
+      {{"op", kText},
+       {"variant", kText},
+       {"where", kText, "the input in the fp32 forward, or as it reaches the array's quantizer"},
+       {"max / sigma, median", kNumber, "of the tokens, the lower one of two: largest magnitude over sigma"},
+       {"max / sigma, largest", kNumber, "the same of the token that has the most"},
+       {"tokens with outliers", kNumber, "tokens with at least one value beyond 6 sigma"},
+       {"outliers", kNumber, "values beyond 6 sigma of their token"},
+       {"channel-wise", kNumber, "channels with an outlier in at least 6 % of the tokens"},
+       {"spikes", kNumber, "outliers in other channels"},
+       {"victims", kNumber,
+        "values that became zero in a token with an outlier and would not have, had its largest value below 6 sigma "
+        "set the scale"},
+       {"victims of smoothing", kNumber,
+        "values that became zero after the division by the group scales and would not have without it"},
+       {"largest channels (tokens)", kText, "channel-wise outliers, and in how many tokens each has one"}});
   const auto add = [&](const OpResult& op, const VariantResult& variant, const char* where,
                        const OutlierReport& report) {
     table.add_row({op.name, variant.name, where, middle(report.ratio), largest(report.ratio),
@@ -116,8 +120,11 @@ std::string outliers_section(const ReplayResult& result) {
   return section(
       "outliers", "Outliers",
       "The largest magnitude of a token over its sigma, by linear layer: in the fp32 forward (hollow) and as "
-      "it reaches the array, rotated and smoothed where the variant does that (filled). A value beyond 6 "
-      "sigma is an outlier.",
+      "it reaches the array, rotated and smoothed where the variant does that (filled). Sigma is sqrt(π/2) "
+      "times the mean magnitude of the token's channels, and a value beyond 6 sigma is an outlier. Outliers are "
+      "channel-wise if their channel has one in at least 6 % of the tokens, and in two at least; others are spikes. "
+      "A victim became zero because an outlier made its token's scale large; a victim of smoothing, because of the "
+      "division by the group scales. The columns' titles in the table say more.",
       chart("outliers",
             "Largest magnitude over sigma by layer and variant, before and after the array's "
             "rotation and smoothing; in the table below.") +

@@ -19,29 +19,21 @@ std::string tile_text(const OpResult& op) {
 }
 
 std::string ops_of(const VariantResult& variant) {
-  TextTable table({{printable(variant.name), kLeft},
-                   {"start"},
-                   {"end"},
-                   {"load"},
-                   {"matrix"},
-                   {"norm"},
-                   {"vector"},
-                   {"rotate"},
-                   {"store"},
-                   {"MACs"},
-                   {"DRAM bytes"},
-                   {"nJ"},
-                   {"block", kLeft},
-                   {"bytes"},
-                   {"weight passes"}});
+  std::vector<TextTable::Column> columns = {{printable(variant.name), kLeft}, {"start"}, {"end"}};
+  const std::vector<std::size_t> units = units_with_work(variant);
+  for (const std::size_t unit : units) columns.push_back({std::string(kUnitNames[unit])});
+  for (const char* const title : {"MACs", "DRAM bytes", "nJ"}) columns.push_back({title});
+  columns.push_back({"block", kLeft});
+  for (const char* const title : {"bytes", "weight passes"}) columns.push_back({title});
+  TextTable table(std::move(columns));
   constexpr double kPicojoules = 1e3;  // in a nanojoule
   for (const OpResult& op : variant.ops) {
     std::vector<std::string> cells = {printable(op.name), count_text(op.start), count_text(op.end)};
     double pj = 0;
-    for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+    for (const std::size_t unit : units) {
       cells.push_back(op.unit_cycles[unit] == 0 ? "" : count_text(op.unit_cycles[unit]));
-      pj += op.unit_pj[unit];
     }
+    for (const double unit_pj : op.unit_pj) pj += unit_pj;
     cells.push_back(op.macs == 0 ? "" : count_text(op.macs));
     cells.push_back(op.dram_bytes == 0 ? "" : count_text(op.dram_bytes));
     cells.push_back(real_text(pj / kPicojoules, 1));
@@ -69,13 +61,14 @@ std::string energy_of_operations(const VariantResult& variant) {
 std::string energy_of_phases(const VariantResult& variant) {
   constexpr double kPicojoules = 1e6;
   std::vector<TextTable::Column> columns = {{"energy of " + printable(variant.name) + " by phase, uJ", kLeft}};
-  for (const std::string_view unit : kUnitNames) columns.push_back({std::string(unit)});
+  const std::vector<std::size_t> units = units_with_energy({&variant, 1});
+  for (const std::size_t unit : units) columns.push_back({std::string(kUnitNames[unit])});
   columns.push_back({"total"});
   columns.push_back({"pJ per MAC"});
   TextTable table(std::move(columns));
-  const auto add = [&table](const std::string& name, const EnergyReport& energy, std::uint64_t macs) {
+  const auto add = [&](const std::string& name, const EnergyReport& energy, std::uint64_t macs) {
     std::vector<std::string> cells = {name};
-    for (const double pj : energy.unit_pj) cells.push_back(real_text(pj / kPicojoules, 2));
+    for (const std::size_t unit : units) cells.push_back(real_text(energy.unit_pj[unit] / kPicojoules, 2));
     cells.push_back(real_text(energy.pj / kPicojoules, 2));
     cells.push_back(macs == 0 ? "" : real_text(energy.pj / static_cast<double>(macs), 2));
     table.add_row(std::move(cells));

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sim/base/error.h"
+#include "sim/base/plural.h"
 #include "sim/report/cycle_tables.h"
 #include "sim/report/report_order.h"
 #include "sim/report/reports/reports.h"
@@ -23,11 +24,14 @@ std::string mode_text(const std::string& mode) {
 }
 
 std::string title(const ReplayResult& result) {
-  std::string text = fmt::format("{} on {}, {} windows, {} tokens, {}", result.trace_name, result.accelerator_name,
-                                 count_text(result.num_windows), count_text(result.num_tokens), mode_text(result.mode));
+  std::string text =
+      fmt::format("{} on {}, {} {}, {} {}, {}", result.trace_name, result.accelerator_name,
+                  count_text(result.num_windows), plural(result.num_windows, "window"), count_text(result.num_tokens),
+                  plural(result.num_tokens, "token"), mode_text(result.mode));
   if (result.residual_gain != 1) text += fmt::format(", residual gain {:.6g}", result.residual_gain);
   if (result.channels != 0) {
-    text += fmt::format(", channel gain {:.6g} on {} channels", result.channel_gain, result.channels);
+    text += fmt::format(", channel gain {:.6g} on {} {}", result.channel_gain, result.channels,
+                        plural(static_cast<std::uint64_t>(result.channels), "channel"));
   }
   text = printable(text) + "\n";
   const std::string basis = perplexity_basis(result.basis);
@@ -120,9 +124,8 @@ std::string cycles_by_unit(const ReplayResult& result) {
       table.add_row({name, "as " + same->name, "", "", "", "", "", ""});
       continue;
     }
-    for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
+    for (const std::size_t unit : units_with_work(variant)) {
       const UnitCycles& cycles = variant.cycles.units[unit];
-      if (cycles.idle == cycles.total()) continue;
       const auto percent = [&](std::uint64_t part) {
         return real_text(100 * static_cast<double>(part) / static_cast<double>(cycles.total()), 1);
       };
