@@ -52,7 +52,9 @@ class Binder {
     } else if (section_known) {
       problem = "got " + describe(entry.value) + "; expected a section, [" + entry.key + "]";
     } else {
-      problem = "unknown key" + hint(entry.key);
+      const auto [known, is_new] = hints_.try_emplace(entry.key);  // the values of a sweep's axis have one key
+      if (is_new) known->second = hint(entry.key);
+      problem = "unknown key" + known->second;
     }
     if (!problem) return std::nullopt;
     return PlacedProblem{entry.file_index, entry.line,
@@ -96,6 +98,7 @@ class Binder {
   std::set<std::string> sections_;
   std::set<std::pair<std::size_t, std::string>> unknown_sections_;  // by file: their keys are not reported again
   std::map<std::string, std::string> origins_;
+  std::map<std::string, std::string> hints_;  // of unknown keys
 };
 
 /// Parses overrides; the same key may be set twice only to the same value.

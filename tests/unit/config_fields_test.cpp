@@ -167,7 +167,8 @@ TEST(ConfigSuggestTest, EditDistance) {
   EXPECT_EQ(numerics::edit_distance("", "abc"), 3u);
   EXPECT_EQ(numerics::edit_distance("abc", ""), 3u);
   EXPECT_EQ(numerics::edit_distance("kitten", "sitting"), 3u);  // k/s, e/i, +g
-  EXPECT_EQ(numerics::edit_distance("rwos", "rows"), 2u);       // a transposition is two substitutions
+  EXPECT_EQ(numerics::edit_distance("rwos", "rows"), 1u);       // a swap
+  EXPECT_EQ(numerics::edit_distance("ca", "abc"), 3u);          // not 2: a swap's part is not edited again
 }
 
 TEST(ConfigSuggestTest, OnlyNearNamesAreSuggested) {
