@@ -14,7 +14,13 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-WIDTHS = ["w8a8", "w4a16", "w4a4"]
+EDGE = ["edge", "--set", "accumulator.buffer.format=fp32"]
+WIDTHS = {  # name: word behind the method, accelerator
+    "fp32": ("", ["fp32"]),
+    "w8a8": ("+w8a8", EDGE),
+    "w4a16": ("+w4a16", EDGE),
+    "w4a4": ("+w4a4", EDGE),
+}
 METHODS = ["none", "smoothquant", "gptq", "awq", "rs", "rotate", "rrs", "rrs+gptq"]
 NORM_ACCUMULATORS = {  # name: keys of [norm.accumulator] beside their defaults
     "fp32": ["format=fp32"],
@@ -25,7 +31,7 @@ NORM_ACCUMULATORS = {  # name: keys of [norm.accumulator] beside their defaults
     "e4m3, saturating": ["format=fp8_e4m3", "overflow=saturate"],
 }
 NORM_SCALES = ["none", "slanc", "slanc_residual", "dynamic_norm"]
-NORM_EVENTS = ["overflow", "saturated", "underflow", "flushed", "swamped"]
+NORM_EVENTS = ["overflow", "saturated", "invalid", "underflow", "flushed", "swamped"]
 GAINS = [1, 64]
 
 
@@ -74,9 +80,8 @@ def worse(variant, baseline):
 def method_section(runner, model):
     lines, commands, rows, verdicts = [], [], [], []
     reference = None
-    for width in WIDTHS:
-        result, command = runner.replay(model, "edge", [f"{method}+{width}" for method in METHODS],
-                                        ["--set", "accumulator.buffer.format=fp32"])
+    for width, (word, (accelerator, *keys)) in WIDTHS.items():
+        result, command = runner.replay(model, accelerator, [method + word for method in METHODS], keys)
         commands.append(command)
         reference = result["reference"]["perplexity"]
         baseline = result["variants"][0]
@@ -86,8 +91,9 @@ def method_section(runner, model):
                          number(100 * variant["top1_agreement"], 1), number(events["zeroed"]), number(events["clipped"]),
                          number(events["overflow"]), number(events["swamped"]), number(variant["cycles"])])
         useless = [method for method, variant in zip(METHODS[1:], result["variants"][1:]) if worse(variant, baseline)]
-        verdicts.append(f"- {width}: " + ("every method lowers perplexity." if not useless else
-                                          "no gain from " + ", ".join(useless) + "."))
+        if width != "fp32":
+            verdicts.append(f"- {width}: " + ("every method lowers perplexity." if not useless else
+                                              "no gain from " + ", ".join(useless) + "."))
     lines += [f"Perplexity of the fp32 reference: {number(reference)}.", ""]
     lines += table(["width", "method", "perplexity", "SQNR dB", "top-1 %", "zeroed", "clipped", "overflow", "swamped",
                     "cycles"], rows)
@@ -125,7 +131,9 @@ def page(runner, models, skipped):
     lines = ["# Results on real models", "",
              "Written by `/usr/bin/python3 docs/make_results.py`; do not edit. The commands are at the end of each section.", "",
              f"Each replay takes the first {runner.windows} windows of its trace. Linear layers run on `edge.toml`'s array with an fp32 "
-             "buffer behind the int32 sums, so that what differs is the method and the width; norms run on `fp16.toml`. The "
+             "buffer behind the int32 sums, so that what differs is the method and the width; norms run on `fp16.toml`. The rows of "
+             "width fp32 run on `fp32.toml`, where everything is binary32: they show that each method is an identity until "
+             "something is rounded to fewer bits. The "
              "models are small: a method that is made for outliers of large models has little to mend here, and a "
              "difference in the third digit of a perplexity is within what another text would change.", ""]
     if skipped:

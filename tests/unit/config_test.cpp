@@ -132,7 +132,7 @@ TEST_P(ShippedAcceleratorTest, LoadsAndShowsItself) {
   for (const auto& [key, origin] : again.origins) EXPECT_NE(origin, "default") << key << " is not shown";
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, ShippedAcceleratorTest, testing::Values("edge", "fp16", "fp8", "hopper"),
+INSTANTIATE_TEST_SUITE_P(Files, ShippedAcceleratorTest, testing::Values("edge", "fp16", "fp32", "fp8", "hopper"),
                          [](const auto& row) { return row.param; });
 
 TEST(ShippedAcceleratorsTest, NoFileIsLeftOut) {
@@ -140,7 +140,7 @@ TEST(ShippedAcceleratorsTest, NoFileIsLeftOut) {
   for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(shipped("edge")).parent_path())) {
     names.push_back(entry.path().filename().string());
   }
-  EXPECT_THAT(names, testing::UnorderedElementsAre("edge.toml", "fp16.toml", "fp8.toml", "hopper.toml"));
+  EXPECT_THAT(names, testing::UnorderedElementsAre("edge.toml", "fp16.toml", "fp32.toml", "fp8.toml", "hopper.toml"));
 }
 
 TEST(ConfigShowTest, SaysWhereValuesComeFrom) {
