@@ -2,6 +2,7 @@
 /// A sweep file to a plan: every value checked, every point resolved and keyed.
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include "sim/sweep/plan.h"
 
@@ -16,6 +17,9 @@ struct PlanCounts {
 /// UserError: kConfiguration with every problem of the file as file:line (also rules between keys that points break,
 /// with the settings that break them), kRefused if there would be more than `max_points` points.
 [[nodiscard]] Plan make_plan(const std::filesystem::path& sweep_file, std::uint64_t max_points, PlanCounts& counts);
+
+/// A number of points in words: every digit below 10^9, "1e+15" above.
+[[nodiscard]] std::string describe_size(double size);
 
 inline constexpr std::uint64_t kDefaultMaxPoints = 100'000;
 /// Points that a filter may be asked about, for each that may stay.

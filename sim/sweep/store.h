@@ -65,6 +65,7 @@ class Store {
   void record_failure(const std::string& key, const Failure& failure) const;
   void forget_failure(const std::string& key) const;
   [[nodiscard]] std::size_t num_conflicts() const;
+  std::filesystem::path conflicts_directory() const;
 
   /// Makes tmp/ and removes what dead processes left there. UserError kCannotCreate if the store cannot be written.
   void prepare_writing() const;
