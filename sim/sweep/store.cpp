@@ -38,8 +38,10 @@ void make_directory(const fs::path& path) {
 
 }  // namespace
 
+bool Store::is_store(const fs::path& directory) { return fs::exists(directory / kPlanFile); }
+
 Store::Store(fs::path directory) : directory_(std::move(directory)) {
-  if (fs::exists(directory_ / kPlanFile)) return;
+  if (is_store(directory_)) return;
   throw UserError(ExitCode::kMissingInput, fmt::format("{}: has no {}; expected a store made by guardbit sweep plan",
                                                        directory_.string(), kPlanFile));
 }
