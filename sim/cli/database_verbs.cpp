@@ -53,6 +53,7 @@ int run_gather(const DatabaseArguments& arguments) {
   }
   print(fmt::format("gathered {} of {} points ({} failed, {} missing) into {}\ndigest {}\n", status.done, status.points,
                     status.failed, status.missing, arguments.database, status.digest));
+  if (status.conflicts > 0) return static_cast<int>(ExitCode::kInternal);
   return static_cast<int>(status.done == status.points ? ExitCode::kOk : ExitCode::kPartial);
 }
 
@@ -77,8 +78,10 @@ void add_gather(CLI::App& sweep, Action& action) {
   verb->add_option("-o,--output", arguments->database, "Database file; made anew every time")->required();
   verb->add_option("--csv", arguments->csv, "Write table points to this CSV file as well");
   add_talk(*verb, arguments->talk);
-  verb->footer(examples({"guardbit sweep gather out/formats -o out/formats.db --csv out/formats.csv"},
-                        "Exit codes: 0 complete, 75 points are missing or failed (the database has the others)."));
+  verb->footer(
+      examples({"guardbit sweep gather out/formats -o out/formats.db --csv out/formats.csv"},
+               "Exit codes: 0 complete, 75 points are missing or failed (the database has the others), 70 second "
+               "results differ from the first (the database has the first)."));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_gather(*arguments); }; });
 }
 

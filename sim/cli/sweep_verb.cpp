@@ -64,8 +64,8 @@ int run_plan(const SweepArguments& arguments) {
   for (const SpaceAxis& axis : plan.space.axes) {
     if (axis.values.size() > 1) text += fmt::format("  {}: {} values\n", axis.key, axis.values.size());
   }
-  text += fmt::format("  of {:.6g} combinations; {} left out by filters, {} by rules between keys\n", counts.full_size,
-                      counts.left_out, counts.invalid);
+  text += fmt::format("  of {} combinations; {} left out by filters, {} by rules between keys\n",
+                      describe_size(counts.full_size), counts.left_out, counts.invalid);
   text += fmt::format("estimated cost: {:.3g} MACs, about {:.2g} core minutes\n", plan.macs,
                       plan.macs / kMacsPerCoreSecond / kSecondsPerMinute);
   text += fmt::format("store: {}\n", arguments.store);
@@ -192,7 +192,7 @@ void add_status(CLI::App& sweep, const Arguments& arguments, Action& action) {
   verb->add_flag("--deep", arguments->deep, "Also list files that belong to no point");
   add_talk(*verb, arguments->talk);
   verb->footer(examples({"guardbit sweep status out/formats --deep"},
-                        "Exit codes: 0 complete, 75 points are missing or failed."));
+                        "Exit codes: 0 complete, 75 points are missing or failed, 70 second results differ."));
   verb->final_callback([arguments, &action] { action = [arguments] { return run_status(*arguments); }; });
 }
 

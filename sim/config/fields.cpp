@@ -69,7 +69,7 @@ std::string reason_against(const std::string& name) {
 }
 
 std::string mismatch(const Field& field, const ConfigValue& value) {
-  std::string text = "got " + describe(value) + "; expected " + describe(field.rule, field.unit);
+  std::string text = "got " + as_written(value) + "; expected " + describe(field.rule, field.unit);
   const auto* name = std::get_if<std::string>(&value);
   if (name == nullptr) return text;
   const bool is_format = std::holds_alternative<units::FormatName>(field.rule);
@@ -186,6 +186,12 @@ std::string describe(const ConfigValue& value) {
                                [](const OtherValue& other) { return other.what; },
                                [](const auto& plain) { return fmt::format("{}", plain); }},
                     value);
+}
+
+std::string as_written(const ConfigValue& value) {
+  const std::string text = describe(value);
+  const bool is_real = std::holds_alternative<double>(value);
+  return is_real && text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
 }
 
 std::string describe(const FieldRule& rule, const std::string& unit) {

@@ -56,6 +56,9 @@ struct Field {
 /// `value` as shown in messages: strings quoted and escaped, long ones shortened.
 [[nodiscard]] std::string describe(const ConfigValue& value);
 
+/// The same, and a whole real number with the point that makes it one: "4.0".
+[[nodiscard]] std::string as_written(const ConfigValue& value);
+
 /// What the key accepts, in words: "integer 1..1024 (PEs)", "one of \"os\", \"ws\"".
 [[nodiscard]] std::string describe(const FieldRule& rule, const std::string& unit);
 

@@ -52,7 +52,7 @@ class Reader {
     file_.problems.push_back({0, line, fmt::format("{}: {}", place(line), text)});
   }
   void expected(const std::string& key, const toml::node& node, const std::string& what) {
-    problem(line_of(node), fmt::format("{}: got {}; expected {}", key, describe(to_value(node)), what));
+    problem(line_of(node), fmt::format("{}: got {}; expected {}", key, as_written(to_value(node)), what));
   }
 
   void read_top(const std::string& name, std::uint32_t line, const toml::node& node) {

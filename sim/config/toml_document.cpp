@@ -34,7 +34,7 @@ TomlValue to_tree(const toml::node& node) {
 }
 
 std::string mismatch(const TomlValue& value, std::string_view expected) {
-  return fmt::format("got {}; expected {}", describe(value.value), expected);
+  return fmt::format("got {}; expected {}", as_written(value.value), expected);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ struct Windows {
   std::vector<Trace::Window> windows;
   std::string name;
   std::string sha256;
+  std::string origin;
 };
 
 Windows windows_of_another_trace(const Trace& trace, const fs::path& given) {
@@ -27,13 +28,13 @@ Windows windows_of_another_trace(const Trace& trace, const fs::path& given) {
                                                   "the shape and weights of {}",
                                                   given.string(), trace.name));
   }
-  return {std::move(other.windows), other.name, other.sha256};
+  return {std::move(other.windows), other.name, other.sha256, other.origin};
 }
 
 Windows windows_of_file(const Trace& trace, const fs::path& file) {
   const bool is_npy = file.extension() == ".npy";
-  return {is_npy ? read_npy_windows(file, trace.shape, {}) : read_windows(file, trace.shape), file.filename().string(),
-          sha256_of_file(file)};
+  return {is_npy ? read_npy_windows(file, trace.shape, {}) : read_windows(file, trace.shape),
+          printable(file.filename().string()), sha256_of_file(file), ""};
 }
 
 Windows chosen_windows(const Trace& trace, const fs::path& given) {
@@ -58,7 +59,7 @@ CalibrationText load_calibration_text(const Trace& trace, const fs::path& given,
   Windows chosen = chosen_windows(trace, given);
   if (max_windows != 0 && max_windows < chosen.windows.size()) chosen.windows.resize(max_windows);
   require_other_windows(chosen.windows, trace.windows, given.empty() ? trace.calibration->string() : given.string());
-  CalibrationText text{chosen.name, chosen.sha256, {}};
+  CalibrationText text{chosen.name, chosen.sha256, chosen.origin, {}};
   for (const Trace::Window& window : chosen.windows) {
     const std::span<const int> inputs = inputs_of(window, trace.shape);
     text.data.windows.emplace_back(inputs.begin(), inputs.end());
@@ -71,6 +72,7 @@ void add_provenance(const CalibrationText& text, std::map<std::string, std::stri
   for (const std::vector<int>& window : text.data.windows) num_tokens += window.size();
   entries["calibration"] = text.name;
   entries["calibration_sha256"] = text.sha256;
+  if (!text.origin.empty()) entries["calibration_origin"] = text.origin;
   entries["calibration_windows"] = std::to_string(text.data.windows.size());
   entries["calibration_tokens"] = std::to_string(num_tokens);
 }

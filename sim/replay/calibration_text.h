@@ -12,6 +12,7 @@ namespace guardbit::sim {
 struct CalibrationText {
   std::string name;    ///< for the provenance: "kjv-gpt2/calibration.json"
   std::string sha256;  ///< of that file; of trace.json for the windows of another trace
+  std::string origin;  ///< of that other trace; empty otherwise
   calibration::CalibrationData data;
 };
 
@@ -25,7 +26,8 @@ struct CalibrationText {
 [[nodiscard]] CalibrationText load_calibration_text(const Trace& trace, const std::filesystem::path& given,
                                                     std::size_t max_windows);
 
-/// Entries "calibration", "calibration_sha256", "calibration_windows" and "calibration_tokens".
+/// Entries "calibration", "calibration_sha256", "calibration_windows" and "calibration_tokens"; "calibration_origin" if
+/// there is one.
 void add_provenance(const CalibrationText& text, std::map<std::string, std::string>& entries);
 
 }  // namespace guardbit::sim

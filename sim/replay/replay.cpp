@@ -35,6 +35,7 @@ std::map<std::string, std::string> provenance(const Trace& trace, const LoadedAc
   entries["vector_target"] = kernels::vector_target();
   entries["accelerator_sha256"] = accelerator.sha256;
   entries["trace_sha256"] = trace.sha256;
+  entries["trace_origin"] = trace.origin;
   entries["seed"] = std::to_string(options.seed);
   entries["fidelity"] = options.stepped ? "pe" : "tile";
   if (options.stall_seed) entries["stall_seed"] = std::to_string(*options.stall_seed);

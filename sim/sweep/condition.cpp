@@ -170,12 +170,22 @@ Condition::Value Condition::evaluate(std::size_t index, const NameLookup& lookup
   return evaluate_binary(node, lookup);
 }
 
+const char* Condition::kind_of(const Value& value) {
+  switch (value.type) {
+    case Value::Type::kNumber: return "a number";
+    case Value::Type::kText: return "a text";
+    case Value::Type::kTruth: return "a condition";
+  }
+  return "";
+}
+
 Condition::Value Condition::evaluate_binary(const Node& node, const NameLookup& lookup) const {
   const Value a = evaluate(node.left, lookup);
   const Value b = evaluate(node.right, lookup);
   const auto truth = [](bool value) { return Value{.type = Value::Type::kTruth, .truth = value}; };
   const auto wrong = [&](const char* expected) {
-    throw std::invalid_argument(fmt::format("{}: got other operands; expected {}", node.text, expected));
+    throw std::invalid_argument(
+        fmt::format("{}: got {} and {}; expected {}", node.text, kind_of(a), kind_of(b), expected));
   };
   const bool numbers = a.type == Value::Type::kNumber && b.type == Value::Type::kNumber;
   if (node.text == "and" || node.text == "or") {

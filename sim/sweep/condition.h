@@ -43,6 +43,7 @@ class Condition {
   };
   Value evaluate(std::size_t node, const NameLookup& lookup) const;
   Value evaluate_binary(const Node& node, const NameLookup& lookup) const;
+  static const char* kind_of(const Value& value);
 
   std::vector<Node> nodes_;  // the last one is the root
 };

@@ -87,9 +87,9 @@ class Planner {
   void check_size() const {
     const auto refuse = [&](double size, const std::string& what) {
       throw UserError(ExitCode::kRefused,
-                      fmt::format("{}: {} has {:.6g} points; expected at most {} (--max-points); a [sample] takes some "
+                      fmt::format("{}: {} has {} points; expected at most {} (--max-points); a [sample] takes some "
                                   "of them",
-                                  file_.shown_path, what, size, max_points_));
+                                  file_.shown_path, what, describe_size(size), max_points_));
     };
     const auto limit = static_cast<double>(max_points_);
     if (file_.sample) {
@@ -233,6 +233,11 @@ class Planner {
 };
 
 }  // namespace
+
+std::string describe_size(double size) {
+  constexpr double kShownInFull = 1e9;
+  return size < kShownInFull ? fmt::format("{:.0f}", size) : fmt::format("{:.6g}", size);
+}
 
 Plan make_plan(const std::filesystem::path& sweep_file, std::uint64_t max_points, PlanCounts& counts) {
   SweepFile file = read_sweep_file(sweep_file);

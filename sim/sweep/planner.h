@@ -21,6 +21,9 @@ struct PlanCounts {
 /// with the settings that break them), kRefused if there would be more than `max_points` points.
 [[nodiscard]] Plan make_plan(const std::filesystem::path& sweep_file, std::uint64_t max_points, PlanCounts& counts);
 
+/// A number of points in words: every digit below 10^9, "1e+15" above.
+[[nodiscard]] std::string describe_size(double size);
+
 inline constexpr std::uint64_t kDefaultMaxPoints = 100'000;
 /// Points that a filter may be asked about, for each that may stay.
 inline constexpr std::uint64_t kMaxVisitsPerPoint = 100;

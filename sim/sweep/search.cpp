@@ -175,6 +175,11 @@ class Search {
 
 std::vector<SearchRung> search(const Plan& plan, const std::filesystem::path& directory, const SearchOptions& options,
                                const SweepProgress& progress) {
+  if (Store::is_store(directory)) {
+    throw UserError(ExitCode::kCannotCreate,
+                    fmt::format("{}: is the store of a sweep; expected a new name or the directory of a search",
+                                directory.string()));
+  }
   return Search(plan, directory, options, progress).run();
 }
 

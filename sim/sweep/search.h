@@ -32,7 +32,8 @@ struct SearchRung {
 
 /// Plans and runs <directory>/costs (if an objective is a cost) and rung after rung in <directory>/tokens-<n>. A point
 /// that fails, or has no number for an objective, goes no further. Running it again resumes. Errors as make_plan() and
-/// run_sweep(); UserError kUsage for an unknown objective, and for an axis that a search itself sets.
+/// run_sweep(); UserError kUsage for an unknown objective, and for an axis that a search itself sets; kCannotCreate if
+/// the directory is a store.
 [[nodiscard]] std::vector<SearchRung> search(const Plan& plan, const std::filesystem::path& directory,
                                              const SearchOptions& options, const SweepProgress& progress);
 

@@ -38,8 +38,10 @@ void make_directory(const fs::path& path) {
 
 }  // namespace
 
+bool Store::is_store(const fs::path& directory) { return fs::exists(directory / kPlanFile); }
+
 Store::Store(fs::path directory) : directory_(std::move(directory)) {
-  if (fs::exists(directory_ / kPlanFile)) return;
+  if (is_store(directory_)) return;
   throw UserError(ExitCode::kMissingInput, fmt::format("{}: has no {}; expected a store made by guardbit sweep plan",
                                                        directory_.string(), kPlanFile));
 }
@@ -114,7 +116,7 @@ Store::Published Store::publish(const std::string& key, const std::string& text)
     problem = read_point(text, key, second);
     if (second.result == first.result) return Published::kEqual;
     const fs::path kept =
-        directory_ / kConflicts / fmt::format("{}.{}.json", key, sha256_hex(second.result).substr(0, kShortDigits));
+        conflicts_directory() / fmt::format("{}.{}.json", key, sha256_hex(second.result).substr(0, kShortDigits));
     (void)link_new_file(directory_ / kTemporaries, kept, text);
     throw DeterminismViolation(fmt::format(
         "{}: determinism violation: the same point gave another result now (kept as {}); expected equal bytes",
@@ -154,9 +156,11 @@ void Store::forget_failure(const std::string& key) const {
 
 std::size_t Store::num_conflicts() const {
   std::error_code ignored;
-  const fs::directory_iterator entries(directory_ / kConflicts, ignored);
+  const fs::directory_iterator entries(conflicts_directory(), ignored);
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
+
+fs::path Store::conflicts_directory() const { return directory_ / kConflicts; }
 
 void Store::prepare_writing() const {
   make_directory(directory_ / kTemporaries);

@@ -40,7 +40,9 @@ class Store {
   enum class State : std::uint8_t { kMissing, kDone, kDamaged };
   enum class Published : std::uint8_t { kNew, kEqual };
 
-  /// UserError kMissingInput unless the directory has a plan.
+  /// Whether the directory has a plan.
+  [[nodiscard]] static bool is_store(const std::filesystem::path& directory);
+  /// UserError kMissingInput unless it has.
   explicit Store(std::filesystem::path directory);
 
   /// Makes a store of the plan. A store that has this plan stays as it is; one with another plan is UserError
@@ -65,6 +67,7 @@ class Store {
   void record_failure(const std::string& key, const Failure& failure) const;
   void forget_failure(const std::string& key) const;
   [[nodiscard]] std::size_t num_conflicts() const;
+  std::filesystem::path conflicts_directory() const;
 
   /// Makes tmp/ and removes what dead processes left there. UserError kCannotCreate if the store cannot be written.
   void prepare_writing() const;

@@ -45,6 +45,10 @@ SweepStatus read_store(const Store& store, const Plan& plan, bool deep,
   SweepStatus status;
   status.points = plan.points.size();
   status.conflicts = store.num_conflicts();
+  if (status.conflicts > 0) {
+    status.messages.push_back(fmt::format("{}: second results that differ from the first: {} (determinism violations)",
+                                          store.conflicts_directory().string(), status.conflicts));
+  }
   std::map<std::string, std::string> results;
   for (std::size_t index = 0; index < plan.points.size(); ++index) {
     throw_if_interrupted();

@@ -16,7 +16,7 @@ struct SweepStatus {
   std::size_t missing = 0;  ///< neither
   std::size_t conflicts = 0;
   double seconds = 0;                 ///< of the points that are done, each in one process
-  std::vector<std::string> messages;  ///< damaged files and files that belong to no point of the plan, one line each
+  std::vector<std::string> messages;  ///< conflicts, damaged files, files of no point of the plan; one line each
   /// SHA-256 over "<key> <result SHA-256>\n" of the points that are done, sorted by key: equal digests, equal results.
   std::string digest;
 };

@@ -61,10 +61,21 @@ class ActivationRecord {
 
 /// `name` as a plain file name, which the name of a trace is.
 std::string checked_name(const std::string& name) {
-  if (const std::string problem = file_name_problem(name); !problem.empty()) {
-    throw UserError(ExitCode::kUsage, fmt::format("trace name '{}': {}; expected a plain name", name, problem));
+  const std::string problem = printable(name) == name ? file_name_problem(name) : "it is not UTF-8, or not printable";
+  if (!problem.empty()) {
+    throw UserError(ExitCode::kUsage,
+                    fmt::format("trace name '{}': {}; expected a plain name (--name)", printable(name), problem));
   }
   return name;
+}
+
+/// `origin` as one line of text.
+std::string checked_origin(const std::string& origin) {
+  if (printable(origin) != origin) {
+    throw UserError(ExitCode::kUsage,
+                    fmt::format("--origin: got '{}'; expected one line of UTF-8 text", printable(origin)));
+  }
+  return origin;
 }
 
 }  // namespace
@@ -118,13 +129,24 @@ std::vector<fs::path> sources_of(const TokenInput& input) {
   return {input.text, input.tokenizer};
 }
 
-/// Which model, and of which text in which windows.
-std::string default_origin(const ImportedModel& model, const TokenInput& input) {
-  const std::string origin = fmt::format("captured by guardbit from {}", model.name);
-  if (input.text.empty()) return origin;
+/// A file's name in trace.json, which is printable text.
+std::string printable_name(const fs::path& file) { return printable(file.filename().string()); }
+
+/// "text.txt, windows of 256 tokens, stride 128"; "windows.json" for token ids.
+std::string describe_windows(const ImportedModel& model, const TokenInput& input) {
+  if (input.text.empty()) return printable_name(input.tokens);
   const Cutting cutting = resolved(input.cutting, model.shape);
-  return fmt::format("{}; {}, windows of {} tokens, stride {}", origin, input.text.filename().string(), cutting.context,
+  return fmt::format("{}, windows of {} tokens, stride {}", printable_name(input.text), cutting.context,
                      cutting.stride);
+}
+
+/// Names the model, the text of the windows and, if there is one, the calibration text.
+std::string default_origin(const ImportedModel& model, const TokenInput& input,
+                           const std::optional<TokenInput>& calibration) {
+  std::string origin =
+      fmt::format("captured by guardbit from {}; {}", printable(model.name), describe_windows(model, input));
+  if (calibration) origin += "; calibration: " + describe_windows(model, *calibration);
+  return origin;
 }
 
 /// Forward passes of all windows, with progress by tokens.
@@ -236,7 +258,8 @@ std::uint64_t capture(const fs::path& model_path, const TokenInput& given, const
   trace.shape = imported.shape;
   trace.allow_nonfinite = options.on_nonfinite != OnNonfinite::kError;
   trace.name = checked_name(options.name.empty() ? imported.name : options.name);
-  trace.origin = options.origin.empty() ? default_origin(imported, input) : options.origin;
+  trace.origin =
+      options.origin.empty() ? default_origin(imported, input, options.calibration) : checked_origin(options.origin);
   trace.windows = read_token_input(input, trace.shape);
   std::size_t longest = 0;
   for (const Trace::Window& window : trace.windows) longest = std::max(longest, inputs_of(window, trace.shape).size());
@@ -255,7 +278,7 @@ std::uint64_t capture(const fs::path& model_path, const TokenInput& given, const
     for (const fs::path& source : add_calibration(trace, imported, *options.calibration)) sources.push_back(source);
   }
   for (const fs::path& source : sources) {
-    trace.sources.push_back({source.filename().string(), sha256_of_file(source)});
+    trace.sources.push_back({printable_name(source), sha256_of_file(source)});
   }
   const transformer::Model<float> loaded = load_captured(trace, model_path);
   const std::uint64_t num_nonfinite = options.on_nonfinite == OnNonfinite::kCount ? count_nonfinite(loaded) : 0;

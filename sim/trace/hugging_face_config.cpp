@@ -82,12 +82,18 @@ struct SizeKeys {
   const char* context = "max_position_embeddings";
 };
 
+/// Whether `value` is what the document says, and not the default for what was refused: that contradicts nothing.
+bool is_accepted(const JsonCursor& cursor, int value) {
+  return cursor.exists() && cursor.value().unsigned_value == static_cast<std::uint64_t>(value);
+}
+
 /// `head_size`: heads may have a size of their own, "head_dim"; without it they divide the hidden size.
 ModelShape read_sizes(const JsonCursor& config, const char* family, const SizeKeys& keys = {},
                       std::optional<JsonCursor> head_size = {}) {
   ModelShape shape;
   shape.family = family;
-  shape.hidden_size = config.at(keys.hidden).int_in(1, kMaxHiddenSize);
+  const JsonCursor hidden = config.at(keys.hidden);
+  shape.hidden_size = hidden.int_in(1, kMaxHiddenSize);
   shape.num_layers = config.at(keys.layers).int_in(1, kMaxLayers);
   const JsonCursor heads = config.at(keys.heads);
   shape.num_heads = heads.int_in(1, kMaxHeads);
@@ -95,7 +101,8 @@ ModelShape read_sizes(const JsonCursor& config, const char* family, const SizeKe
   shape.head_size = shape.hidden_size / shape.num_heads;
   if (head_size) {
     shape.head_size = head_size->int_in(1, kMaxHeadSize);
-  } else if (shape.head_size * shape.num_heads != shape.hidden_size || shape.head_size > kMaxHeadSize) {
+  } else if (is_accepted(hidden, shape.hidden_size) && is_accepted(heads, shape.num_heads) &&
+             (shape.head_size * shape.num_heads != shape.hidden_size || shape.head_size > kMaxHeadSize)) {
     heads.expected(
         fmt::format("a divisor of {} ({}) with heads of at most {}", keys.hidden, shape.hidden_size, kMaxHeadSize));
   }
@@ -213,7 +220,8 @@ ModelShape read_llama_layout(const JsonCursor& config) {
   ModelShape shape = read_sizes(config, "llama", {}, find_value(config, "head_dim"));
   if (const auto kv_heads = find_value(config, "num_key_value_heads")) {
     shape.num_kv_heads = kv_heads->int_in(1, kMaxHeads);
-    if (shape.num_heads % shape.num_kv_heads != 0) {
+    const auto heads = find_value(config, "num_attention_heads");
+    if (heads && is_accepted(*heads, shape.num_heads) && shape.num_heads % shape.num_kv_heads != 0) {
       kv_heads->expected(fmt::format("a divisor of num_attention_heads ({})", shape.num_heads));
     }
   }

@@ -75,7 +75,7 @@ TensorInfo read_tensor_info(const JsonCursor& entry, std::uint64_t data_bytes) {
   if (bounds.size() == 2) {
     info.begin = bounds[0].unsigned_in(0, data_bytes);
     info.end = bounds[1].unsigned_in(0, data_bytes);
-    if (info.begin > info.end) {
+    if (info.begin > info.end && bounds[1].value().unsigned_value == info.end) {  // else the end was refused itself
       bounds[0].expected(fmt::format("begin not above end, which is {}", info.end));
     }
   }

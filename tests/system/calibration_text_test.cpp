@@ -40,7 +40,7 @@ TEST(CalibrationTextTest, MethodsThatNeedATextAndGetNoneSayWhichOption) {
   }
 }
 
-TEST(CalibrationTextTest, ProvenanceNamesTheText) {
+TEST(CalibrationTextTest, ProvenanceNamesBothTexts) {
   const Bundle bundle;
   const CommandResult result =
       bundle.replay("--variants gptq,none --format json --calibration " + bundle.tokens.string());
@@ -50,6 +50,8 @@ TEST(CalibrationTextTest, ProvenanceNamesTheText) {
   EXPECT_EQ(provenance.at("calibration_sha256"), sha256_of_file(bundle.tokens));
   EXPECT_EQ(provenance.at("calibration_windows"), "2");
   EXPECT_EQ(provenance.at("calibration_tokens"), "5");  // inputs: 4 and 1
+  EXPECT_EQ(provenance.at("trace_origin"), "captured by guardbit from small; tokens.json");
+  EXPECT_FALSE(provenance.contains("calibration_origin")) << "the file's name says it";
   const CommandResult without = bundle.replay("--variants none --format json");
   ASSERT_EQ(without.status, 0) << without.err;
   EXPECT_FALSE(nlohmann::json::parse(without.out).at("provenance").contains("calibration"));
@@ -97,6 +99,8 @@ TEST(CalibrationTextTest, ABundleHoldsItsOwn) {
   ASSERT_EQ(own.status, 0) << own.err;
   const auto result = nlohmann::json::parse(own.out);
   EXPECT_EQ(result.at("provenance").at("calibration"), trace.name + "/calibration.json");
+  EXPECT_EQ(result.at("provenance").at("trace_origin"),
+            "captured by guardbit from small; tokens.json; calibration: other.json");
   const CommandResult given = bundle.replay("--variants gptq --format json --calibration " + bundle.tokens.string());
   EXPECT_EQ(nlohmann::json::parse(given.out).at("variants")[0].at("digest"), result.at("variants")[0].at("digest"));
 
@@ -142,6 +146,7 @@ TEST(CalibrationTextTest, AnotherTracesWindowsAreOfTheSameModel) {
   ASSERT_EQ(result.status, 0) << result.err;
   const auto provenance = nlohmann::json::parse(result.out).at("provenance");
   EXPECT_EQ(provenance.at("calibration_sha256"), sha256_of_file(other / "trace.json"));
+  EXPECT_EQ(provenance.at("calibration_origin"), "captured by guardbit from small; other.json");
 
   const CommandResult mismatch = bundle.replay("--variants gptq --calibration " + tests::included_trace());
   EXPECT_EQ(mismatch.status, 2);

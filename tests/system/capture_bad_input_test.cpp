@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "sim/trace/trace_bundle.h"
 #include "tests/support/hugging_face_model.h"
 #include "tests/support/malformed_npy.h"
 #include "tests/support/malformed_safetensors.h"
@@ -70,6 +71,12 @@ TEST_F(CaptureBadInputTest, SafetensorsCorpus) {
     write_weights(row.bytes);
     EXPECT_TRUE(refused(row.id, kMalformed, row.message).starts_with("guardbit: model/model.safetensors:")) << row.id;
   }
+}
+
+TEST_F(CaptureBadInputTest, AnEndBeyondTheFileIsTheOnlyProblemOfItsTensor) {
+  write_weights(file_bytes(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})", zeros(8)));
+  const std::string said = refused("ST-15", kMalformed, ":/a/data_offsets/1: got 16; expected an integer in 0..8");
+  EXPECT_EQ(said.find("begin not above end"), std::string::npos) << said;
 }
 
 TEST_F(CaptureBadInputTest, WeightsThatAreNoRegularFile) {
@@ -270,9 +277,26 @@ TEST_F(CaptureBadInputTest, TokensAndText) {
        "empty.txt: got 0 bytes; expected text"},
       {"no text", kMissing, "--text none.txt --tokenizer tokenizer.json", "none.txt: cannot open"},
       {"no input", kUsage, "", "expected one of --text and --tokens"},
-      {"name", kUsage, "--tokens t.json --name ../x", "trace name '../x': it has a path separator"}};
+      {"name", kUsage, "--tokens t.json --name ../x", "trace name '../x': it has a path separator"},
+      {"name", kUsage, "--tokens t.json --name caf\xE9", "trace name 'caf\\xE9': it is not UTF-8, or not printable"},
+      {"origin", kUsage, "--tokens t.json --origin caf\xE9", "--origin: got 'caf\\xE9'; expected one line of UTF-8"}};
   for (const auto& [id, status, input, message] : rows) refused(id, status, message, "model", input);
   refused("not UTF-8", kMalformed, "latin1.txt: ", "model", "--text latin1.txt --tokenizer tokenizer.json");
+}
+
+TEST_F(CaptureBadInputTest, FilesWhoseNamesAreNoTextAreNamedEscaped) {
+  const std::string name = "caf\xE9\x01.json";
+  directory_.write(name, R"({"windows": [[1, 2, 3]]})");
+  const CommandResult result = capture("model", "--tokens " + name);
+  ASSERT_EQ(result.status, 0) << result.err;
+  const sim::Trace trace = sim::load_trace(directory_ / "out");
+  EXPECT_EQ(trace.origin, "captured by guardbit from model; caf\\xE9\\x01.json");
+  EXPECT_EQ(trace.sources.back().file, "caf\\xE9\\x01.json");
+
+  write_hugging_face(directory_, "mod\xE9", model_);
+  refused("model", kUsage, "trace name 'mod\\xE9': it is not UTF-8, or not printable; expected a plain name (--name)",
+          "mod\xE9");
+  EXPECT_EQ(capture("mod\xE9", "--tokens t.json --name plain").status, 0);
 }
 
 TEST_F(CaptureBadInputTest, ModelsThatAreOtherFiles) {

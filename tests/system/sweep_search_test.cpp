@@ -78,6 +78,12 @@ TEST_F(SearchTest, SaysWhatIsWrong) {
   const CommandResult rungs = search("--x cycles --y sqnr_db --tokens 0,4");
   EXPECT_EQ(rungs.status, 2);
   EXPECT_THAT(rungs.err, testing::HasSubstr("--tokens: got numbers that do not grow"));
+  std::filesystem::create_directory(directory_ / "search");
+  std::filesystem::copy_file(directory_ / "store/plan.jsonl", directory_ / "search/plan.jsonl");
+  const CommandResult store = search("--x cycles --y sqnr_db --tokens 4,0");
+  EXPECT_EQ(store.status, 73);
+  EXPECT_THAT(store.err, testing::HasSubstr("search: is the store of a sweep; expected a new name or the directory"));
+  std::filesystem::remove_all(directory_ / "search");
   directory_.write("small.toml", "accelerator = \"edge.toml\"\ntrace = \"trace\"\n[axes]\nreplay.tokens = [2, 4]\n");
   const CommandResult axis = search("--x cycles --y sqnr_db --tokens 4,0");
   EXPECT_EQ(axis.status, 2);

@@ -149,7 +149,13 @@ TEST_F(SweepTest, APlantedOtherResultIsADeterminismViolation) {
   EXPECT_THAT(checked.err, HasSubstr("determinism violation"));
   EXPECT_THAT(checked.out, HasSubstr("points 24, computed 23"));
   ASSERT_TRUE(std::filesystem::exists(directory_ / "store/conflicts"));
-  EXPECT_EQ(run_guardbit("sweep status " + path("store")).status, 70);
+  const CommandResult status = run_guardbit("sweep status " + path("store"));
+  EXPECT_EQ(status.status, 70);
+  EXPECT_THAT(status.err, HasSubstr("store/conflicts: second results that differ from the first: 1"));
+  const CommandResult gathered = run_guardbit("sweep gather " + path("store") + " -o " + path("conflict.db"));
+  EXPECT_EQ(gathered.status, 70);
+  EXPECT_THAT(gathered.out, HasSubstr("gathered 24 of 24 points"));
+  EXPECT_EQ(gathered.err, status.err);
   std::filesystem::remove(file);
   std::filesystem::remove_all(directory_ / "store/conflicts");
   EXPECT_EQ(run().status, 0);

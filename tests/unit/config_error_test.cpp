@@ -38,7 +38,7 @@ const std::vector<Case>& cases() {
       // CFG-03: types
       {"StringForInteger", "[array]\nrows = \"32\"\n",
        "FILE:2: array.rows: got \"32\"; expected an integer 1..1024 (PEs)"},
-      {"FloatForInteger", "[array]\nrows = 32.0\n", "FILE:2: array.rows: got 32; expected an integer 1..1024 (PEs)"},
+      {"FloatForInteger", "[array]\nrows = 32.0\n", "FILE:2: array.rows: got 32.0; expected an integer 1..1024 (PEs)"},
       {"BooleanForInteger", "[array]\nrows = true\n",
        "FILE:2: array.rows: got true; expected an integer 1..1024 (PEs)"},
       {"ArrayForInteger", "[array]\nrows = [1]\n",

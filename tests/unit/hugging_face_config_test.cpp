@@ -109,6 +109,23 @@ TEST(HuggingFaceConfigTest, EveryProblemIsReportedInOneRun) {
   }
 }
 
+TEST(HuggingFaceConfigTest, ValuesThatAreRefusedContradictNoOthers) {
+  const auto problems_of = [](const json& changes) -> std::string {
+    try {
+      (void)read(config_of("llama", changes));
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  const std::string hidden = problems_of({{"hidden_size", -64}, {"head_dim", "remove"}});
+  EXPECT_NE(hidden.find("/hidden_size: got -64"), std::string::npos) << hidden;
+  EXPECT_EQ(hidden.find("heads"), std::string::npos) << hidden;
+  const std::string heads = problems_of({{"num_attention_heads", "four"}, {"num_key_value_heads", 2}});
+  EXPECT_NE(heads.find("/num_attention_heads: got \"four\""), std::string::npos) << heads;
+  EXPECT_EQ(heads.find("num_key_value_heads"), std::string::npos) << heads;
+}
+
 TEST(HuggingFaceConfigTest, SlidingWindowsLimitTheContext) {
   EXPECT_EQ(read(config_of("mistral", {{"sliding_window", 5}})).context_length, 5);
   EXPECT_EQ(read(config_of("mistral", {{"sliding_window", 4096}})).context_length, 12);

@@ -292,7 +292,8 @@ TEST_F(PlanTest, OtherMistakesInFiles) {
   EXPECT_THAT(problems("[[zip]]\narray.rows = [1, 1]\narray.cols = [2, 2]\n"), HasSubstr("got 1, 2 twice"));
   EXPECT_THAT(problems("[axes]\nclock.mhz = [1000, 1000.0]\n"), HasSubstr("got 1000 twice"));
   EXPECT_THAT(problems("keep = [\"array.rows > 5000\"]\n"), HasSubstr("got no points (1 left out by filters"));
-  EXPECT_THAT(problems("keep = [\"array.dataflow > 3\"]\n"), HasSubstr("sweep.toml:3: keep: >: got other operands"));
+  EXPECT_THAT(problems("keep = [\"array.dataflow > 3\"]\n"),
+              HasSubstr("sweep.toml:3: keep: >: got a text and a number; expected two numbers"));
 }
 
 TEST_F(PlanTest, AbsentFilesAreNamedWithTheLine) {
@@ -328,6 +329,7 @@ TEST_F(PlanTest, AbsurdSizesAreRefusedBeforeTheyAreMade) {
   const std::string huge = "[axes]\narray.rows = " + ten + "array.cols = " + ten + "dram.latency_cycles = " + ten +
                            "replay.seed = " + ten + "replay.stall_seed = " + ten;
   EXPECT_THAT(problems(huge, ExitCode::kRefused), HasSubstr("has 1e+15 points; expected at most 1000 (--max-points)"));
+  EXPECT_EQ(describe_size(3'145'728), "3145728");
   EXPECT_THAT(problems("keep = [\"array.rows == 1\"]\n" + huge, ExitCode::kRefused), HasSubstr("before filters"));
   PlanCounts counts;
   EXPECT_EQ(plan(huge + "[sample]\nmethod = \"random\"\npoints = 20\n", counts).points.size(), 20u);

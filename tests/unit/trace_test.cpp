@@ -39,7 +39,7 @@ TEST(TraceTest, CapturedTraceReadsBack) {
   const tests::TemporaryDirectory directory;
   const Trace trace = load_trace(tests::make_small_trace(directory));
   EXPECT_EQ(trace.name, "small");
-  EXPECT_EQ(trace.origin, "captured by guardbit from small");
+  EXPECT_EQ(trace.origin, "captured by guardbit from small; tokens.json");
   EXPECT_EQ(trace.sha256, sha256_hex(content_of(directory / "small/trace.json")));
   EXPECT_EQ(trace.shape.family, "llama");
   EXPECT_EQ(trace.shape.hidden_size, 4);
