@@ -17,6 +17,8 @@
 namespace guardbit::sim::cli {
 namespace {
 
+constexpr double kPercent = 100;
+
 struct SearchArguments {
   std::string file;
   std::string directory;
@@ -63,19 +65,24 @@ int run_search(SearchArguments& arguments) {
       progress.update(done, total, "points", plan.name);
     });
   }
-  TextTable table({{"tokens"}, {"points"}, {"computed"}, {"reused"}, {"failed"}, {"store", TextTable::Align::kLeft}});
+  TextTable table(
+      {{"tokens"}, {"points"}, {"computed"}, {"reused"}, {"failed"}, {"work %"}, {"store", TextTable::Align::kLeft}});
   std::size_t failed = 0;
   bool violated = false;
+  double work = 0;
   for (const SearchRung& rung : rungs) {
     const RunSummary& of = rung.summary;
     for (const std::string& message : of.messages) say("guardbit: " + printable(message) + "\n");
     const std::string tokens = rung.tokens == 0 ? "all" : std::to_string(rung.tokens);
     table.add_row({rung.values ? tokens : tokens + ", costs", std::to_string(of.points), std::to_string(of.computed),
-                   std::to_string(of.reused), std::to_string(of.failed), rung.store.string()});
+                   std::to_string(of.reused), std::to_string(of.failed), fmt::format("{:.1f}", kPercent * rung.work),
+                   rung.store.string()});
+    work += rung.work;
     failed += of.failed;
     violated = violated || of.violated;
   }
   print_report(table.text(), "table");
+  say(fmt::format("{:.1f} % of the multiply-accumulates of the whole grid\n", kPercent * work));
   if (violated) return static_cast<int>(ExitCode::kInternal);
   return static_cast<int>(failed > 0 ? ExitCode::kPartial : ExitCode::kOk);
 }
@@ -104,6 +111,12 @@ void add_search(CLI::App& sweep, Action& action) {
   verb->add_option("--slack", options.promise.slack,
                    "All points go on that are beaten by at most so many standard errors (0: as few as --keep says)")
       ->check(number_in(0, 100, "0..100"))
+      ->capture_default_str();
+  verb->add_option(
+          "--budget", options.budget,
+          "Most that all replays may cost, as a share of the multiply-accumulates of every point's longest one: "
+          "fewer points go on than --keep and --slack say (0: no limit)")
+      ->check(number_in(0, 1, "0..1"))
       ->capture_default_str();
   verb->add_option("--max-points", arguments->max_points, "Refuse more points than this")
       ->check(whole_number(1))

@@ -101,6 +101,12 @@ std::vector<std::size_t> promising(const std::vector<Candidate>& candidates, con
   for (std::size_t index = 0; index < candidates.size(); ++index) {
     if (standings[index] <= last) chosen.push_back(index);
   }
+  if (chosen.size() > promise.at_most) {
+    std::stable_sort(chosen.begin(), chosen.end(),
+                     [&](std::size_t a, std::size_t b) { return standings[a] < standings[b]; });
+    chosen.resize(promise.at_most);
+    std::sort(chosen.begin(), chosen.end());
+  }
   return chosen;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 /// The decision of a search after a rung: which points are worth a longer replay.
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -21,14 +22,15 @@ struct Candidate {
 struct Promise {
   std::size_t keep = 3;  ///< at least one of how many goes on
   double slack = 2.5;    ///< and all that are beaten by at most so many standard errors
-  double replayed = 0;   ///< share of the last rung's tokens that the estimates are of, below 1
+  std::size_t at_most = std::numeric_limits<std::size_t>::max();  ///< and no more than this
+  double replayed = 0;  ///< share of the last rung's tokens that the estimates are of, below 1
 };
 
 /// Which candidates go on, as ascending indices.
 ///
 /// A candidate's margin is the largest by which one of no higher costs is better in every estimate (0: none is),
 /// measured in that estimate's standard error. The smallest margins go on: ceil(number / keep) with all that tie with
-/// the last, and all up to `slack`.
+/// the last, and all up to `slack`; of these the first `at_most` by margin, then index.
 ///
 /// An estimate's standard error is the median over the candidates of that of their difference to the best candidate of
 /// no higher costs. Errors of the same tokens are subtracted before their spread is taken: what is hard for both does

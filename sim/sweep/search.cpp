@@ -12,6 +12,7 @@
 #include "sim/base/error.h"
 #include "sim/base/sha256.h"
 #include "sim/sweep/pareto.h"
+#include "sim/sweep/search_work.h"
 #include "sim/sweep/sweep_status.h"
 
 namespace guardbit::sim {
@@ -24,17 +25,6 @@ constexpr std::array<std::string_view, 8> kCosts = {
 
 bool is_cost(const std::string& objective) {
   return std::find(kCosts.begin(), kCosts.end(), objective) != kCosts.end();
-}
-
-/// Fixes an axis that the search sets; makes it if the space has none.
-void fix_axis(DesignSpace& space, const std::string& key, const std::string& value) {
-  auto axis = std::find_if(space.axes.begin(), space.axes.end(),
-                           [&](const SpaceAxis& candidate) { return candidate.key == key; });
-  if (axis == space.axes.end()) axis = space.axes.insert(axis, SpaceAxis{key, {}});
-  if (axis->values.size() > 1) {
-    throw UserError(ExitCode::kUsage, fmt::format("{}: got an axis; expected it fixed: a search varies it", key));
-  }
-  axis->values = {value};
 }
 
 /// The plan of the points whose indices in `plan` are given, replayed as the rung says.
@@ -93,22 +83,37 @@ class Search {
  public:
   Search(const Plan& plan, const std::filesystem::path& directory, const SearchOptions& options,
          const SweepProgress& progress)
-      : plan_(plan), directory_(directory), options_(options), progress_(progress), candidates_(plan.points.size()) {
+      : plan_(plan),
+        directory_(directory),
+        options_(options),
+        progress_(progress),
+        work_(plan, options.tokens),
+        candidates_(plan.points.size()) {
     for (const std::string& name : options.objectives) (is_cost(name) ? costs_ : estimates_).push_back(name);
+    if (options.budget > 0 && options.budget < work_.least_budget()) {
+      throw UserError(ExitCode::kUsage,
+                      fmt::format("--budget: got {:.4g}; expected {:.4g} or more of the grid's work: every point once "
+                                  "with {} tokens, and one point in each rung behind",
+                                  options.budget, work_.least_budget(), options.tokens.front()));
+    }
   }
 
   std::vector<SearchRung> run() {
     std::vector<std::size_t> left(plan_.points.size());
     std::iota(left.begin(), left.end(), std::size_t{0});
     if (!costs_.empty()) left = run_rung({.tokens = options_.tokens.back(), .values = false}, left);
-    for (const std::int64_t tokens : options_.tokens) {
+    for (std::size_t rung = 0; rung < options_.tokens.size(); ++rung) {
+      const std::int64_t tokens = options_.tokens[rung];
       if (left.empty() || (!rungs_.empty() && rungs_.back().summary.violated)) break;
-      left = run_rung({.tokens = tokens}, left);
+      const double work = work_.of(rung, left);
+      spent_ += work;
+      left = run_rung({.tokens = tokens, .work = work}, left);
       const std::int64_t last = options_.tokens.back();
       if (tokens == last) break;
       // Of a whole window nobody says how long it is: as if none of it had been replayed.
       Promise promise = options_.promise;
       promise.replayed = last == 0 ? 0 : static_cast<double>(tokens) / static_cast<double>(last);
+      if (options_.budget > 0) promise.at_most = work_.most_points(rung + 1, left, options_.budget - spent_);
       std::vector<Candidate> candidates;
       for (const std::size_t index : left) candidates.push_back(candidates_[index]);
       std::vector<std::size_t> chosen = promising(candidates, promise);
@@ -165,6 +170,8 @@ class Search {
   const std::filesystem::path& directory_;
   const SearchOptions& options_;
   const SweepProgress& progress_;
+  const SearchWork work_;
+  double spent_ = 0;  // of the grid's work
   std::vector<std::string> costs_;
   std::vector<std::string> estimates_;
   std::vector<Candidate> candidates_;  // by point of the plan, as the longest replay so far says

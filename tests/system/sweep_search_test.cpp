@@ -71,6 +71,28 @@ TEST_F(SearchTest, CostsAreThoseOfTheWholeReplay) {
   EXPECT_NE(rows("costs.db", "perplexity"), rows("grid.db", "perplexity"));
 }
 
+TEST_F(SearchTest, StaysWithinABudget) {
+  // 24 points with 6, 9 and all 12 tokens: the first rung is nearly half of the grid's work.
+  const auto share = [](const std::string& text) {
+    const std::size_t end = text.find(" % of the multiply-accumulates");
+    return end == std::string::npos ? -1 : std::stod(text.substr(text.rfind('\n', end) + 1));
+  };
+  const auto search_loudly = [&](const std::string& name, const std::string& options) {
+    return run_guardbit("sweep search " + path("small.toml") + " -o " + path(name) +
+                        " --x cycles --y sqnr_db --tokens 6,9,0 --jobs 2 --slack 100 " + options);
+  };
+  const CommandResult unlimited = search_loudly("unlimited", "");
+  const CommandResult limited = search_loudly("limited", "--budget 0.7");
+  ASSERT_EQ(limited.status, 0) << limited.err;
+  EXPECT_GT(share(unlimited.err), 80) << unlimited.err;
+  EXPECT_LE(share(limited.err), 70) << limited.err;
+  EXPECT_GT(share(limited.err), 60) << "nearly all of it is used\n" << limited.err;
+  const CommandResult refused = search("--x cycles --y sqnr_db --tokens 6,9,0 --budget 0.3");
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, testing::ContainsRegex("--budget: got 0.3; expected 0\\.[0-9]+ or more of the grid's work"));
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "search"));
+}
+
 TEST_F(SearchTest, SaysWhatIsWrong) {
   const CommandResult objective = search("--x cycles --y accuracy --tokens 4,0");
   EXPECT_EQ(objective.status, 2);

@@ -35,6 +35,9 @@ TEST(PromisingTest, TheSmallestMarginsGoOn) {
   EXPECT_THAT(promising(candidates, {.keep = 1, .slack = 0}), ElementsAre(0, 1, 2, 3, 4));
   EXPECT_THAT(promising(candidates, {.keep = 5, .slack = 4}), ElementsAre(0, 1, 2, 4));
   EXPECT_TRUE(promising({}, {}).empty());
+  EXPECT_THAT(promising(candidates, {.keep = 1, .slack = 0, .at_most = 4}), ElementsAre(0, 1, 2, 4));
+  EXPECT_THAT(promising(candidates, {.keep = 5, .slack = 4, .at_most = 3}), ElementsAre(0, 1, 2));
+  EXPECT_THAT(promising(candidates, {.keep = 5, .slack = 0, .at_most = 1}), ElementsAre(1)) << "ties by index";
 }
 
 TEST(PromisingTest, EqualEstimatesAtHigherCostsComeLastAndHaveNoSlack) {
