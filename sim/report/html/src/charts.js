@@ -8,7 +8,7 @@ import { SVGRenderer } from 'echarts/renderers';
 use([BarChart, HeatmapChart, LineChart, ScatterChart, GridComponent, LegendComponent, MarkAreaComponent,
      MarkLineComponent, TitleComponent, TooltipComponent, SVGRenderer]);
 
-const narrow = 700;
+const narrow = 560;
 
 /** A chart in `element` that `describe(width, theme)` describes: {height, option}. Drawn again when asked. */
 export class Chart {
@@ -56,6 +56,16 @@ export function panels(width, count, { least, height, gap = 24, left, top, botto
 
 export function isNarrow(width) { return width < narrow; }
 
+/** Text over a panel, flush with it. */
+export function panelTitle(text, left, top, theme, more = {}) {
+  return { text, left, top, padding: 0, ...more, textStyle: { fontSize: 13, fontWeight: 600, lineHeight: 16, color: theme.text, ...more.textStyle } };
+}
+
+/** Name of a value axis, along it. */
+export function axisName(name, gap, theme) {
+  return { name, nameLocation: 'middle', nameGap: gap, nameTextStyle: { color: theme.muted, fontSize: 12 } };
+}
+
 /** Tooltip content as an element: text is never parsed as HTML. `rows`: [label, value]. */
 export function tip(title, rows, note = '') {
   const box = document.createElement('div');
@@ -94,5 +104,10 @@ export function brief(count) {
   let unit = 0;
   while (count >= 999.5 && unit + 1 < units.length) { count /= 1000; ++unit; }
   return (unit > 0 && count < 9.95 ? count.toFixed(1) : Math.round(count).toString()) + units[unit];
+}
+/** power(2, -14) -> "2⁻¹⁴" */
+export function power(base, exponent) {
+  const digits = { '-': '⁻', 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹' };
+  return `${base}${[...String(exponent)].map((digit) => digits[digit]).join('')}`;
 }
 export function percent(part, whole) { return whole === 0 ? '–' : `${(100 * part / whole).toFixed(1)} %`; }
