@@ -124,6 +124,8 @@ std::string Table::text() const {
   std::string head;
   for (const Column& column : columns_) {
     std::string title = escaped(column.title);
+    replace_all(title, "+", "+<wbr>");  // long names fold behind their signs
+    replace_all(title, "_", "_<wbr>");
     if (!column.meaning.empty()) title = fmt::format("<abbr title=\"{}\">{}</abbr>", escaped(column.meaning), title);
     head += fmt::format("<th scope=\"col\"{}>{}</th>", marks_of(column), title);
   }

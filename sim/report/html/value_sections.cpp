@@ -67,7 +67,8 @@ bool has_channel_outliers(const OpResult& op) {
 std::string channel_chart(const ReplayResult& result) {
   if (!any_op(result, has_channel_outliers)) return "";
   return "<h3>By channel</h3>\n<p class=\"lead\">Share of the tokens in which a channel of the layer's input holds an "
-         "outlier, for channels that do so in at least 6 % of them; at most 16 are listed. A rotation mixes channels, "
+         "outlier, for channels that do so in at least 6\u00A0% of them; at most 16 are listed. A rotation mixes "
+         "channels, "
          "so "
          "that numbers on the right are not those on the left. An offline rotation is part of the fp32 forward of its "
          "variant: the unrotated model is in the variant none.</p>\n" +

@@ -7,9 +7,12 @@ export const tokenEvents = ['overflow', 'underflow', 'swamped'];
 const curve = { top: 56, height: 190 };
 const shares = { top: 286, height: 80 };
 
+/** The chosen norm, or the first if it has no curve. */
+export const shownBathtub = (data, state) => data.bathtub.find((entry) => entry.op === state.norm) ?? data.bathtub[0];
+
 export function describeBathtub(data, state) {
   return (width, theme) => {
-    const norm = data.bathtub.find((entry) => entry.op === state.norm) ?? data.bathtub[0];
+    const norm = shownBathtub(data, state);
     const side = { left: 68, right: 20 };
     const option = {
       grid: [{ ...side, ...curve }, { ...side, ...shares }],
@@ -18,7 +21,7 @@ export function describeBathtub(data, state) {
       yAxis: [{ gridIndex: 0, type: 'log', axisLine: { show: false }, axisTick: { show: false }, ...errorRange(norm), ...axisName('relative error', 48, theme),
                 axisLabel: { color: theme.muted, formatter: (value) => power(10, Math.round(Math.log10(value))) },
                 splitLine: { lineStyle: { color: theme.rule } } },
-              { gridIndex: 1, type: 'value', min: 0, max: 100, interval: 50, ...axisName('tokens', 48, theme),
+              { gridIndex: 1, type: 'value', min: 0, max: 100, interval: 50, axisLine: { show: false }, axisTick: { show: false }, ...axisName('tokens', 48, theme),
                 axisLabel: { color: theme.muted, formatter: '{value} %' }, splitLine: { lineStyle: { color: theme.rule } } }],
       series: [errorSeries(norm, theme), ...tokenEvents.map((name, index) => eventSeries(norm, name, index, theme))],
     };

@@ -25,12 +25,12 @@ export function describeChannels(data, state) {
     const all = data.variants.map((variant) => ({ variant, entry: variant.outliers.find((entry) => entry.op === state.layer) })).filter(({ entry }) => entry);
     const shown = all.filter(({ variant }) => !state.variant || variant.name === state.variant);
     const most = Math.min(100, 10 * Math.ceil(Math.max(1, ...all.map(({ entry }) => largestShare(entry))) / 10));
-    const layout = panels(width, shown.length, { least: 440, height: 84, left: 52, top: 44, bottom: 44, gap: 32 });
+    const layout = panels(width, shown.map(({ variant }) => variant.name), { least: 440, height: 84, left: 52, top: 44, bottom: 44, gap: 32 });
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
     shown.forEach(({ variant, entry }, panel) => {
       const place = layout.places[panel];
       const each = (place.width - between) / 2;
-      option.title.push(panelTitle(variant.name, place.left, place.top - 40, theme));
+      option.title.push(panelTitle(place.title, place.left, place.titleTop, theme));
       sides.forEach(([side, words], index) => {
         addSide(option, { ...place, left: place.left + index * (each + between), width: each, first: place.first && index === 0 },
                 { variant: variant.name, entry, side, words, most, index }, theme);

@@ -24,7 +24,8 @@ export class Chart {
     this.element.style.height = `${height}px`;
     if (!this.chart) this.chart = init(this.element, null, { renderer: 'svg', width, height });
     this.chart.resize({ width, height });
-    this.chart.setOption({ ...common(theme), ...option }, { notMerge: true });
+    const grid = [option.grid].flat().map((place) => ({ outerBoundsMode: 'none', ...place }));  // where it is said to be, whatever its labels
+    this.chart.setOption({ ...common(theme), ...option, grid }, { notMerge: true });
   }
 }
 
@@ -36,29 +37,43 @@ function common(theme) {
   };
 }
 
-/** Places `count` panels side by side as far as they fit: [{left, top, width, height}] and the height of all. */
-export function panels(width, count, { least, height, gap = 24, left, top, bottom = 8, right = 12 }) {
-  const columns = Math.max(1, Math.min(count, Math.floor((width - left + gap) / (least + gap))));
+const titleLine = 16;
+
+/**
+ * Places panels with `titles` side by side as far as they fit: [{title, titleTop, left, top, width, height, first}] and the
+ * height of all. `top` is the room for a title of one line and what is below it.
+ */
+export function panels(width, titles, { least, height, gap = 24, left, top, bottom = 8, right = 12 }) {
+  const most = Math.max(1, Math.floor((width - left - right + gap) / (least + gap)));
+  const columns = Math.max(1, Math.ceil(titles.length / Math.ceil(titles.length / most)));  // as even as they can be
   const each = (width - left - right - gap * (columns - 1)) / columns;
-  const rows = Math.ceil(count / columns);
-  const places = [];
-  for (let index = 0; index < count; ++index) {
-    places.push({
-      left: left + (index % columns) * (each + gap),
-      top: top + Math.floor(index / columns) * (height + top + bottom),
-      width: each,
-      height,
-      first: index % columns === 0,
-    });
+  const folded = titles.map((title) => foldTitle(title, each));
+  const head = top + titleLine * (Math.max(1, ...folded.map((lines) => lines.length)) - 1);
+  const step = head + height + bottom;
+  const places = folded.map((lines, index) => {
+    const row = Math.floor(index / columns);
+    return { title: lines.join('\n'), titleTop: row * step + head - top - titleLine * (lines.length - 1) + 4, left: left + (index % columns) * (each + gap),
+             top: head + row * step, width: each, height, first: index % columns === 0 };
+  });
+  return { places, height: Math.ceil(titles.length / columns) * step };
+}
+
+/** Lines of the name of a variant, folded behind its plus signs. */
+function foldTitle(title, width) {
+  const most = Math.max(1, Math.floor(width / 7.8));  // semibold letters of 13 pixels
+  const lines = [''];
+  for (const part of title.split(/(?<=\+)/)) {
+    if (lines[lines.length - 1] !== '' && lines[lines.length - 1].length + part.length > most) lines.push('');
+    lines[lines.length - 1] += part;
   }
-  return { places, height: rows * (height + top + bottom) };
+  return lines;
 }
 
 export function isNarrow(width) { return width < narrow; }
 
 /** Text over a panel, flush with it. */
 export function panelTitle(text, left, top, theme, more = {}) {
-  return { text, left, top, padding: 0, ...more, textStyle: { fontSize: 13, fontWeight: 600, lineHeight: 16, color: theme.text, ...more.textStyle } };
+  return { text, left, top, padding: 0, ...more, textStyle: { fontSize: 13, fontWeight: 600, lineHeight: titleLine, color: theme.text, ...more.textStyle } };
 }
 
 /** Name of a value axis, along it. */

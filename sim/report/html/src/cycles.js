@@ -31,11 +31,11 @@ export function describeCycles(data, state) {
   const words = Object.fromEntries(states);
   return (width, theme) => {
     const variants = data.variants.filter((variant) => !state.variant || variant.name === state.variant);
-    const layout = panels(width, variants.length, { least: 380, height: 30 * data.units.length, left: 56, top: 32, bottom: 28, gap: 56, right: 22 });
+    const layout = panels(width, variants.map((variant) => variant.name), { least: 380, height: 30 * data.units.length, left: 56, top: 26, bottom: 34, gap: 56, right: 22 });
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
     variants.forEach((variant, panel) => {
       const place = layout.places[panel];
-      option.title.push(panelTitle(variant.name, place.left, place.top - 22, theme));
+      option.title.push(panelTitle(place.title, place.left, place.titleTop, theme));
       option.grid.push({ left: place.left, top: place.top, width: place.width, height: place.height });
       option.xAxis.push({ gridIndex: panel, type: 'value', min: 0, max: 100,
                           axisLabel: { color: theme.muted, formatter: '{value} %' },

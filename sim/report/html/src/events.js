@@ -48,14 +48,14 @@ export function describeEvents(data, state) {
       (variant) => [...countsByOp(data, variant, state.event).values()].map((entry) => entry.total)));
     const share = (count) => Math.log10(1 + count) / Math.log10(1 + largest);
     const left = 8 + 6.6 * Math.max(4, ...rows.map((row) => row.length));
-    const layout = panels(width, variants.length,
+    const layout = panels(width, variants.map((variant) => variant.name),
       { least: Math.max(130, 22 * layers.length), height: 22 * rows.length, left, top: 44, bottom: 14 });
     const cellWidth = layout.places.length ? layout.places[0].width / layers.length : 0;
 
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
     variants.forEach((variant, panel) => {
       const place = layout.places[panel];
-      option.title.push(panelTitle(variant.name, place.left, place.top - 40, theme));
+      option.title.push(panelTitle(place.title, place.left, place.titleTop, theme));
       if (place.first) {
         option.title.push(panelTitle('layer', place.left - 8, place.top - 19, theme,
                                      { textAlign: 'right', textStyle: { fontSize: 12, fontWeight: 400, color: theme.muted } }));
@@ -73,7 +73,7 @@ export function describeEvents(data, state) {
           const color = cell.count === 0 ? theme.empty : ramp(share(cell.count), theme);
           return { value: [cell.x, cell.y, cell.count], cell, variant: variant.name,
                    itemStyle: { color, borderColor: theme.page, borderWidth: 1.5 },
-                   label: { show: cell.count > 0 && cellWidth >= 40, color: cell.count ? ink(color) : theme.muted,
+                   label: { show: cell.count > 0 && cellWidth >= 32, color: cell.count ? ink(color) : theme.muted,
                             formatter: brief(cell.count), fontSize: 11 },
                    emphasis: { itemStyle: { borderColor: theme.text, borderWidth: 1.5 } } };
         }),

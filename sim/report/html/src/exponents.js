@@ -4,6 +4,8 @@ import { axisName, exact, isNarrow, panelTitle, power, tip, tooltip } from './ch
 
 const panelHeight = 96;
 const panelGap = 40;
+/** Opacity of a format's ranges behind the bars. */
+export const rangeShades = { normal: 0.16, subnormal: 0.08 };
 
 /** The norm of a variant by name, if it has it. */
 const normOf = (variant, op) => variant.norms.find((norm) => norm.op === op);
@@ -45,7 +47,7 @@ export function describeExponents(data, state) {
       option.yAxis.push({ gridIndex: panel, type: 'value', max: most, ...axisName('share', 44, theme), interval: most / 2,
                           axisLabel: { color: theme.muted, formatter: '{value} %' },
                           splitLine: { lineStyle: { color: theme.rule } } });
-      option.series.push(bars('squares', norm.squares, norm, panel, axis, theme.series[0], range(norm, axis, theme)));
+      option.series.push(bars('squares', norm.squares, norm, panel, axis, theme.series[0], range(norm, axis, (width - 72) / axis.length, theme)));
       option.series.push(bars('sums of squares', norm.sums, norm, panel, axis, theme.series[1]));
     });
     option.tooltip = tooltip(theme, ({ data: item }) => item.count === undefined ? null : tip(
@@ -74,14 +76,14 @@ function bars(what, histogram, norm, panel, axis, color, markArea) {
              { value: [exponent - axis[0], 100 * count / sum], what, exponent, count, norm })) };
 }
 
-/** The format's range: normal numbers, and below them the subnormal ones that are kept. */
-function range(norm, axis, theme) {
+/** The format's range: normal numbers, and below them the subnormal ones that are kept; named where `band` pixels per exponent leave room. */
+function range(norm, axis, band, theme) {
   const at = (exponent) => exponent - axis[0];
   const area = (from, to, name, opacity) => [
-    { xAxis: at(from), name, itemStyle: { color: theme.muted, opacity },
+    { xAxis: at(from), name: 6 * name.length < band * (to - from + 1) ? name : '', itemStyle: { color: theme.muted, opacity },
       label: { color: theme.muted, fontSize: 11, position: 'insideTop', opacity: 1 } }, { xAxis: at(to) }];
-  const areas = [area(norm.least_normal, norm.largest, `${norm.format} normal range`, 0.16)];
-  if (norm.least < norm.least_normal) areas.unshift(area(norm.least, norm.least_normal - 1, 'subnormal', 0.08));
+  const areas = [area(norm.least_normal, norm.largest, `${norm.format} normal range`, rangeShades.normal)];
+  if (norm.least < norm.least_normal) areas.unshift(area(norm.least, norm.least_normal - 1, 'subnormal', rangeShades.subnormal));
   return { silent: true, data: areas };
 }
 

@@ -1,12 +1,12 @@
 // Brings the page to life: draws the charts, folds tables away, and follows the reader's choices.
-import { describeBathtub, tokenEvents } from './bathtub.js';
+import { describeBathtub, shownBathtub, tokenEvents } from './bathtub.js';
 import { channelLayers, describeChannels, worstLayer } from './channels.js';
 import { Chart } from './charts.js';
 import { controls, filterField, legend, radioGroup, selectField } from './controls.js';
 import { describeCycles, states } from './cycles.js';
 import { describeError } from './error.js';
 import { describeEvents, eventScale, isPresent, offeredEvents } from './events.js';
-import { describeExponents, normNames, tightestNorm } from './exponents.js';
+import { describeExponents, normNames, rangeShades, tightestNorm } from './exponents.js';
 import { describeOutliers } from './outliers.js';
 import { addSweep } from './sweep.js';
 import { filterRows, makeSortable } from './tables.js';
@@ -26,7 +26,7 @@ function place(name, describe, ...above) {
   charts.push(new Chart(element, describe));
 }
 
-/** What `content(theme)` makes, made again with every drawing. */
+/** What `content(theme)` makes, made again with every drawing once it has its place. */
 function legendOf(content) {
   const element = document.createElement('div');
   element.className = 'scale';
@@ -37,7 +37,9 @@ function legendOf(content) {
 function drawAll(width) {
   for (const chart of charts) chart.draw(theme, width);
   if (drawSweep) drawSweep(theme, width);
-  for (const { element, content } of legends) element.replaceChildren(content(theme));
+  for (const { element, content } of legends) {
+    if (element.isConnected) element.replaceChildren(content(theme));
+  }
 }
 
 function chooseVariant(name) {
@@ -76,19 +78,22 @@ function addNorms() {
     drawAll();
   };
   const lists = [normNames(data), data.bathtub.map((norm) => norm.op)].map((names) => controls(selectField('Norm', names, state.norm, choose)));
-  place('exponents', describeExponents(data, state), lists[0], legendOf((colors) => legend('', [
-    { label: 'squares', color: colors.series[0] }, { label: 'sums of squares', color: colors.series[1] }])));
-  place('bathtub', describeBathtub(data, state), lists[1], legendOf((colors) => legend('', [
+  place('exponents', describeExponents(data, state), lists[0], legendOf((colors) => legend(state.norm, [
+    { label: 'squares', color: colors.series[0] }, { label: 'sums of squares', color: colors.series[1] },
+    ...Object.entries(rangeShades).map(([numbers, opacity]) => (
+      { label: `${numbers} numbers of the accumulator`, color: `color-mix(in srgb, ${colors.muted} ${100 * opacity}%, transparent)` }))])));
+  place('bathtub', describeBathtub(data, state), lists[1], legendOf((colors) => legend(shownBathtub(data, state).op, [
     { label: 'error', color: colors.series[0] },
     ...tokenEvents.map((name, index) => ({ label: `tokens with ${name}`, color: colors.series[1 + index] }))])));
 }
 
 function addOutliers() {
-  const marks = (colors) => legend('', [{ label: 'fp32 forward', color: colors.text, shape: 0, hollow: true },
-                                        { label: 'at the array', color: colors.series[1], shape: 0 }]);
-  place('outliers', describeOutliers(data, state), legendOf(marks));
+  const marks = (colors) => [{ label: 'fp32 forward', color: colors.text, shape: 0, hollow: true },
+                             { label: 'at the array', color: colors.series[1], shape: 0 }];
+  place('outliers', describeOutliers(data, state), legendOf((colors) => legend('', marks(colors))));
   place('channels', describeChannels(data, state),
-        controls(selectField('Layer', channelLayers(data), state.layer, (layer) => { state.layer = layer; drawAll(); })));
+        controls(selectField('Layer', channelLayers(data), state.layer, (layer) => { state.layer = layer; drawAll(); })),
+        legendOf((colors) => legend(state.layer, marks(colors))));
 }
 
 function followScreen() {

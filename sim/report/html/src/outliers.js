@@ -1,6 +1,6 @@
 // Largest magnitude over sigma by linear layer: a hollow mark in the fp32 forward, a filled one where it reaches the
 // array, and a line between the two. One panel per variant.
-import { axisName, exact, panelTitle, panels, tip, tooltip } from './charts.js';
+import { axisName, exact, isNarrow, panelTitle, panels, tip, tooltip } from './charts.js';
 
 const outlierSigmas = 6;
 
@@ -12,14 +12,14 @@ export function describeOutliers(data, state) {
     const largest = Math.max(outlierSigmas, ...data.variants.flatMap(
       (variant) => variant.outliers.flatMap((entry) => [entry.reference[1], entry.array[1]])));
     const left = 8 + 6.6 * Math.max(4, ...ops.map((op) => op.length));
-    const layout = panels(width, variants.length, { least: 130, height: 18 * Math.max(1, ops.length), left, top: 44, bottom: 46, right: 24, gap: 40 });
+    const layout = panels(width, variants.map((variant) => variant.name), { least: 96, height: 18 * Math.max(1, ops.length), left, top: 44, bottom: 46, right: 24, gap: isNarrow(width) ? 26 : 40 });
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
     variants.forEach((variant, panel) => {
       const place = layout.places[panel];
       const entries = variant.outliers.filter(kept);
-      option.title.push(panelTitle(variant.name, place.left, place.top - 40, theme));
+      option.title.push(panelTitle(place.title, place.left, place.titleTop, theme));
       option.grid.push({ left: place.left, top: place.top, width: place.width, height: place.height });
-      option.xAxis.push({ gridIndex: panel, type: 'log', min: 1, max: 1.2 * largest, ...axisName('largest |x| of a token', 26, theme),
+      option.xAxis.push({ gridIndex: panel, type: 'log', min: 1, max: 1.2 * largest, ...axisName('largest |x|', 26, theme),
                           axisLabel: { color: theme.muted, hideOverlap: true, showMaxLabel: false, formatter: '{value} σ' }, splitLine: { lineStyle: { color: theme.rule } } });
       option.yAxis.push({ gridIndex: panel, type: 'category', data: ops, inverse: true, axisTick: { show: false },
                           axisLine: { show: false }, splitLine: { show: true, lineStyle: { color: theme.rule } },

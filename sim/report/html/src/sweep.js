@@ -3,6 +3,10 @@ import { Chart, axisName, brief, tip, tooltip } from './charts.js';
 import { controls, legend, selectField } from './controls.js';
 import { symbols } from './theme.js';
 
+// Figures that a point has; other numbers are settings.
+const measured = ['perplexity', 'reference_perplexity', 'sqnr_db', 'top1_agreement', 'cycles', 'macs', 'utilization', 'dram_bytes', 'energy_pj', 'area_um2',
+                  'scratchpad_peak_bytes', 'accumulator_peak_bytes', 'overflow', 'underflow', 'saturated', 'invalid', 'flushed', 'swamped', 'inexact', 'clipped',
+                  'zeroed', 'wrapped'];
 const largerIsBetter = ['sqnr_db', 'top1_agreement', 'utilization'];
 const mostColors = 12;
 
@@ -10,7 +14,7 @@ const mostColors = 12;
 export function columnsOf(sweep) {
   const values = sweep.columns.map((_, at) => new Set(sweep.rows.map((row) => row[at]).filter((cell) => cell !== null)));
   const figures = sweep.columns.filter((name, at) => name !== 'id' && values[at].size > 1 && [...values[at]].every((cell) => typeof cell === 'number'));
-  const settings = sweep.columns.filter((name, at) => values[at].size > 1 && values[at].size <= mostColors);
+  const settings = sweep.columns.filter((name, at) => !measured.includes(name) && values[at].size > 1 && values[at].size <= mostColors);
   return { figures, settings };
 }
 
@@ -54,15 +58,18 @@ function settingsOf(sweep, choice) {
 /** What tells points apart, beside their figures. */
 function toldOf(sweep) {
   const varied = sweep.columns.filter((name, at) => name !== 'key' && sweep.rows.some((row) => row[at] !== sweep.rows[0][at]));
-  const { figures } = columnsOf(sweep);
   const isDigest = (at) => sweep.rows.every((row) => row[at] === null || /^[0-9a-f]{64}$/.test(row[at]));
-  return varied.filter((name) => !isDigest(sweep.columns.indexOf(name)) && (name === 'id' || !figures.includes(name))).slice(0, 10);
+  return varied.filter((name) => !isDigest(sweep.columns.indexOf(name)) && !measured.includes(name)).slice(0, 10);
 }
 
-/** A cell as text, numbers with separators and six digits after the point at most. */
+/** A cell as text: numbers with separators, fractions of a column with as many digits that its largest has six. */
 function cellOf(sweep, point, name) {
-  const cell = point.row[sweep.columns.indexOf(name)] ?? '–';
-  return typeof cell === 'number' ? cell.toLocaleString('en-US', { maximumFractionDigits: 6 }) : cell;
+  const at = sweep.columns.indexOf(name);
+  const cell = point.row[at] ?? '–';
+  if (typeof cell !== 'number') return String(cell);
+  const numbers = sweep.rows.map((row) => row[at]).filter((other) => typeof other === 'number');
+  const digits = numbers.every(Number.isInteger) ? 0 : Math.max(0, 5 - Math.floor(Math.log10(Math.max(1, ...numbers.map(Math.abs)))));
+  return cell.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 function describeSweep(sweep, choice) {
@@ -80,7 +87,7 @@ function describeSweep(sweep, choice) {
       grid: { left: 76, right: 20, top: 16, bottom: 48 },
       xAxis: axis(choice.x, 'x'), yAxis: axis(choice.y, 'y'),
       tooltip: tooltip(theme, ({ data: item }) => item?.point ? tip(
-        `${choice.x} ${item.point.x}, ${choice.y} ${item.point.y}`,
+        `${choice.x} ${cellOf(sweep, item.point, choice.x)}, ${choice.y} ${cellOf(sweep, item.point, choice.y)}`,
         told.map((name) => [name, cellOf(sweep, item.point, name)]),
         best.includes(item.point) ? 'on the Pareto front' : '') : null),
       series: [
@@ -118,7 +125,7 @@ function frontTable(sweep, choice) {
   const table = document.createElement('table');
   const add = (row, tag, name, text) => {
     const cell = row.appendChild(document.createElement(tag));
-    cell.textContent = text;
+    for (const part of text.split(/(?<=_)/)) cell.append(part, document.createElement('wbr'));  // long names fold
     if (columnsOf(sweep).figures.includes(name)) cell.className = 'n';
   };
   table.createCaption().textContent = `Pareto front of ${choice.x} and ${choice.y}: ${best.length} of ${shownRows(sweep, choice).length} points`;
