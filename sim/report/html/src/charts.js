@@ -37,14 +37,16 @@ function common(theme) {
   };
 }
 
-const titleLine = 16;
+export const titleLine = 16;
+const titleLetter = 7.8;  // width of a semibold letter of 13 pixels
 
 /**
  * Places panels with `titles` side by side as far as they fit: [{title, titleTop, left, top, width, height, first}] and the
  * height of all. `top` is the room for a title of one line and what is below it.
  */
 export function panels(width, titles, { least, height, gap = 24, left, top, bottom = 8, right = 12 }) {
-  const most = Math.max(1, Math.floor((width - left - right + gap) / (least + gap)));
+  const needed = Math.max(least, ...titles.flatMap(partsOf).map((part) => titleLetter * part.length));
+  const most = Math.max(1, Math.floor((width - left - right + gap) / (needed + gap)));
   const columns = Math.max(1, Math.ceil(titles.length / Math.ceil(titles.length / most)));  // as even as they can be
   const each = (width - left - right - gap * (columns - 1)) / columns;
   const folded = titles.map((title) => foldTitle(title, each));
@@ -58,11 +60,14 @@ export function panels(width, titles, { least, height, gap = 24, left, top, bott
   return { places, height: Math.ceil(titles.length / columns) * step };
 }
 
-/** Lines of the name of a variant, folded behind its plus signs. */
-function foldTitle(title, width) {
-  const most = Math.max(1, Math.floor(width / 7.8));  // semibold letters of 13 pixels
+/** Where the name of a variant may fold: behind plus signs, commas and brackets. */
+const partsOf = (title) => title.split(/(?<=[+,(])/);
+
+/** Lines of a title that begins with the name of a variant. */
+export function foldTitle(title, width) {
+  const most = Math.max(1, Math.floor(width / titleLetter));
   const lines = [''];
-  for (const part of title.split(/(?<=\+)/)) {
+  for (const part of partsOf(title)) {
     if (lines[lines.length - 1] !== '' && lines[lines.length - 1].length + part.length > most) lines.push('');
     lines[lines.length - 1] += part;
   }

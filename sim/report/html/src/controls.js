@@ -28,27 +28,28 @@ export function filterField(choose) {
   return label;
 }
 
-/** Colours with what they stand for, after a title; with `shape`, an index of shapes, the mark of a chart, `hollow` or filled. */
+/** Colours with what they stand for, after a title; with `shape`, an index of shapes, the mark of a chart, `hollow` or filled; with `line`, dashes, on a line. */
 export function legend(title, entries) {
   const list = document.createElement('ul');
   list.className = 'legend';
   if (title) list.appendChild(document.createElement('li')).textContent = title;
-  for (const { label, color, shape, hollow } of entries) {
+  for (const { label, color, shape, hollow, line } of entries) {
     const item = list.appendChild(document.createElement('li'));
     if (shape === undefined) item.appendChild(document.createElement('i')).style.background = color;
-    else item.appendChild(mark(shape, color, hollow));
+    else item.appendChild(mark(shape, color, hollow, line));
     item.append(label);
   }
   return list;
 }
 
-function mark(shape, color, hollow) {
+function mark(shape, color, hollow, line) {
   const make = (name, attributes) => {
     const element = document.createElementNS('http://www.w3.org/2000/svg', name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     return element;
   };
-  const image = make('svg', { viewBox: '-1 -1 12 12', 'aria-hidden': 'true' });
+  const image = make('svg', { viewBox: line ? '-11 -1 32 12' : '-1 -1 12 12', 'aria-hidden': 'true' });
+  if (line) image.append(make('path', { d: 'M-11 5h32', fill: 'none', stroke: color, 'stroke-width': 2, 'stroke-dasharray': line === 'solid' ? 'none' : line.join(' ') }));
   image.append(make('path', { d: shapes[shape % shapes.length], fill: hollow ? 'none' : color, stroke: color, 'stroke-width': hollow ? 1.5 : 0 }));
   return image;
 }

@@ -31,7 +31,7 @@ export function describeCycles(data, state) {
   const words = Object.fromEntries(states);
   return (width, theme) => {
     const variants = data.variants.filter((variant) => !state.variant || variant.name === state.variant);
-    const layout = panels(width, variants.map((variant) => variant.name), { least: 380, height: 30 * data.units.length, left: 56, top: 26, bottom: 34, gap: 56, right: 22 });
+    const layout = panels(width, variants.map((variant) => variant.name), { least: 270, height: 30 * data.units.length, left: 56, top: 26, bottom: 34, gap: 56, right: 22 });
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
     variants.forEach((variant, panel) => {
       const place = layout.places[panel];

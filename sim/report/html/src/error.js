@@ -2,6 +2,11 @@
 import { axisName, tip, tooltip } from './charts.js';
 import { dashes, symbols } from './theme.js';
 
+/** What stands for each variant. */
+export function errorLegend(data, theme) {
+  return data.variants.map(({ name }, index) => ({ label: name, color: theme.series[index % theme.series.length], shape: index, line: dashes[index % dashes.length] }));
+}
+
 export function describeError(data, state) {
   return (width, theme) => {
     const kept = data.ops.map((op, index) => ({ ...op, index }))
@@ -17,9 +22,7 @@ export function describeError(data, state) {
     });
     const rotate = kept.length <= 24;
     const option = {
-      grid: { left: 68, right: 16, top: 34, bottom: rotate ? 96 : 40 },
-      legend: { top: 0, left: 60, textStyle: { color: theme.text }, selectedMode: false,
-                itemWidth: 34, inactiveColor: theme.muted },
+      grid: { left: 68, right: 36, top: 12, bottom: rotate ? 96 : 40 },
       tooltip: tooltip(theme, (items) => tip(items[0].axisValue,
         items.map((item) => [item.seriesName, item.data == null ? '–' : `${item.data.toFixed(1)} dB`])),
         { trigger: 'axis', axisPointer: { lineStyle: { color: theme.muted } } }),

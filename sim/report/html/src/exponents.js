@@ -1,9 +1,10 @@
 // Exponents of a norm's squares and of their sums, one panel per variant under each other so that shifts show; behind
 // them the range of the accumulator that sums them.
-import { axisName, exact, isNarrow, panelTitle, power, tip, tooltip } from './charts.js';
+import { axisName, exact, foldTitle, panelTitle, power, tip, titleLine, tooltip } from './charts.js';
 
 const panelHeight = 96;
 const panelGap = 40;
+const side = { left: 60, right: 12 };
 /** Opacity of a format's ranges behind the bars. */
 export const rangeShades = { normal: 0.16, subnormal: 0.08 };
 
@@ -35,19 +36,20 @@ export function describeExponents(data, state) {
     const most = 20 * Math.ceil(Math.max(...all.flatMap((norm) => [tallest(norm.squares), tallest(norm.sums)])) / 20);
     const axis = Array.from({ length: last - first + 1 }, (_, index) => first + index);
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
-    const titleHeight = isNarrow(width) ? 40 : 24;
+    const titles = norms.map((norm, panel) => titleOf(shown[panel], norm, width - side.left - side.right));
+    const titleHeight = 8 + titleLine * Math.max(1, ...titles.map((lines) => lines.length));
     const step = titleHeight + panelHeight + panelGap;
     norms.forEach((norm, panel) => {
       const top = titleHeight + panel * step;
-      option.title.push(panelTitle(title(shown[panel], norm, isNarrow(width) ? ':\n' : ': '), 60, top - titleHeight, theme));
-      option.grid.push({ left: 60, right: 12, top, height: panelHeight });
+      option.title.push(panelTitle(titles[panel].join('\n'), side.left, top - 4 - titleLine * titles[panel].length, theme));
+      option.grid.push({ ...side, top, height: panelHeight });
       option.xAxis.push({ gridIndex: panel, type: 'category', data: axis, axisTick: { show: false },
                           axisLine: { lineStyle: { color: theme.rule } },
                           axisLabel: { color: theme.muted, formatter: (e) => power(2, e), hideOverlap: true } });
       option.yAxis.push({ gridIndex: panel, type: 'value', max: most, ...axisName('share', 44, theme), interval: most / 2,
                           axisLabel: { color: theme.muted, formatter: '{value} %' },
                           splitLine: { lineStyle: { color: theme.rule } } });
-      option.series.push(bars('squares', norm.squares, norm, panel, axis, theme.series[0], range(norm, axis, (width - 72) / axis.length, theme)));
+      option.series.push(bars('squares', norm.squares, norm, panel, axis, theme.series[0], range(norm, axis, (width - side.left - side.right) / axis.length, theme)));
       option.series.push(bars('sums of squares', norm.sums, norm, panel, axis, theme.series[1]));
     });
     option.tooltip = tooltip(theme, ({ data: item }) => item.count === undefined ? null : tip(
@@ -62,10 +64,14 @@ const total = (histogram) => histogram.reduce((sum, [, count]) => sum + count, 0
 const tallest = (histogram) => Math.max(1, ...histogram.map(([, count]) => 100 * count / total(histogram)));
 const bits = (count) => count === null ? '–' : `${String(count).replace('-', '−')} ${Math.abs(count) === 1 ? 'bit' : 'bits'}`;
 
-function title(variant, norm, separator) {
+/** Lines over a panel: one if all has room there. */
+function titleOf(variant, norm, width) {
   const { head, foot } = room(norm);
   const scale = norm.scale === null ? '' : `, s = ${norm.scale}`;
-  return `${variant.name}${scale}${separator}head-room ${bits(head)}, foot-room ${bits(foot)}`;
+  const name = `${variant.name}${scale}:`;
+  const rooms = `head-room ${bits(head)}, foot-room ${bits(foot)}`;
+  const all = foldTitle(`${name} ${rooms}`, width);
+  return all.length === 1 ? all : [...foldTitle(name, width), rooms];
 }
 
 function bars(what, histogram, norm, panel, axis, color, markArea) {

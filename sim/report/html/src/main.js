@@ -4,13 +4,13 @@ import { channelLayers, describeChannels, worstLayer } from './channels.js';
 import { Chart } from './charts.js';
 import { controls, filterField, legend, radioGroup, selectField } from './controls.js';
 import { describeCycles, states } from './cycles.js';
-import { describeError } from './error.js';
+import { describeError, errorLegend } from './error.js';
 import { describeEvents, eventScale, isPresent, offeredEvents } from './events.js';
 import { describeExponents, normNames, rangeShades, tightestNorm } from './exponents.js';
 import { describeOutliers } from './outliers.js';
 import { addSweep } from './sweep.js';
 import { filterRows, makeSortable } from './tables.js';
-import { currentTheme } from './theme.js';
+import { currentTheme, dashes } from './theme.js';
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const state = { variant: '', filter: '', event: '', norm: data.variants ? tightestNorm(data) : '', layer: data.variants ? worstLayer(data) : '' };
@@ -83,8 +83,8 @@ function addNorms() {
     ...Object.entries(rangeShades).map(([numbers, opacity]) => (
       { label: `${numbers} numbers of the accumulator`, color: `color-mix(in srgb, ${colors.muted} ${100 * opacity}%, transparent)` }))])));
   place('bathtub', describeBathtub(data, state), lists[1], legendOf((colors) => legend(shownBathtub(data, state).op, [
-    { label: 'error', color: colors.series[0] },
-    ...tokenEvents.map((name, index) => ({ label: `tokens with ${name}`, color: colors.series[1 + index] }))])));
+    { label: 'error', color: colors.series[0], shape: 0, line: 'solid' },
+    ...tokenEvents.map((name, index) => ({ label: `tokens with ${name}`, color: colors.series[1 + index], shape: 0, line: dashes[index] }))])));
 }
 
 function addOutliers() {
@@ -128,7 +128,7 @@ function addReplay() {
   addEvents();
   addNorms();
   addOutliers();
-  place('error', describeError(data, state));
+  place('error', describeError(data, state), legendOf((colors) => legend('', errorLegend(data, colors))));
   place('cycles', describeCycles(data, state),
         legendOf((colors) => legend('', states.map(([key, label]) => ({ label, color: colors.state[key] })))));
   const opDetails = document.querySelector('#ops details');

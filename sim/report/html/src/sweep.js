@@ -149,10 +149,13 @@ export function addSweep(sweep, element, getTheme) {
   const best = document.createElement('div');
   best.className = 'scroll front';
   best.tabIndex = 0;
-  const draw = (theme, width) => {
-    if (!values.contains(document.activeElement)) values.replaceChildren(choice.by ? brush(sweep, choice, theme, () => draw(getTheme())) : '');
+  const drawChart = (theme, width) => {
     chart.draw(theme, width);
     best.replaceChildren(frontTable(sweep, choice));
+  };
+  const draw = (theme, width) => {
+    values.replaceChildren(choice.by ? brush(sweep, choice, theme, () => drawChart(getTheme())) : '');
+    drawChart(theme, width);
   };
   const choose = (key) => (value) => {
     choice[key] = value;
