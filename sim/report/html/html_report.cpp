@@ -37,8 +37,9 @@ std::string mode_text(const ReplayResult& result) {
 }
 
 std::string facts(const ReplayResult& result) {
-  std::string text = fmt::format("{} windows, {} tokens, {}, {} MHz", html::grouped(result.num_windows),
-                                 html::grouped(result.num_tokens), mode_text(result), result.clock_mhz);
+  std::string text = fmt::format("{} window{}, {} tokens, {}, {} MHz", html::grouped(result.num_windows),
+                                 result.num_windows == 1 ? "" : "s", html::grouped(result.num_tokens),
+                                 mode_text(result), result.clock_mhz);
   if (result.residual_gain != 1) text += fmt::format(", residual gain {:.6g}", result.residual_gain);
   if (result.channels != 0)
     text += fmt::format(", channel gain {:.6g} on {} channels", result.channel_gain, result.channels);
