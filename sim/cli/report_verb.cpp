@@ -60,11 +60,12 @@ std::string page_of(const ReportArguments& arguments) {
   const std::string content = read_file(file);
   const bool is_database = std::string_view(content).starts_with("SQLite format 3");
   if (is_database || is_array(content)) {
-    if (arguments.bathtub.empty()) {
-      return write_sweep_html(
-          is_database ? query(file, "SELECT * FROM points ORDER BY id", TableFormat::kJson) : content, file);
+    if (!arguments.bathtub.empty()) {
+      throw UserError(ExitCode::kUsage, "--bathtub: got the points of a sweep; expected the result of a replay");
     }
-    throw UserError(ExitCode::kUsage, "--bathtub: got the points of a sweep; expected the result of a replay");
+    if (!is_database) return write_sweep_html(content, file);
+    return write_sweep_html(query(file, "SELECT * FROM points ORDER BY id", TableFormat::kJson), file,
+                            query(file, "SELECT name, value FROM sweep ORDER BY name", TableFormat::kJson));
   }
   const ReplayResult result = read_replay_json(content, file);
   if (arguments.bathtub.empty()) return write_html(result);

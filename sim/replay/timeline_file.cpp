@@ -67,9 +67,17 @@ void TimelineFile::write(const std::string& event) {
   is_first_event_ = false;
 }
 
+/// No two threads of the file share a number, none is 0 and none is its process's: Perfetto takes 0 for an idle thread,
+/// and a thread with the number of its process for a main thread, which it shows first.
+std::size_t TimelineFile::thread_id(int thread) const {
+  constexpr std::size_t kIdsPerProcess = 10;
+  static_assert(kNumUnits < kIdsPerProcess);
+  return kIdsPerProcess * left_out_.size() + static_cast<std::size_t>(thread);
+}
+
 void TimelineFile::write_metadata(const std::string& name, int thread, const std::string& value) {
   write(fmt::format("{{\"ph\":\"M\",\"name\":\"{}\",\"pid\":{},\"tid\":{},\"args\":{{{}}}}}", name, left_out_.size(),
-                    thread, value));
+                    thread_id(thread), value));
 }
 
 void TimelineFile::begin_variant(const std::string& name, std::vector<std::string> op_names) {
@@ -80,7 +88,9 @@ void TimelineFile::begin_variant(const std::string& name, std::vector<std::strin
   num_written_ = run_start_ = 0;
   is_full_ = false;
   write_metadata("process_name", kRunThread, "\"name\":" + json_text(name));
+  write_metadata("process_sort_index", kRunThread, fmt::format("\"sort_index\":{}", left_out_.size()));
   write_metadata("thread_name", kRunThread, "\"name\":\"run\"");
+  write_metadata("thread_sort_index", kRunThread, "\"sort_index\":0");
   for (std::size_t unit = 0; unit < kNumUnits; ++unit) {
     const int thread = thread_of(static_cast<UnitKind>(unit));
     write_metadata("thread_name", thread, "\"name\":" + json_text(kUnitNames[unit]));
@@ -118,7 +128,8 @@ void TimelineFile::end_run(const CycleReport& report, std::span<const numerics::
 
 void TimelineFile::write_run(std::uint64_t cycles, bool is_cut) {
   write(fmt::format("{{\"ph\":\"X\",\"cat\":\"run\",\"name\":{},\"pid\":{},\"tid\":{},\"ts\":{},\"dur\":{}}}",
-                    json_text(run_ + (is_cut ? ", cut" : "")), left_out_.size(), kRunThread, run_start_, cycles));
+                    json_text(run_ + (is_cut ? ", cut" : "")), left_out_.size(), thread_id(kRunThread), run_start_,
+                    cycles));
 }
 
 const std::string& TimelineFile::op_name(std::uint32_t op) const { return op_names_.at(op); }
@@ -131,7 +142,7 @@ void TimelineFile::write_unit(std::vector<TimelineSlice> slices) {
     std::size_t behind = first + 1;
     while (behind < slices.size() && slices[behind].op == slices[first].op) ++behind;
     write(fmt::format("{{\"ph\":\"X\",\"cat\":\"op\",\"name\":{},\"pid\":{},\"tid\":{},\"ts\":{},\"dur\":{}}}",
-                      json_text(op_name(slices[first].op)), left_out_.size(), thread_of(slices[first].unit),
+                      json_text(op_name(slices[first].op)), left_out_.size(), thread_id(thread_of(slices[first].unit)),
                       run_start_ + slices[first].begin, slices[behind - 1].end - slices[first].begin));
     for (; first < behind; ++first) write_slice(slices[first]);
   }
@@ -156,8 +167,8 @@ void TimelineFile::write_slice(const TimelineSlice& slice) {
   write(
       fmt::format("{{\"ph\":\"X\",\"cat\":\"{}\",\"name\":{},\"cname\":\"{}\",\"pid\":{},\"tid\":{},\"ts\":{},"
                   "\"dur\":{},\"args\":{{{}}}}}",
-                  name_of(slice.state), json_text(name), color_of(slice.state), left_out_.size(), thread_of(slice.unit),
-                  run_start_ + slice.begin, slice.end - slice.begin, arguments));
+                  name_of(slice.state), json_text(name), color_of(slice.state), left_out_.size(),
+                  thread_id(thread_of(slice.unit)), run_start_ + slice.begin, slice.end - slice.begin, arguments));
 }
 
 /// Where an op ends, its events are added to the variant's; in the order of these ends.

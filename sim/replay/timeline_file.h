@@ -46,6 +46,7 @@ class TimelineFile {
 
  private:
   void write(const std::string& event);
+  std::size_t thread_id(int thread) const;  ///< of a thread of the variant that is written
   void write_metadata(const std::string& name, int thread, const std::string& value);
   void write_run(std::uint64_t cycles, bool is_cut);
   void write_unit(std::vector<TimelineSlice> slices);

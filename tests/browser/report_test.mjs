@@ -70,6 +70,7 @@ const browser = await chromium.launch({
 async function open(html, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(120_000);  // a machine may be busy
   page.problems = [];
   page.on('console', (message) => page.problems.push(`${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => page.problems.push(error.message));
@@ -112,6 +113,92 @@ async function testCharts(html) {
   await close(page);
 }
 
+/** Every figure of the first table is the result's. */
+async function testHeadline(html) {
+  const page = await open(html);
+  const titles = await page.locator('#variants thead th').allTextContents();
+  const rows = await page.locator('#variants tbody tr').evaluateAll((all) => all.map((row) => [...row.cells].map((cell) => cell.textContent)));
+  for (const variant of result.variants) {
+    const row = rows.find(([name]) => name === variant.name);
+    const figure = (title) => row[titles.indexOf(title)];
+    assert.equal(figure('perplexity'), variant.perplexity.toFixed(3));
+    assert.equal(figure('SQNR dB'), variant.sqnr_db.toFixed(1));
+    for (const event of ['overflow', 'swamped', 'underflow', 'clipped', 'zeroed']) {
+      assert.equal(figure(event), variant.events[event].toLocaleString('en-US'));
+    }
+    assert.equal(figure('cycles'), variant.cycles.toLocaleString('en-US'));
+    assert.equal(figure('util. %'), (100 * variant.utilization).toFixed(1));
+  }
+  await close(page);
+}
+
+async function testChannels(html) {
+  const page = await open(html);
+  const field = page.locator('#outliers select');
+  const layer = await field.inputValue();
+  const outliers = (variant, op) => variant.ops.find(({ name }) => name === op).outliers;
+  const bars = () => page.locator('[data-chart="channels"] svg text').evaluateAll((all) => all.map((text) => text.textContent).filter((text) => /^\d+$/.test(text)));
+  const channelsOf = (op) => result.variants.flatMap((variant) => ['reference', 'array'].flatMap(
+    (side) => outliers(variant, op)[side].largest_channels.map(({ channel }) => String(channel))));
+  assert.deepEqual((await bars()).sort(), channelsOf(layer).sort(), 'every listed channel has its bar');
+  const other = await field.locator('option').evaluateAll((all, chosen) => all.map(({ value }) => value).find((value) => value !== chosen), layer);
+  await field.selectOption(other);
+  assert.deepEqual((await bars()).sort(), channelsOf(other).sort());
+  await field.selectOption(layer);
+
+  const { channel, tokens } = outliers(result.variants[0], layer).reference.largest_channels[0];
+  const name = page.locator('[data-chart="channels"] svg text', { hasText: new RegExp(`^${channel}$`) }).first();
+  await name.scrollIntoViewIfNeeded();
+  const box = await name.boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y - 12);
+  await page.locator('[data-chart="channels"] .tip').waitFor();
+  assert.match(await page.locator('[data-chart="channels"] .tip').textContent(),
+               new RegExp(`${layer}, none.*channel${channel}tokens with an outlier${tokens}of the tokens`));
+  await close(page);
+}
+
+/** No text of a chart reaches beyond its picture, no title into another one, no column's title out of its column. */
+async function expectNothingCut(page, what) {
+  const faults = await page.evaluate(() => {
+    const found = [];
+    const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+    for (const chart of document.querySelectorAll('[data-chart]')) {
+      const frame = chart.querySelector('svg').getBoundingClientRect();
+      const texts = [...chart.querySelectorAll('svg text')];
+      for (const text of texts) {
+        const box = text.getBoundingClientRect();
+        if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1) {
+          found.push(`${chart.dataset.chart}: "${text.textContent}" is cut off`);
+        }
+      }
+      const titles = texts.filter((text) => Number(getComputedStyle(text).fontWeight) >= 600);
+      titles.forEach((one, at) => titles.slice(at + 1).forEach((other) => {
+        if (meet(one.getBoundingClientRect(), other.getBoundingClientRect())) {
+          found.push(`${chart.dataset.chart}: "${one.textContent}" lies on "${other.textContent}"`);
+        }
+      }));
+    }
+    for (const title of document.querySelectorAll('thead th')) {
+      if (title.checkVisibility() && title.scrollWidth > title.clientWidth + 1) found.push(`column "${title.textContent}" is too narrow`);
+    }
+    return found;
+  });
+  assert.deepEqual(faults, [], what);
+}
+
+async function testLongNames() {
+  const long = structuredClone(result);
+  long.variants.push({ ...structuredClone(long.variants[2]), name: 'slanc_residual+rrs(qkv)+gptq(group=128,act_order)+w4a4kv4' });
+  const html = pageOf(long, 'long', '--bathtub', bathtubFile(long));
+  for (const width of [1440, 420]) {
+    const page = await open(html, { viewport: { width, height: 900 } });
+    await expectNothingCut(page, `${width} px`);
+    await page.locator('[data-chart="events"]').evaluate(() => { for (const details of document.querySelectorAll('details')) details.open = true; });
+    await expectNothingCut(page, `${width} px with all tables`);
+    await close(page);
+  }
+}
+
 async function testChoices(html) {
   const page = await open(html);
   const rows = () => visible(page, '#variants tbody tr th');
@@ -150,7 +237,7 @@ async function testScreens(html) {
   await light.emulateMedia({ colorScheme: 'light' });
   const pdf = await light.pdf({ format: 'A4' });
   const pages = pdf.toString('latin1').match(/\/Type \/Page\b/g).length;
-  assert.ok(pages >= 2 && pages <= 8, `${pages} pages`);
+  assert.ok(pages >= 2 && pages <= 9, `${pages} pages`);
   await close(light);
 
   const narrow = await open(html, { viewport: { width: 390, height: 800 } });
@@ -197,8 +284,11 @@ async function testNorms(html) {
   const scale = result.variants[1].ops.find((op) => op.name === 'layers.1.attn_norm').norm_scale;
   assert.ok((await titles())[1].startsWith(`slanc, s = ${scale}: head-room`));
   assert.ok((await chartText(page, 'exponents')).includes('fp16 normal range'));
+  await page.locator('#bathtub select').selectOption('final_norm');
+  assert.equal(await page.locator('#exponents select').inputValue(), 'final_norm', 'both lists show the chosen norm');
+  assert.match(await page.locator('#exponents .scale').textContent(), /^final_norm/, 'paper has no list: the legend names the norm');
   const bathtub = await chartText(page, 'bathtub');
-  for (const text of ['slanc', 'not finite', 'same bits']) assert.ok(bathtub.includes(text), text);
+  for (const text of ['slanc', 'not finite', 'same bits', 'relative error', 'scale s', '2⁰']) assert.ok(bathtub.includes(text), text);
   await close(page);
 }
 
@@ -207,19 +297,27 @@ async function testSweep() {
   for (let id = 1; id <= 60; ++id) {
     const format = ['int4', 'fp8_e4m3', '<img src=x onerror=window.pwned=1>'][id % 3];
     points.push({ id, status: id === 7 ? 'failed' : 'done', variant: id % 2 ? 'none' : 'rrs', array_activation: format, windows: 1,
-                  cycles: 1000 + 37 * ((id * 17) % 60), perplexity: 3 + ((id * 29) % 60) / 20, energy_pj: 1e6 + 5 * id });
+                  array_rows: 8 + id % 12, cycles: 1000 + 37 * ((id * 17) % 60), perplexity: 3 + ((id * 29) % 60) / 20, energy_pj: 1e6 + 5 * id });
   }
   const page = await open(pageOf(points, 'points'));
   assert.ok(await drawn(page, 'sweep') >= 59);
   const done = points.filter((point) => point.status === 'done');
   const expected = (list) => list.filter((point) => !list.some(
     (other) => other.cycles <= point.cycles && other.perplexity <= point.perplexity && other !== point)).length;
+  const frontRows = () => page.locator('.front tbody tr').count();
+  assert.equal(await frontRows(), expected(done));
+  assert.deepEqual(await page.locator('.front thead td, .front thead th').allTextContents(), ['id', 'variant', 'array_activation', 'array_rows', 'cycles', 'perplexity']);
   const all = await drawn(page, 'sweep');
   await page.getByRole('checkbox', { name: 'int4' }).focus();
   await page.keyboard.press('Space');
   const shown = done.filter((point) => point.array_activation !== 'int4');
   const change = (done.length + expected(done)) - (shown.length + expected(shown));
   assert.equal(all - await drawn(page, 'sweep'), change, 'marks of hidden points go, and the front is that of the others');
+  assert.equal(await frontRows(), expected(shown));
+  await expectNothingCut(page, 'sweep');
+  await page.locator('.filter select').nth(2).selectOption('array_rows');
+  const marks = await page.locator('.brush svg path').evaluateAll((all) => all.map((mark) => mark.getAttribute('d') + mark.getAttribute('fill')));
+  assert.equal(new Set(marks).size, 12, 'every setting has a mark of its own');
   await page.locator('.filter select').nth(1).selectOption('energy_pj');
   assert.ok((await chartText(page, 'sweep')).includes('energy_pj'));
   assert.equal(await page.locator('img').count(), 0);
@@ -241,6 +339,9 @@ try {
   const html = pageOf(result, 'report', '--bathtub', bathtubFile(result));
   assert.ok(statSync(html).size < 3e6, `${statSync(html).size} bytes`);
   await testCharts(html);
+  await testHeadline(html);
+  await testChannels(html);
+  await testLongNames();
   await testChoices(html);
   await testScreens(html);
   await testNorms(html);

@@ -22,7 +22,8 @@ struct Slice {
   std::string name;
   std::string op;
 };
-using Track = std::pair<int, int>;  ///< process, thread
+using Track = std::pair<int, int>;  ///< process; 0 of the run, 1 to 6 of the units
+constexpr int kIdsPerProcess = 10;
 
 struct Timeline {
   Json file;
@@ -50,7 +51,7 @@ Timeline timeline_of(const std::string& options) {
     const std::uint64_t begin = event.at("ts");
     const std::uint64_t length = event.at("dur");
     EXPECT_GT(length, 0u) << event;
-    timeline.tracks[{process, event.at("tid")}].push_back(
+    timeline.tracks[{process, event.at("tid").get<int>() - kIdsPerProcess * process}].push_back(
         {begin, begin + length, event.at("cat"), event.at("name"),
          event.contains("args") ? std::string(event.at("args").at("op")) : std::string(event.at("name"))});
   }
@@ -109,6 +110,30 @@ TEST(TimelineTest, SlicesNestAndSumToTheCycleReport) {
   expect_cycle_report(timeline);
   expect_cycle_report(timeline_of(options + "--stall-seed 5 --set dma.channels=3"));
   expect_cycle_report(timeline_of("--no-values --windows 1 --decode 3 --variants none -q"));
+}
+
+TEST(TimelineTest, EveryTrackHasItsNameAndItsPlace) {
+  const Timeline timeline = timeline_of("--no-values --windows 1 --variants none,rrs -q");
+  std::map<std::pair<int, int>, std::map<std::string, Json>> tracks;
+  for (const Json& event : timeline.file.at("traceEvents")) {
+    if (event.at("ph") != "M") continue;
+    for (const auto& [key, value] : event.at("args").items()) {
+      tracks[{event.at("pid"), event.at("tid")}][event.at("name")] = value;
+    }
+  }
+  ASSERT_EQ(tracks.size(), 2 * (kUnits.size() + 1)) << "no two tracks share a number";
+  for (const int process : {1, 2}) {
+    const int first = kIdsPerProcess * process;
+    EXPECT_EQ(tracks.at({process, first}).at("process_name"), process == 1 ? "none" : "rrs");
+    EXPECT_EQ(tracks.at({process, first}).at("process_sort_index"), process);
+    EXPECT_EQ(tracks.at({process, first}).at("thread_name"), "run");
+    EXPECT_EQ(tracks.at({process, first}).at("thread_sort_index"), 0);
+    for (std::size_t unit = 0; unit < kUnits.size(); ++unit) {
+      const int place = static_cast<int>(unit) + 1;
+      EXPECT_EQ(tracks.at({process, first + place}).at("thread_name"), kUnits[unit]);
+      EXPECT_EQ(tracks.at({process, first + place}).at("thread_sort_index"), place);
+    }
+  }
 }
 
 TEST(TimelineTest, RecordingChangesNothing) {

@@ -82,6 +82,9 @@ TEST(HtmlTextTest, NumbersHaveEveryDigit) {
   EXPECT_EQ(html::grouped(tests::kHugeCount), "9,007,199,254,740,993");
   EXPECT_EQ(html::fixed(1.25, 1), "1.2");
   EXPECT_EQ(html::fixed(std::numeric_limits<double>::infinity(), 1), "–");
+  EXPECT_EQ(html::fixed(1234567.25, 1), "1,234,567.2");
+  EXPECT_EQ(html::fixed(-1234.5, 1), "-1,234.5");
+  EXPECT_EQ(html::fixed(-999, 0), "-999");
   EXPECT_EQ(html::percent(1, 8), "12.5");
   EXPECT_EQ(html::percent(0, 0), "–");
 }
@@ -141,6 +144,16 @@ TEST(HtmlReportTest, ColumnsOfTheOutlierTableAreExplained) {
     ++num_explained;
   }
   EXPECT_EQ(num_explained, num_columns - 2) << "all but op and variant";
+}
+
+TEST(HtmlTextTest, GroupsAndLongTitlesOfATable) {
+  html::Table table("t", {{"a", html::Table::Kind::kText}, {"slanc+w4_a4"}, {"hash", html::Table::Kind::kCode}});
+  table.add_group("first <kind>");
+  table.add_row({"x", "1", "ff"});
+  EXPECT_THAT(table.text(), HasSubstr("<th scope=\"col\" class=\"n\">slanc+<wbr>w4_<wbr>a4</th>"));
+  EXPECT_THAT(table.text(),
+              HasSubstr("<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"3\">first &lt;kind&gt;</th></tr>"));
+  EXPECT_THAT(table.text(), HasSubstr("<td class=\"code\">ff</td>"));
 }
 
 TEST(HtmlReportTest, SectionsWithoutDataAreLeftOut) {

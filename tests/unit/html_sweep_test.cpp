@@ -32,6 +32,18 @@ TEST(SweepPageTest, HoldsThePointsThatAreDone) {
   EXPECT_THAT(write_sweep_html("[]", "none.json"), HasSubstr("0 points"));
 }
 
+TEST(SweepPageTest, SaysWhatWasSwept) {
+  constexpr std::string_view kProvenance =
+      R"([{"name": "source_sha256", "value": "c73f"}, {"name": "digest", "value": "<4aa4"}])";
+  const std::string page = write_sweep_html(kPoints, "out/formats.db", kProvenance);
+  EXPECT_THAT(page, HasSubstr("<th scope=\"row\">source sha256</th><td class=\"code\">c73f</td>"));
+  EXPECT_THAT(page, HasSubstr("<td class=\"code\">&lt;4aa4</td>"));
+  EXPECT_THAT(page, HasSubstr("<a href=\"#provenance\">"));
+  const std::string untold = write_sweep_html(kPoints, "out/formats.json");
+  EXPECT_THAT(untold, Not(HasSubstr("id=\"provenance\"")));
+  EXPECT_THAT(untold, Not(HasSubstr("<nav"))) << "one section needs no links";
+}
+
 TEST(SweepPageTest, RefusesWhatIsNoListOfPoints) {
   const auto refused = [](std::string_view content, std::string_view message) {
     return refuses([&] { (void)write_sweep_html(content, "p.json"); }, ExitCode::kMalformedInput, message);

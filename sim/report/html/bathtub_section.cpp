@@ -62,8 +62,9 @@ Json norm_json(const BathtubNorm& norm) {
 std::string bathtub_section(const BathtubResult* bathtub) {
   if (bathtub == nullptr || bathtub->norms.empty()) return "";
   std::string lead =
-      "Error of each norm alone, by the power of two that its input is divided by: too large a scale "
-      "loses small squares, too small a one overflows. Methods stand at their scale.";
+      "Root mean square error of each norm alone, relative to the exact norm, by the power of two s that its input is "
+      "divided by: too large a scale loses small squares, too small a one overflows. Below it the share of tokens with "
+      "such events. Methods stand at their scale.";
   lead += fmt::format(" Of {} on {}, {} {}, residual gain {:.6g}.", escaped(bathtub->trace_name),
                       escaped(bathtub->accelerator_name), grouped(bathtub->num_tokens),
                       plural(bathtub->num_tokens, "token"), bathtub->residual_gain);

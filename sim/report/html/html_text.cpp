@@ -28,7 +28,16 @@ std::string shown_with(std::string_view variant) {
 }
 
 std::string marks_of(const Table::Column& column) {
-  return (column.kind == Table::Kind::kNumber ? " class=\"n\"" : "") + shown_with(column.variant);
+  const std::string_view style = column.kind == Table::Kind::kNumber ? " class=\"n\""
+                                 : column.kind == Table::Kind::kCode ? " class=\"code\""
+                                                                     : "";
+  return std::string(style) + shown_with(column.variant);
+}
+
+/// Separators between the digits from `begin` to `end`.
+void group_digits(std::string& text, std::size_t begin, std::size_t end) {
+  constexpr std::size_t kGroup = 3;
+  while (end > begin + kGroup) text.insert(end -= kGroup, ",");
 }
 
 bool is_control(char character) { return (character >= 0 && character < ' ') || character == '\x7F'; }
@@ -65,13 +74,15 @@ std::string script_json(const Json& json) {
 
 std::string grouped(std::uint64_t count) {
   std::string text = std::to_string(count);
-  constexpr std::size_t kGroup = 3;
-  for (std::size_t end = text.size(); end > kGroup;) text.insert(end -= kGroup, ",");
+  group_digits(text, 0, text.size());
   return text;
 }
 
 std::string fixed(double value, int num_digits) {
-  return std::isfinite(value) ? fmt::format("{:.{}f}", value, num_digits) : std::string(kNothing);
+  if (!std::isfinite(value)) return std::string(kNothing);
+  std::string text = fmt::format("{:.{}f}", value, num_digits);
+  group_digits(text, text.starts_with('-') ? 1 : 0, std::min(text.find('.'), text.size()));
+  return text;
 }
 
 std::string percent(std::uint64_t part, std::uint64_t whole) {
@@ -104,10 +115,17 @@ void Table::add_row(const std::vector<std::string>& cells, std::string_view vari
   rows_ += "</tr>\n";
 }
 
+void Table::add_group(std::string_view title) {
+  rows_ += fmt::format("<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"{}\">{}</th></tr>\n", columns_.size(),
+                       escaped(title));
+}
+
 std::string Table::text() const {
   std::string head;
   for (const Column& column : columns_) {
     std::string title = escaped(column.title);
+    replace_all(title, "+", "+<wbr>");  // long names fold behind their signs
+    replace_all(title, "_", "_<wbr>");
     if (!column.meaning.empty()) title = fmt::format("<abbr title=\"{}\">{}</abbr>", escaped(column.meaning), title);
     head += fmt::format("<th scope=\"col\"{}>{}</th>", marks_of(column), title);
   }

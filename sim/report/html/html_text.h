@@ -19,7 +19,7 @@ namespace guardbit::sim::html {
 
 /// 1234567 -> "1,234,567", every digit.
 [[nodiscard]] std::string grouped(std::uint64_t count);
-/// Digits after the point; "–" for what is not finite.
+/// Digits after the point, grouped before it; "–" for what is not finite.
 [[nodiscard]] std::string fixed(double value, int num_digits);
 /// `part` of `whole` in percent with one digit; "–" of nothing.
 [[nodiscard]] std::string percent(std::uint64_t part, std::uint64_t whole);
@@ -29,7 +29,7 @@ namespace guardbit::sim::html {
 /// A table with a caption. Cells are text and are escaped; the first of a row is its header.
 class Table {
  public:
-  enum class Kind { kText, kNumber };
+  enum class Kind { kText, kNumber, kCode };  ///< kCode: hashes and values of keys, in letters of one width
   struct Column {
     std::string title;
     Kind kind = Kind::kNumber;
@@ -42,6 +42,8 @@ class Table {
   Table& sortable();
   /// `variant`: the rows that the page's switch shows with it; empty: always.
   void add_row(const std::vector<std::string>& cells, std::string_view variant = "");
+  /// A line that names the rows up to the next one; not in a table that can be sorted.
+  void add_group(std::string_view title);
   bool empty() const { return rows_.empty(); }
   [[nodiscard]] std::string text() const;
 

@@ -75,8 +75,8 @@ std::string events_section(const ReplayResult& result) {
       chart("events", "Events of one kind by op, layer and variant; all kinds are in the tables below.") +
       folded("Events by op", by_variant(result, event_table));
   return section("events", "Where events arise",
-                 "Counts by op (rows) and layer (columns) on a logarithmic scale that all variants share. An empty "
-                 "cell is an op without such events.",
+                 "Counts by op (rows) and layer (columns) on a logarithmic scale that all variants share. The column – "
+                 "holds ops outside the layers.",
                  content);
 }
 

@@ -45,25 +45,33 @@ std::string head(std::string_view title) {
       script_hash(), title, kStyle);
 }
 
+/// Links to the sections, and controls; nothing where there is one section alone.
+std::string bar(std::string_view navigation, std::string_view controls, std::size_t num_sections) {
+  if (num_sections < 2) return "";
+  return fmt::format("<div class=\"bar\">\n<nav aria-label=\"Sections\">\n{}</nav>\n{}</div>\n", navigation, controls);
+}
+
 }  // namespace
 
 std::string page_text(const Page& page) {
   std::string navigation;
   std::string sections;
   std::string_view first;
+  std::size_t num_sections = 0;
   for (const PageSection& section : page.sections) {
     if (section.content.empty()) continue;
     if (first.empty()) first = section.id;
     navigation += fmt::format("<a href=\"#{}\">{}</a>\n", section.id, section.title);
     sections += section.content;
+    ++num_sections;
   }
   return fmt::format(
       "{}<body>\n<a class=\"skip\" href=\"#{}\">Skip to the report</a>\n"
       "<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n"
-      "<div class=\"bar\">\n<nav aria-label=\"Sections\">\n{}</nav>\n{}</div>\n<main>\n{}</main>\n"
+      "{}<main>\n{}</main>\n"
       "<script type=\"application/json\" id=\"data\">{}</script>\n<script>{}</script>\n</body>\n</html>\n",
-      head(page.title), first, page.title, page.facts, navigation, page.controls, sections, script_json(page.data),
-      kScript);
+      head(page.title), first, page.title, page.facts, bar(navigation, page.controls, num_sections), sections,
+      script_json(page.data), kScript);
 }
 
 }  // namespace guardbit::sim::html

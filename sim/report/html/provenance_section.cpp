@@ -8,6 +8,7 @@ namespace guardbit::sim::html {
 namespace {
 
 constexpr auto kText = Table::Kind::kText;
+constexpr auto kCode = Table::Kind::kCode;
 
 std::string command_block(const ReplayResult& result) {
   const auto command = result.provenance.find("command");
@@ -16,7 +17,7 @@ std::string command_block(const ReplayResult& result) {
 }
 
 std::string provenance_table(const ReplayResult& result) {
-  Table table("Provenance", {{"what", kText}, {"value", kText}});
+  Table table("Provenance", {{"what", kText}, {"value", kCode}});
   for (const auto& [key, value] : result.provenance) {
     if (key != "command") table.add_row({words(key), value});
   }
@@ -27,7 +28,7 @@ std::string provenance_table(const ReplayResult& result) {
 }
 
 std::string key_table(const ReplayResult& result) {
-  Table table("Accelerator, every key", {{"key", kText}, {"value", kText}});
+  Table table("Accelerator, every key", {{"key", kText}, {"value", kCode}});
   for (const auto& [key, value] : result.accelerator_keys) table.add_row({key, value});
   return folded("The accelerator, every key", table.text());
 }

@@ -139,9 +139,9 @@ std::string error_section(const ReplayResult& result) {
   return section(
       "error", "Error through the network",
       result.mode == "closed_loop"
-          ? "Signal over noise of every op's output against the fp32 forward. Each output feeds the next op, "
+          ? "Signal over noise (SQNR) of every op's output against the fp32 forward. Each output feeds the next op, "
             "so a drop is where quality is lost."
-          : "Signal over noise of every op's output against the fp32 forward. Every op reads the "
+          : "Signal over noise (SQNR) of every op's output against the fp32 forward. Every op reads the "
             "reference's tensors, so each value is that op's own error.",
       chart("error", "SQNR in dB of every op, by variant. The same numbers are in the table of all ops."));
 }

@@ -117,9 +117,28 @@ std::string constant_table(const Points& points) {
   return table.empty() ? "" : html::folded("The same for all points", table.text());
 }
 
+/// What was swept; empty if that is not told.
+std::string provenance_section(std::string_view provenance, const std::filesystem::path& file) {
+  const JsonValue document = parse_json(provenance, file);
+  JsonProblems problems(file);
+  html::Table table("Provenance", {{"what", html::Table::Kind::kText}, {"value", html::Table::Kind::kCode}});
+  for (const JsonCursor& fact : JsonCursor(document, problems).items()) {
+    const auto name = fact.find("name");
+    const auto value = fact.find("value");
+    if (name && value) table.add_row({html::words(text_of(cell_of(*name))), text_of(cell_of(*value))});
+  }
+  problems.throw_if_any();
+  if (table.empty()) return "";
+  return html::section("provenance", "Reproduce",
+                       "The sweep file with this source hash, planned, run and gathered again by a Guardbit with the "
+                       "same numerics, gives the same digest, whatever the machine and the number of threads. Hashes "
+                       "are SHA-256.",
+                       table.text());
+}
+
 }  // namespace
 
-std::string write_sweep_html(std::string_view content, const std::filesystem::path& file) {
+std::string write_sweep_html(std::string_view content, const std::filesystem::path& file, std::string_view provenance) {
   const Points points = read_points(content, file);
   html::Page page;
   page.title = html::escaped(file.stem().string());
@@ -131,6 +150,7 @@ std::string write_sweep_html(std::string_view content, const std::filesystem::pa
                      "as good in both figures and better in one.",
                      html::chart("sweep", "Two figures of every point against each other, with their Pareto front.") +
                          point_table(points) + constant_table(points))});
+  page.sections.push_back({"provenance", "Reproduce", provenance_section(provenance, file)});
   page.data = {{"sweep", {{"columns", points.columns}, {"rows", points.rows}}}};
   return html::page_text(page);
 }

@@ -10,6 +10,13 @@ Json bars(const ExponentHistogram& histogram) {
   return list;
 }
 
+/// [[channel, tokens], ...]
+Json channels(const OutlierReport& outliers) {
+  Json list = Json::array();
+  for (const auto& [channel, tokens] : outliers.largest) list.push_back(Json::array({channel, tokens}));
+  return list;
+}
+
 Json to_json(const Spread& spread) { return Json::array({json_real(spread.median), json_real(spread.max)}); }
 
 }  // namespace
@@ -34,11 +41,16 @@ Json outliers_of(const VariantResult& variant) {
   Json list = Json::array();
   for (const OpResult& op : variant.ops) {
     if (!op.reference_outliers || !op.array_outliers) continue;
+    const OutlierReport& reference = *op.reference_outliers;
+    const OutlierReport& array = *op.array_outliers;
     list.push_back(
         {{"op", op.name},
-         {"reference", to_json(op.reference_outliers->ratio)},
-         {"array", to_json(op.array_outliers->ratio)},
-         {"outliers", Json::array({op.reference_outliers->outlier_values, op.array_outliers->outlier_values})}});
+         {"reference", to_json(reference.ratio)},
+         {"array", to_json(array.ratio)},
+         {"outliers", Json::array({reference.outlier_values, array.outlier_values})},
+         {"tokens", {{"reference", reference.tokens}, {"array", array.tokens}}},
+         {"channel_outliers", {{"reference", reference.channel_outliers}, {"array", array.channel_outliers}}},
+         {"channels", {{"reference", channels(reference)}, {"array", channels(array)}}}});
   }
   return list;
 }

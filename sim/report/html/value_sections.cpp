@@ -58,6 +58,25 @@ std::string norm_table(const ReplayResult& result) {
   return folded("Range of every norm", table.sortable().text());
 }
 
+/// Of some layer a channel that holds outliers in many tokens, before or at the array.
+bool has_channel_outliers(const OpResult& op) {
+  return op.reference_outliers && op.array_outliers &&
+         (!op.reference_outliers->largest.empty() || !op.array_outliers->largest.empty());
+}
+
+std::string channel_chart(const ReplayResult& result) {
+  if (!any_op(result, has_channel_outliers)) return "";
+  return "<h3>By channel</h3>\n<p class=\"lead\">Share of the tokens in which a channel of the layer's input holds an "
+         "outlier, for channels that do so in at least 6\u00A0% of them; at most 16 are listed. A rotation mixes "
+         "channels, "
+         "so "
+         "that numbers on the right are not those on the left. An offline rotation is part of the fp32 forward of its "
+         "variant: the unrotated model is in the variant none.</p>\n" +
+         chart("channels",
+               "Share of tokens with an outlier by channel of a layer, before and after rotation and "
+               "smoothing, by variant; in the table below.");
+}
+
 std::string channel_list(const OutlierReport& outliers) {
   std::string text;
   for (const OutlierReport::Channel& channel : outliers.largest) {
@@ -107,7 +126,8 @@ std::string exponents_section(const ReplayResult& result) {
   if (!any_op(result, [](const OpResult& op) { return op.norm.has_value(); })) return "";
   return section(
       "exponents", "Range of the norms",
-      "Exponents of a norm's squares and of their sums, with the range of the accumulator behind them. "
+      "Exponents of a norm's squares and of their sums, as shares of all of them, with the range of the accumulator "
+      "behind them; the rarest are two pixels high. "
       "Head-room is what is left above the largest sum, foot-room what is left below the least square; "
       "a static scale such as SLaNC's moves both.",
       chart("exponents", "Exponent histograms of squares and their sums by variant, over the format's range.") +
@@ -119,16 +139,16 @@ std::string outliers_section(const ReplayResult& result) {
   if (!any_op(result, has)) return "";
   return section(
       "outliers", "Outliers",
-      "The largest magnitude of a token over its sigma, by linear layer: in the fp32 forward (hollow) and as "
-      "it reaches the array, rotated and smoothed where the variant does that (filled). Sigma is sqrt(π/2) "
-      "times the mean magnitude of the token's channels, and a value beyond 6 sigma is an outlier. Outliers are "
-      "channel-wise if their channel has one in at least 6 % of the tokens, and in two at least; others are spikes. "
-      "A victim became zero because an outlier made its token's scale large; a victim of smoothing, because of the "
-      "division by the group scales. The columns' titles in the table say more.",
+      "The largest magnitude of any token over its sigma, by linear layer: in the fp32 forward and as it reaches the "
+      "array, rotated and smoothed where the variant does that. Sigma is sqrt(π/2) times the mean magnitude of the "
+      "token's channels, and a value beyond 6 sigma is an outlier. Outliers are channel-wise if their channel has one "
+      "in at least 6 % of the tokens, and in two at least; others are spikes. A victim became zero because an outlier "
+      "made its token's scale large; a victim of smoothing, because of the division by the group scales. The columns' "
+      "titles in the table say more.",
       chart("outliers",
             "Largest magnitude over sigma by layer and variant, before and after the array's "
             "rotation and smoothing; in the table below.") +
-          outlier_table(result));
+          channel_chart(result) + outlier_table(result));
 }
 
 }  // namespace guardbit::sim::html

@@ -21,7 +21,13 @@ constexpr std::array kLeftRange = {Event::kOverflow, Event::kInvalid, Event::kSa
 constexpr std::array kSwamped = {Event::kSwamped};
 constexpr std::array kUnderflow = {Event::kUnderflow};
 constexpr std::array kQuantizer = {Event::kClipped, Event::kZeroed};
-constexpr std::array<std::span<const Event>, 4> kClasses = {kLeftRange, kSwamped, kUnderflow, kQuantizer};
+struct EventClass {
+  std::string_view title;
+  std::span<const Event> events;
+};
+constexpr std::array kClasses = {
+    EventClass{"Results that left their range", kLeftRange}, EventClass{"Addends that were swamped", kSwamped},
+    EventClass{"Results that underflowed", kUnderflow}, EventClass{"Losses of quantizers", kQuantizer}};
 
 /// One kind of event at one op and stage.
 struct Place {
@@ -63,8 +69,9 @@ std::string worst_section(const ReplayResult& result) {
     columns.push_back({variant.name, Table::Kind::kNumber, "", variant.name});
   }
   Table table("Worst places", std::move(columns));
-  for (const std::span<const Event> events : kClasses) {
-    std::vector<Place> places = places_of(result, events);
+  for (const EventClass& event_class : kClasses) {
+    std::vector<Place> places = places_of(result, event_class.events);
+    if (!places.empty()) table.add_group(event_class.title);
     places.resize(std::min(places.size(), kPlacesPerClass));
     for (const Place& place : places) {
       std::vector<std::string> cells = {place.op, words(numerics::kStageNames[place.stage]),
@@ -75,8 +82,8 @@ std::string worst_section(const ReplayResult& result) {
   }
   if (table.empty()) return "";
   return section("worst", "Worst places",
-                 "An op, a stage of its unit, and how often each variant has the event there. First results that left "
-                 "their range, then swamped addends, underflows, and losses of quantizers; of each the six largest.",
+                 "An op, a stage of its unit, and how often each variant has the event there: the six largest counts "
+                 "of each kind, the gravest kind first.",
                  table.text());
 }
 

@@ -1,12 +1,15 @@
 // What the reader can choose: the kind of event, and a filter over the names of ops.
 
-/** A group of radio buttons; `choose` is called with the chosen value. */
-export function radioGroup(name, title, values, chosen, choose) {
+import { shapes } from './theme.js';
+
+/** A group of radio buttons; `choose` is called with the chosen value. Those in `faint` can be chosen but lead to nothing. */
+export function radioGroup(name, title, values, chosen, choose, faint = []) {
   const group = document.createElement('fieldset');
   group.className = 'switch';
   group.appendChild(document.createElement('legend')).textContent = title;
   for (const value of values) {
     const label = group.appendChild(document.createElement('label'));
+    label.classList.toggle('faint', faint.includes(value));
     const input = label.appendChild(document.createElement('input'));
     Object.assign(input, { type: 'radio', name, value, checked: value === chosen });
     label.appendChild(document.createElement('span')).textContent = value.replaceAll('_', ' ');
@@ -25,17 +28,38 @@ export function filterField(choose) {
   return label;
 }
 
-/** Colours with what they stand for, after a title. */
+/** Colours with what they stand for, after a title; with `shape`, an index of shapes, the mark of a chart, `hollow` or filled; with `line`, dashes, on a line. */
 export function legend(title, entries) {
   const list = document.createElement('ul');
   list.className = 'legend';
   if (title) list.appendChild(document.createElement('li')).textContent = title;
-  for (const { label, color } of entries) {
+  for (const { label, color, shape, hollow, line } of entries) {
     const item = list.appendChild(document.createElement('li'));
-    item.appendChild(document.createElement('i')).style.background = color;
+    if (shape === undefined) item.appendChild(document.createElement('i')).style.background = color;
+    else item.appendChild(mark(shape, color, hollow, line));
     item.append(label);
   }
   return list;
+}
+
+function mark(shape, color, hollow, line) {
+  const make = (name, attributes) => {
+    const element = document.createElementNS('http://www.w3.org/2000/svg', name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    return element;
+  };
+  const image = make('svg', { viewBox: line ? '-11 -1 32 12' : '-1 -1 12 12', 'aria-hidden': 'true' });
+  if (line) image.append(make('path', { d: 'M-11 5h32', fill: 'none', stroke: color, 'stroke-width': 2, 'stroke-dasharray': line === 'solid' ? 'none' : line.join(' ') }));
+  image.append(make('path', { d: shapes[shape % shapes.length], fill: hollow ? 'none' : color, stroke: color, 'stroke-width': hollow ? 1.5 : 0 }));
+  return image;
+}
+
+/** A row of controls. */
+export function controls(...fields) {
+  const row = document.createElement('div');
+  row.className = 'controls';
+  row.append(...fields);
+  return row;
 }
 
 /** A list to choose one of many from. */

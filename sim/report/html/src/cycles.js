@@ -1,5 +1,5 @@
 // Where each unit's cycles went: busy, stalls by reason, idle; one panel per variant.
-import { exact, panels, percent, tip, tooltip } from './charts.js';
+import { exact, panelTitle, panels, percent, tip, tooltip } from './charts.js';
 import { ink } from './theme.js';
 
 export const states = [['busy', 'busy'], ['input_stall', 'input stall'], ['output_stall', 'output stall'],
@@ -31,12 +31,11 @@ export function describeCycles(data, state) {
   const words = Object.fromEntries(states);
   return (width, theme) => {
     const variants = data.variants.filter((variant) => !state.variant || variant.name === state.variant);
-    const layout = panels(width, variants.length, { least: 380, height: 30 * data.units.length, left: 56, top: 30, bottom: 26, gap: 44, right: 22 });
+    const layout = panels(width, variants.map((variant) => variant.name), { least: 270, height: 30 * data.units.length, left: 56, top: 26, bottom: 34, gap: 56, right: 22 });
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
     variants.forEach((variant, panel) => {
       const place = layout.places[panel];
-      option.title.push({ text: variant.name, left: place.left, top: place.top - 28,
-                          textStyle: { fontSize: 13, fontWeight: 600, color: theme.text } });
+      option.title.push(panelTitle(place.title, place.left, place.titleTop, theme));
       option.grid.push({ left: place.left, top: place.top, width: place.width, height: place.height });
       option.xAxis.push({ gridIndex: panel, type: 'value', min: 0, max: 100,
                           axisLabel: { color: theme.muted, formatter: '{value} %' },

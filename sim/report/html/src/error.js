@@ -1,6 +1,11 @@
 // SQNR of every op in the order of the network, one line per variant.
-import { tip, tooltip } from './charts.js';
+import { axisName, tip, tooltip } from './charts.js';
 import { dashes, symbols } from './theme.js';
+
+/** What stands for each variant. */
+export function errorLegend(data, theme) {
+  return data.variants.map(({ name }, index) => ({ label: name, color: theme.series[index % theme.series.length], shape: index, line: dashes[index % dashes.length] }));
+}
 
 export function describeError(data, state) {
   return (width, theme) => {
@@ -17,9 +22,7 @@ export function describeError(data, state) {
     });
     const rotate = kept.length <= 24;
     const option = {
-      grid: { left: 56, right: 16, top: 34, bottom: rotate ? 96 : 40 },
-      legend: { top: 0, left: 48, textStyle: { color: theme.text }, selectedMode: false,
-                itemWidth: 34, inactiveColor: theme.muted },
+      grid: { left: 68, right: 36, top: 12, bottom: rotate ? 96 : 40 },
       tooltip: tooltip(theme, (items) => tip(items[0].axisValue,
         items.map((item) => [item.seriesName, item.data == null ? '–' : `${item.data.toFixed(1)} dB`])),
         { trigger: 'axis', axisPointer: { lineStyle: { color: theme.muted } } }),
@@ -29,7 +32,7 @@ export function describeError(data, state) {
                axisLabel: { color: theme.muted, rotate: rotate ? 40 : 0, hideOverlap: true,
                             interval: rotate ? 0 : (_, name) => firstOfLayer.has(name),
                             formatter: (name) => rotate ? name : label(kept.find((op) => op.name === name)) } },
-      yAxis: { type: 'value', axisLabel: { color: theme.muted, formatter: '{value} dB' }, splitLine: { lineStyle: { color: theme.rule } } },
+      yAxis: { type: 'value', axisLabel: { color: theme.muted, formatter: '{value} dB' }, ...axisName('SQNR', 50, theme), splitLine: { lineStyle: { color: theme.rule } } },
       series,
     };
     return { height: 340, option };

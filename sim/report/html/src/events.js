@@ -1,14 +1,16 @@
 // Events of one kind by op and layer, one panel per variant.
-import { brief, exact, panels, tip, tooltip } from './charts.js';
+import { brief, exact, panelTitle, panels, tip, tooltip } from './charts.js';
 import { ink, ramp } from './theme.js';
 
 export const shownEvents = ['overflow', 'underflow', 'swamped', 'clipped', 'zeroed', 'saturated', 'invalid', 'wrapped'];
 
+/** Whether some variant has the event. */
+export const isPresent = (data, event) => data.variants.some((variant) => variant.events.some(([, kind]) => data.events[kind] === event));
+
 /** Events of which some variant has any; the five that are asked for most come first and are always offered. */
 export function offeredEvents(data) {
   const always = 5;
-  const present = new Set(data.variants.flatMap((variant) => variant.events.map(([, event]) => data.events[event])));
-  return shownEvents.filter((event, index) => index < always || present.has(event));
+  return shownEvents.filter((event, index) => index < always || isPresent(data, event));
 }
 
 /** {op: {total, stages: [[stage, count]]}} of a variant and event. */
@@ -46,15 +48,18 @@ export function describeEvents(data, state) {
       (variant) => [...countsByOp(data, variant, state.event).values()].map((entry) => entry.total)));
     const share = (count) => Math.log10(1 + count) / Math.log10(1 + largest);
     const left = 8 + 6.6 * Math.max(4, ...rows.map((row) => row.length));
-    const layout = panels(width, variants.length,
-      { least: Math.max(130, 22 * layers.length), height: 22 * rows.length, left, top: 44, bottom: 4 });
+    const layout = panels(width, variants.map((variant) => variant.name),
+      { least: Math.max(130, 22 * layers.length), height: 22 * rows.length, left, top: 44, bottom: 14 });
     const cellWidth = layout.places.length ? layout.places[0].width / layers.length : 0;
 
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
     variants.forEach((variant, panel) => {
       const place = layout.places[panel];
-      option.title.push({ text: variant.name, left: place.left, top: place.top - 42,
-                          textStyle: { fontSize: 13, fontWeight: 600, color: theme.text } });
+      option.title.push(panelTitle(place.title, place.left, place.titleTop, theme));
+      if (place.first) {
+        option.title.push(panelTitle('layer', place.left - 8, place.top - 19, theme,
+                                     { textAlign: 'right', textStyle: { fontSize: 12, fontWeight: 400, color: theme.muted } }));
+      }
       option.grid.push({ left: place.left, top: place.top, width: place.width, height: place.height });
       const axis = { gridIndex: panel, type: 'category', axisTick: { show: false }, axisLine: { show: false },
                      splitArea: { show: false } };
@@ -68,7 +73,7 @@ export function describeEvents(data, state) {
           const color = cell.count === 0 ? theme.empty : ramp(share(cell.count), theme);
           return { value: [cell.x, cell.y, cell.count], cell, variant: variant.name,
                    itemStyle: { color, borderColor: theme.page, borderWidth: 1.5 },
-                   label: { show: cell.count > 0 && cellWidth >= 40, color: cell.count ? ink(color) : theme.muted,
+                   label: { show: cell.count > 0 && cellWidth >= 32, color: cell.count ? ink(color) : theme.muted,
                             formatter: brief(cell.count), fontSize: 11 },
                    emphasis: { itemStyle: { borderColor: theme.text, borderWidth: 1.5 } } };
         }),
@@ -100,6 +105,6 @@ export function eventScale(data, event, theme) {
   const steps = [];
   for (let count = 1; count < largest; count *= 10) steps.push(count);
   const thin = Math.ceil(steps.length / 6);
-  return [...steps.filter((_, index) => index % thin === 0), largest].map((count) => (
-    { label: brief(count), color: ramp(Math.log10(1 + count) / Math.log10(1 + largest), theme) }));
+  return [{ label: '0', color: theme.empty }, ...[...steps.filter((_, index) => index % thin === 0), largest].map((count) => (
+    { label: brief(count), color: ramp(Math.log10(1 + count) / Math.log10(1 + largest), theme) }))];
 }

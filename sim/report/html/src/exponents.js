@@ -1,9 +1,12 @@
 // Exponents of a norm's squares and of their sums, one panel per variant under each other so that shifts show; behind
 // them the range of the accumulator that sums them.
-import { exact, tip, tooltip } from './charts.js';
+import { axisName, exact, foldTitle, panelTitle, power, tip, titleLine, tooltip } from './charts.js';
 
 const panelHeight = 96;
-const panelStep = panelHeight + 58;
+const panelGap = 40;
+const side = { left: 60, right: 12 };
+/** Opacity of a format's ranges behind the bars. */
+export const rangeShades = { normal: 0.16, subnormal: 0.08 };
 
 /** The norm of a variant by name, if it has it. */
 const normOf = (variant, op) => variant.norms.find((norm) => norm.op === op);
@@ -33,24 +36,26 @@ export function describeExponents(data, state) {
     const most = 20 * Math.ceil(Math.max(...all.flatMap((norm) => [tallest(norm.squares), tallest(norm.sums)])) / 20);
     const axis = Array.from({ length: last - first + 1 }, (_, index) => first + index);
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
+    const titles = norms.map((norm, panel) => titleOf(shown[panel], norm, width - side.left - side.right));
+    const titleHeight = 8 + titleLine * Math.max(1, ...titles.map((lines) => lines.length));
+    const step = titleHeight + panelHeight + panelGap;
     norms.forEach((norm, panel) => {
-      const top = 26 + panel * panelStep;
-      option.title.push({ text: title(shown[panel], norm), left: 4, top: top - 26,
-                          textStyle: { fontSize: 12.5, fontWeight: 600, color: theme.text } });
-      option.grid.push({ left: 44, right: 12, top, height: panelHeight });
+      const top = titleHeight + panel * step;
+      option.title.push(panelTitle(titles[panel].join('\n'), side.left, top - 4 - titleLine * titles[panel].length, theme));
+      option.grid.push({ ...side, top, height: panelHeight });
       option.xAxis.push({ gridIndex: panel, type: 'category', data: axis, axisTick: { show: false },
                           axisLine: { lineStyle: { color: theme.rule } },
-                          axisLabel: { color: theme.muted, formatter: (e) => superscript(Number(e)), hideOverlap: true } });
-      option.yAxis.push({ gridIndex: panel, type: 'value', max: most, interval: most / 2,
+                          axisLabel: { color: theme.muted, formatter: (e) => power(2, e), hideOverlap: true } });
+      option.yAxis.push({ gridIndex: panel, type: 'value', max: most, ...axisName('share', 44, theme), interval: most / 2,
                           axisLabel: { color: theme.muted, formatter: '{value} %' },
                           splitLine: { lineStyle: { color: theme.rule } } });
-      option.series.push(bars('squares', norm.squares, norm, panel, axis, theme.series[0], range(norm, axis, theme)));
+      option.series.push(bars('squares', norm.squares, norm, panel, axis, theme.series[0], range(norm, axis, (width - side.left - side.right) / axis.length, theme)));
       option.series.push(bars('sums of squares', norm.sums, norm, panel, axis, theme.series[1]));
     });
     option.tooltip = tooltip(theme, ({ data: item }) => item.count === undefined ? null : tip(
-      `${state.norm}, 2^${item.exponent}`, [[item.what, exact(item.count)], ['share', `${item.value[1].toPrecision(3)} %`]],
+      `${state.norm}, ${power(2, item.exponent)}`, [[item.what, exact(item.count)], ['share', `${item.value[1].toPrecision(3)} %`]],
       place(item.exponent, item.norm)));
-    return { height: Math.max(60, norms.length * panelStep), option };
+    return { height: Math.max(60, norms.length * step), option };
   };
 }
 
@@ -59,10 +64,14 @@ const total = (histogram) => histogram.reduce((sum, [, count]) => sum + count, 0
 const tallest = (histogram) => Math.max(1, ...histogram.map(([, count]) => 100 * count / total(histogram)));
 const bits = (count) => count === null ? '–' : `${String(count).replace('-', '−')} ${Math.abs(count) === 1 ? 'bit' : 'bits'}`;
 
-function title(variant, norm) {
+/** Lines over a panel: one if all has room there. */
+function titleOf(variant, norm, width) {
   const { head, foot } = room(norm);
   const scale = norm.scale === null ? '' : `, s = ${norm.scale}`;
-  return `${variant.name}${scale}: head-room ${bits(head)}, foot-room ${bits(foot)}`;
+  const name = `${variant.name}${scale}:`;
+  const rooms = `head-room ${bits(head)}, foot-room ${bits(foot)}`;
+  const all = foldTitle(`${name} ${rooms}`, width);
+  return all.length === 1 ? all : [...foldTitle(name, width), rooms];
 }
 
 function bars(what, histogram, norm, panel, axis, color, markArea) {
@@ -73,14 +82,14 @@ function bars(what, histogram, norm, panel, axis, color, markArea) {
              { value: [exponent - axis[0], 100 * count / sum], what, exponent, count, norm })) };
 }
 
-/** The format's range: normal numbers, and below them the subnormal ones that are kept. */
-function range(norm, axis, theme) {
+/** The format's range: normal numbers, and below them the subnormal ones that are kept; named where `band` pixels per exponent leave room. */
+function range(norm, axis, band, theme) {
   const at = (exponent) => exponent - axis[0];
   const area = (from, to, name, opacity) => [
-    { xAxis: at(from), name, itemStyle: { color: theme.muted, opacity },
+    { xAxis: at(from), name: 6 * name.length < band * (to - from + 1) ? name : '', itemStyle: { color: theme.muted, opacity },
       label: { color: theme.muted, fontSize: 11, position: 'insideTop', opacity: 1 } }, { xAxis: at(to) }];
-  const areas = [area(norm.least_normal, norm.largest, `${norm.format} normal range`, 0.16)];
-  if (norm.least < norm.least_normal) areas.unshift(area(norm.least, norm.least_normal - 1, 'subnormal', 0.08));
+  const areas = [area(norm.least_normal, norm.largest, `${norm.format} normal range`, rangeShades.normal)];
+  if (norm.least < norm.least_normal) areas.unshift(area(norm.least, norm.least_normal - 1, 'subnormal', rangeShades.subnormal));
   return { silent: true, data: areas };
 }
 
@@ -89,9 +98,3 @@ function place(exponent, norm) {
   if (exponent < norm.least) return `below everything that ${norm.format} keeps`;
   return exponent < norm.least_normal ? `a subnormal number of ${norm.format}` : '';
 }
-
-function superscript(exponent) {
-  const digits = { '-': '⁻', 0: '⁰', 1: '¹', 2: '²', 3: '³', 4: '⁴', 5: '⁵', 6: '⁶', 7: '⁷', 8: '⁸', 9: '⁹' };
-  return `2${[...String(exponent)].map((digit) => digits[digit]).join('')}`;
-}
-

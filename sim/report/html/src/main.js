@@ -1,43 +1,45 @@
 // Brings the page to life: draws the charts, folds tables away, and follows the reader's choices.
-import { describeBathtub } from './bathtub.js';
+import { describeBathtub, shownBathtub, tokenEvents } from './bathtub.js';
+import { channelLayers, describeChannels, worstLayer } from './channels.js';
 import { Chart } from './charts.js';
-import { filterField, legend, radioGroup, selectField } from './controls.js';
+import { controls, filterField, legend, radioGroup, selectField } from './controls.js';
 import { describeCycles, states } from './cycles.js';
-import { describeError } from './error.js';
-import { describeEvents, eventScale, offeredEvents } from './events.js';
-import { describeExponents, normNames, tightestNorm } from './exponents.js';
+import { describeError, errorLegend } from './error.js';
+import { describeEvents, eventScale, isPresent, offeredEvents } from './events.js';
+import { describeExponents, normNames, rangeShades, tightestNorm } from './exponents.js';
 import { describeOutliers } from './outliers.js';
 import { addSweep } from './sweep.js';
 import { filterRows, makeSortable } from './tables.js';
-import { currentTheme } from './theme.js';
+import { currentTheme, dashes } from './theme.js';
 
 const data = JSON.parse(document.getElementById('data').textContent);
-const state = { variant: '', filter: '', event: '', norm: data.variants ? tightestNorm(data) : '' };
+const state = { variant: '', filter: '', event: '', norm: data.variants ? tightestNorm(data) : '', layer: data.variants ? worstLayer(data) : '' };
 const charts = [];
+const legends = [];
 let theme = currentTheme();
 
 /** The place of a chart, if the page has it; `above` goes before it. */
 function place(name, describe, ...above) {
   const element = document.querySelector(`[data-chart="${name}"]`);
-  if (!element) return null;
+  if (!element) return;
   element.before(...above);
   charts.push(new Chart(element, describe));
+}
+
+/** What `content(theme)` makes, made again with every drawing once it has its place. */
+function legendOf(content) {
+  const element = document.createElement('div');
+  element.className = 'scale';
+  legends.push({ element, content });
   return element;
 }
 
 function drawAll(width) {
   for (const chart of charts) chart.draw(theme, width);
   if (drawSweep) drawSweep(theme, width);
-  const scale = document.querySelector('.scale');
-  if (scale) {
-    const entries = eventScale(data, state.event, theme);
-    scale.replaceChildren(entries.length ? legend(state.event, entries) : `No ${state.event} in any variant.`);
+  for (const { element, content } of legends) {
+    if (element.isConnected) element.replaceChildren(content(theme));
   }
-  const bars = document.querySelector('.bars');
-  if (bars) bars.replaceChildren(legend('', [{ label: 'squares', color: theme.series[0] },
-                                             { label: 'sums of squares', color: theme.series[1] }]));
-  const stateLegend = document.querySelector('.states');
-  if (stateLegend) stateLegend.replaceChildren(legend('', states.map(([key, label]) => ({ label, color: theme.state[key] }))));
 }
 
 function chooseVariant(name) {
@@ -58,26 +60,40 @@ function chooseFilter(filter) {
 }
 
 function addEvents() {
-  const scale = document.createElement('div');
-  scale.className = 'scale';
   const events = offeredEvents(data);
-  const any = (event) => data.variants.some((variant) => variant.events.some(([, kind]) => data.events[kind] === event));
-  state.event = events.find(any) ?? events[0];
-  const choice = radioGroup('event', 'Event', events, state.event, (event) => { state.event = event; drawAll(); });
-  place('events', describeEvents(data, state), choice, filterField(chooseFilter), scale);
+  const present = events.filter((event) => isPresent(data, event));
+  state.event = present[0] ?? events[0];
+  const choice = radioGroup('event', 'Event', events, state.event, (event) => { state.event = event; drawAll(); },
+                            events.filter((event) => !present.includes(event)));
+  place('events', describeEvents(data, state), controls(choice, filterField(chooseFilter)), legendOf((colors) => {
+    const entries = eventScale(data, state.event, colors);
+    return entries.length ? legend(state.event, entries) : `No ${state.event} in any variant.`;
+  }));
 }
 
-function addExponents() {
-  const bars = document.createElement('div');
-  bars.className = 'bars';
-  const choice = selectField('Norm', normNames(data), state.norm, (norm) => { state.norm = norm; drawAll(); });
-  place('exponents', describeExponents(data, state), choice, bars);
+function addNorms() {
+  const choose = (norm) => {
+    state.norm = norm;
+    for (const list of lists) list.querySelector('select').value = norm;
+    drawAll();
+  };
+  const lists = [normNames(data), data.bathtub.map((norm) => norm.op)].map((names) => controls(selectField('Norm', names, state.norm, choose)));
+  place('exponents', describeExponents(data, state), lists[0], legendOf((colors) => legend(state.norm, [
+    { label: 'squares', color: colors.series[0] }, { label: 'sums of squares', color: colors.series[1] },
+    ...Object.entries(rangeShades).map(([numbers, opacity]) => (
+      { label: `${numbers} numbers of the accumulator`, color: `color-mix(in srgb, ${colors.muted} ${100 * opacity}%, transparent)` }))])));
+  place('bathtub', describeBathtub(data, state), lists[1], legendOf((colors) => legend(shownBathtub(data, state).op, [
+    { label: 'error', color: colors.series[0], shape: 0, line: 'solid' },
+    ...tokenEvents.map((name, index) => ({ label: `tokens with ${name}`, color: colors.series[1 + index], shape: 0, line: dashes[index] }))])));
 }
 
-function addCycles() {
-  const names = document.createElement('div');
-  names.className = 'states';
-  place('cycles', describeCycles(data, state), names);
+function addOutliers() {
+  const marks = (colors) => [{ label: 'fp32 forward', color: colors.text, shape: 0, hollow: true },
+                             { label: 'at the array', color: colors.series[1], shape: 0 }];
+  place('outliers', describeOutliers(data, state), legendOf((colors) => legend('', marks(colors))));
+  place('channels', describeChannels(data, state),
+        controls(selectField('Layer', channelLayers(data), state.layer, (layer) => { state.layer = layer; drawAll(); })),
+        legendOf((colors) => legend(state.layer, marks(colors))));
 }
 
 function followScreen() {
@@ -97,7 +113,7 @@ function followScreen() {
 
 /** On paper: light colours and the paper's width; of the tables those that the reader has opened. */
 function followPrinter() {
-  const paperWidth = 700;
+  const paperWidth = 680;  // of A4 and Letter without the margins of the style sheet, in pixels
   window.addEventListener('beforeprint', () => {
     theme = currentTheme(true);
     drawAll(paperWidth);
@@ -110,15 +126,13 @@ function followPrinter() {
 
 function addReplay() {
   addEvents();
-  addExponents();
-  const bathtubs = data.bathtub.map((norm) => norm.op);
-  place('bathtub', describeBathtub(data, state),
-        selectField('Norm', bathtubs, state.norm, (norm) => { state.norm = norm; drawAll(); }));
-  place('outliers', describeOutliers(data, state));
-  place('error', describeError(data, state));
-  addCycles();
+  addNorms();
+  addOutliers();
+  place('error', describeError(data, state), legendOf((colors) => legend('', errorLegend(data, colors))));
+  place('cycles', describeCycles(data, state),
+        legendOf((colors) => legend('', states.map(([key, label]) => ({ label, color: colors.state[key] })))));
   const opDetails = document.querySelector('#ops details');
-  if (opDetails) opDetails.before(filterField(chooseFilter));
+  if (opDetails) opDetails.before(controls(filterField(chooseFilter)));
 }
 
 document.documentElement.classList.add('scripted');

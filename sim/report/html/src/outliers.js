@@ -1,6 +1,6 @@
 // Largest magnitude over sigma by linear layer: a hollow mark in the fp32 forward, a filled one where it reaches the
 // array, and a line between the two. One panel per variant.
-import { exact, panels, tip, tooltip } from './charts.js';
+import { axisName, exact, isNarrow, panelTitle, panels, tip, tooltip } from './charts.js';
 
 const outlierSigmas = 6;
 
@@ -12,18 +12,18 @@ export function describeOutliers(data, state) {
     const largest = Math.max(outlierSigmas, ...data.variants.flatMap(
       (variant) => variant.outliers.flatMap((entry) => [entry.reference[1], entry.array[1]])));
     const left = 8 + 6.6 * Math.max(4, ...ops.map((op) => op.length));
-    const layout = panels(width, variants.length, { least: 110, height: 18 * Math.max(1, ops.length), left, top: 48, bottom: 26, right: 20 });
+    const layout = panels(width, variants.map((variant) => variant.name), { least: 96, height: 18 * Math.max(1, ops.length), left, top: 44, bottom: 46, right: 24, gap: isNarrow(width) ? 26 : 40 });
     const option = { grid: [], xAxis: [], yAxis: [], series: [], title: [] };
     variants.forEach((variant, panel) => {
       const place = layout.places[panel];
       const entries = variant.outliers.filter(kept);
-      option.title.push({ text: variant.name, left: place.left, top: place.top - 44,
-                          textStyle: { fontSize: 13, fontWeight: 600, color: theme.text } });
+      option.title.push(panelTitle(place.title, place.left, place.titleTop, theme));
       option.grid.push({ left: place.left, top: place.top, width: place.width, height: place.height });
-      option.xAxis.push({ gridIndex: panel, type: 'log', min: 1, max: 1.2 * largest,
+      option.xAxis.push({ gridIndex: panel, type: 'log', min: 1, max: 1.2 * largest, ...axisName('largest |x|', 26, theme),
                           axisLabel: { color: theme.muted, hideOverlap: true, showMaxLabel: false, formatter: '{value} σ' }, splitLine: { lineStyle: { color: theme.rule } } });
       option.yAxis.push({ gridIndex: panel, type: 'category', data: ops, inverse: true, axisTick: { show: false },
-                          axisLine: { show: false }, axisLabel: { show: place.first, color: theme.text, interval: 0 } });
+                          axisLine: { show: false }, splitLine: { show: true, lineStyle: { color: theme.rule } },
+                          axisLabel: { show: place.first, color: theme.text, interval: 0 } });
       const axes = { xAxisIndex: panel, yAxisIndex: panel };
       const color = theme.series[1];
       const point = (entry, which) => ({ value: [entry[which][1], entry.op], entry, variant: variant.name });

@@ -1,8 +1,12 @@
 // Points of a sweep: two figures against each other, coloured by a setting, with the Pareto front of what is shown.
-import { Chart, brief, tip, tooltip } from './charts.js';
-import { legend, selectField } from './controls.js';
+import { Chart, axisName, brief, tip, tooltip } from './charts.js';
+import { controls, legend, selectField } from './controls.js';
 import { symbols } from './theme.js';
 
+// Figures that a point has; other numbers are settings.
+const measured = ['perplexity', 'reference_perplexity', 'sqnr_db', 'top1_agreement', 'cycles', 'macs', 'utilization', 'dram_bytes', 'energy_pj', 'area_um2',
+                  'scratchpad_peak_bytes', 'accumulator_peak_bytes', 'overflow', 'underflow', 'saturated', 'invalid', 'flushed', 'swamped', 'inexact', 'clipped',
+                  'zeroed', 'wrapped'];
 const largerIsBetter = ['sqnr_db', 'top1_agreement', 'utilization'];
 const mostColors = 12;
 
@@ -10,7 +14,7 @@ const mostColors = 12;
 export function columnsOf(sweep) {
   const values = sweep.columns.map((_, at) => new Set(sweep.rows.map((row) => row[at]).filter((cell) => cell !== null)));
   const figures = sweep.columns.filter((name, at) => name !== 'id' && values[at].size > 1 && [...values[at]].every((cell) => typeof cell === 'number'));
-  const settings = sweep.columns.filter((name, at) => values[at].size > 1 && values[at].size <= mostColors);
+  const settings = sweep.columns.filter((name, at) => !measured.includes(name) && values[at].size > 1 && values[at].size <= mostColors);
   return { figures, settings };
 }
 
@@ -51,15 +55,31 @@ function settingsOf(sweep, choice) {
   return at < 0 ? [] : [...new Set(sweep.rows.map((row) => String(row[at])))].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
-function describeSweep(sweep, choice) {
+/** What tells points apart, beside their figures. */
+function toldOf(sweep) {
   const varied = sweep.columns.filter((name, at) => name !== 'key' && sweep.rows.some((row) => row[at] !== sweep.rows[0][at]));
-  const told = varied.filter((name) => name === 'id' || typeof sweep.rows[0][sweep.columns.indexOf(name)] === 'string' || !columnsOf(sweep).figures.includes(name)).slice(0, 10);
+  const isDigest = (at) => sweep.rows.every((row) => row[at] === null || /^[0-9a-f]{64}$/.test(row[at]));
+  return varied.filter((name) => !isDigest(sweep.columns.indexOf(name)) && !measured.includes(name)).slice(0, 10);
+}
+
+/** A cell as text: numbers with separators, fractions of a column with as many digits that its largest has six. */
+function cellOf(sweep, point, name) {
+  const at = sweep.columns.indexOf(name);
+  const cell = point.row[at] ?? '–';
+  if (typeof cell !== 'number') return String(cell);
+  const numbers = sweep.rows.map((row) => row[at]).filter((other) => typeof other === 'number');
+  const digits = numbers.every(Number.isInteger) ? 0 : Math.max(0, 5 - Math.floor(Math.log10(Math.max(1, ...numbers.map(Math.abs)))));
+  return cell.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+function describeSweep(sweep, choice) {
+  const told = toldOf(sweep);
   return (width, theme) => {
     const points = shownRows(sweep, choice);
     const best = front(points, choice);
     const settings = settingsOf(sweep, choice);
     const axis = (name, where) => ({
-      type: 'value', scale: true, name, nameLocation: 'middle', nameGap: where === 'x' ? 28 : 52, nameTextStyle: { color: theme.muted },
+      type: 'value', scale: true, ...axisName(name, where === 'x' ? 28 : 52, theme),
       axisLabel: { color: theme.muted, formatter: (value) => (Math.abs(value) >= 1e4 ? brief(value) : String(Number(value.toPrecision(4)))) },
       axisLine: { lineStyle: { color: theme.rule } }, splitLine: { lineStyle: { color: theme.rule } } });
     const series = settings.length ? settings : [''];
@@ -67,8 +87,8 @@ function describeSweep(sweep, choice) {
       grid: { left: 76, right: 20, top: 16, bottom: 48 },
       xAxis: axis(choice.x, 'x'), yAxis: axis(choice.y, 'y'),
       tooltip: tooltip(theme, ({ data: item }) => item?.point ? tip(
-        `${choice.x} ${item.point.x}, ${choice.y} ${item.point.y}`,
-        told.map((name) => [name, String(item.point.row[sweep.columns.indexOf(name)] ?? '–')]),
+        `${choice.x} ${cellOf(sweep, item.point, choice.x)}, ${choice.y} ${cellOf(sweep, item.point, choice.y)}`,
+        told.map((name) => [name, cellOf(sweep, item.point, name)]),
         best.includes(item.point) ? 'on the Pareto front' : '') : null),
       series: [
         ...series.map((setting, index) => ({
@@ -84,7 +104,7 @@ function describeSweep(sweep, choice) {
 function brush(sweep, choice, theme, redraw) {
   const group = document.createElement('fieldset');
   group.className = 'brush';
-  group.appendChild(document.createElement('legend')).textContent = choice.by;
+  group.appendChild(document.createElement('legend')).textContent = 'Shown';
   settingsOf(sweep, choice).forEach((setting, index) => {
     const label = group.appendChild(document.createElement('label'));
     const input = label.appendChild(document.createElement('input'));
@@ -93,9 +113,30 @@ function brush(sweep, choice, theme, redraw) {
       choice.hidden[input.checked ? 'delete' : 'add'](setting);
       redraw();
     });
-    label.append(legend('', [{ label: setting, color: theme.series[index % theme.series.length] }]));
+    label.append(legend('', [{ label: setting, color: theme.series[index % theme.series.length], shape: index }]));
   });
   return group;
+}
+
+/** The front as a table: its points by the figure across. */
+function frontTable(sweep, choice) {
+  const best = front(shownRows(sweep, choice), choice);
+  const columns = [...toldOf(sweep), choice.x, choice.y];
+  const table = document.createElement('table');
+  const add = (row, tag, name, text) => {
+    const cell = row.appendChild(document.createElement(tag));
+    for (const part of text.split(/(?<=_)/)) cell.append(part, document.createElement('wbr'));  // long names fold
+    if (columnsOf(sweep).figures.includes(name)) cell.className = 'n';
+  };
+  table.createCaption().textContent = `Pareto front of ${choice.x} and ${choice.y}: ${best.length} of ${shownRows(sweep, choice).length} points`;
+  const head = table.createTHead().insertRow();
+  for (const name of columns) add(head, 'th', name, name);
+  const body = table.createTBody();
+  for (const point of best) {
+    const row = body.insertRow();
+    for (const name of columns) add(row, 'td', name, cellOf(sweep, point, name));
+  }
+  return table;
 }
 
 /** Fills the page of a sweep; returns what draws its chart again with a theme. */
@@ -105,17 +146,25 @@ export function addSweep(sweep, element, getTheme) {
   if (choice.x === undefined || choice.y === undefined) return () => {};
   const chart = new Chart(element, describeSweep(sweep, choice));
   const values = document.createElement('div');
-  const draw = (theme, width) => {
-    if (!values.contains(document.activeElement)) values.replaceChildren(choice.by ? brush(sweep, choice, theme, () => draw(getTheme())) : '');
+  const best = document.createElement('div');
+  best.className = 'scroll front';
+  best.tabIndex = 0;
+  const drawChart = (theme, width) => {
     chart.draw(theme, width);
+    best.replaceChildren(frontTable(sweep, choice));
+  };
+  const draw = (theme, width) => {
+    values.replaceChildren(choice.by ? brush(sweep, choice, theme, () => drawChart(getTheme())) : '');
+    drawChart(theme, width);
   };
   const choose = (key) => (value) => {
     choice[key] = value;
     choice.hidden.clear();
     draw(getTheme());
   };
-  element.before(selectField('Across', columns.figures, choice.x, choose('x')), selectField('Up', columns.figures, choice.y, choose('y')));
-  if (choice.by) element.before(selectField('Colour', columns.settings, choice.by, choose('by')));
-  element.before(values);
+  const fields = [selectField('Across', columns.figures, choice.x, choose('x')), selectField('Up', columns.figures, choice.y, choose('y'))];
+  if (choice.by) fields.push(selectField('Colour', columns.settings, choice.by, choose('by')));
+  element.before(controls(...fields), values);
+  element.after(best);
   return draw;
 }

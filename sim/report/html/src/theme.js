@@ -41,4 +41,6 @@ export function ink(color) {
 
 // So that series differ without colour too.
 export const dashes = ['solid', [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 4, 1, 4], [1, 3]];
-export const symbols = ['circle', 'rect', 'triangle', 'diamond', 'pin', 'arrow', 'roundRect'];
+/** Outlines in a box of 10 x 10. Five, since seven colours and seven shapes would repeat together from the eighth series on. */
+export const shapes = ['M5 0a5 5 0 1 0 .01 0z', 'M.5 .5h9v9h-9z', 'M5 0L10 9.5H0z', 'M5 0L10 5L5 10L0 5z', 'M3 0h4v3h3v4H7v3H3V7H0V3h3z'];
+export const symbols = shapes.map((shape) => `path://${shape}`);
