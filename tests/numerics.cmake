@@ -8,6 +8,4 @@ guardbit_test(unit/formats_test.cpp LINK guardbit_numerics LABELS unit)
 guardbit_test(unit/random_bits_test.cpp LINK guardbit_numerics LABELS unit)
 guardbit_test(unit/rounding_test.cpp LINK guardbit_numerics LABELS unit)
 
-guardbit_test(system/list_test.cpp LINK guardbit_arith LABELS system)
-add_dependencies(list_test guardbit)
-target_compile_definitions(list_test PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
+guardbit_test(system/list_test.cpp LINK guardbit_arith LABELS system TOOL)

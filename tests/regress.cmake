@@ -1,11 +1,8 @@
 # Tests of regressions, gates and comparisons; included by tests/CMakeLists.txt.
 guardbit_test(unit/regress_test.cpp LINK guardbit_regress SYSTEMC LABELS unit)
 guardbit_test(unit/gate_test.cpp LINK guardbit_regress SYSTEMC LABELS unit)
-foreach(test compare_verb_test regress_verb_test)
-  guardbit_test(system/${test}.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS system)
-  add_dependencies(${test} guardbit)
-  target_compile_definitions(${test} PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
-endforeach()
+guardbit_test(system/compare_verb_test.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS system TOOL)
+guardbit_test(system/regress_verb_test.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS system TOOL ALONE)
 
 # Proof that a check sees one flipped rule: the command line with a copy of the units' rounder in which ties go away from
 # zero instead of to even. Its object comes before the library that holds the right one, so the linker takes it.
@@ -27,7 +24,6 @@ target_compile_definitions(regress_verb_test PRIVATE GUARDBIT_FLIPPED="$<TARGET_
 # One digest everywhere: threads, vector targets, fidelities and floating-point environments that a host program or a
 # library linked with -ffast-math leaves behind.
 add_library(guardbit_test_mxcsr SHARED support/preset_mxcsr.cpp)
-guardbit_test(system/determinism_test.cpp LINK guardbit_trace LABELS full)
-add_dependencies(determinism_test guardbit guardbit_test_mxcsr)
-target_compile_definitions(determinism_test PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>"
-                           GUARDBIT_MXCSR_LIBRARY="$<TARGET_FILE:guardbit_test_mxcsr>")
+guardbit_test(system/determinism_test.cpp LINK guardbit_trace LABELS full TOOL ALONE)
+add_dependencies(determinism_test guardbit_test_mxcsr)
+target_compile_definitions(determinism_test PRIVATE GUARDBIT_MXCSR_LIBRARY="$<TARGET_FILE:guardbit_test_mxcsr>")

@@ -1,8 +1,6 @@
 # Tests of replay and of the command line; included by tests/CMakeLists.txt.
 foreach(test capture_bad_input_test capture_verb_test cli_test decode_test progress_test replay_fidelity_test replay_machine_test value_report_test bathtub_test quantizer_replay_test calibration_text_test replay_memory_test)
-  guardbit_test(system/${test}.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS system)
-  add_dependencies(${test} guardbit)
-  target_compile_definitions(${test} PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
+  guardbit_test(system/${test}.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS system TOOL)
 endforeach()
 guardbit_test(unit/variant_hardware_test.cpp LINK guardbit_replay SYSTEMC LABELS unit)
 

@@ -3,9 +3,7 @@ foreach(test html_report_test html_sweep_test)
   guardbit_test(unit/${test}.cpp LINK guardbit_report LABELS unit)
 endforeach()
 foreach(test report_verb_test timeline_test)
-  guardbit_test(system/${test}.cpp LINK nlohmann_json::nlohmann_json guardbit_trace LABELS system)
-  add_dependencies(${test} guardbit)
-  target_compile_definitions(${test} PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
+  guardbit_test(system/${test}.cpp LINK nlohmann_json::nlohmann_json guardbit_trace LABELS system TOOL)
 endforeach()
 
 # In a browser, where there is one. Exit code 77: not run, the reason is printed. Scripts gain nothing from sanitizers.

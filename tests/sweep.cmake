@@ -8,9 +8,7 @@ foreach(test sweep_test sweep_crash_test sweep_search_test sweep_search_full_tes
   else()
     set(label system)
   endif()
-  guardbit_test(system/${test}.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS ${label})
-  add_dependencies(${test} guardbit)
-  target_compile_definitions(${test} PRIVATE GUARDBIT_BINARY="$<TARGET_FILE:guardbit>")
+  guardbit_test(system/${test}.cpp LINK guardbit_trace nlohmann_json::nlohmann_json LABELS ${label} TOOL)
 endforeach()
 # Exit code 77: not run, the reason is printed.
 if(GUARDBIT_SYSTEM_PYTHON)

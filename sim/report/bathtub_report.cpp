@@ -15,7 +15,7 @@
 namespace guardbit::sim {
 namespace {
 
-constexpr auto kLeft = TextTable::Align::kLeft;
+using enum TextTable::Align;
 
 int nearest_exponent(double scale) { return static_cast<int>(std::lround(std::log2(scale))); }
 

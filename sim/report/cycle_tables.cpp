@@ -13,7 +13,7 @@
 namespace guardbit::sim {
 namespace {
 
-constexpr auto kLeft = TextTable::Align::kLeft;
+using enum TextTable::Align;
 
 std::string words(std::string_view name) {
   std::string text(name);

@@ -15,7 +15,7 @@
 namespace guardbit::sim {
 namespace {
 
-constexpr auto kLeft = TextTable::Align::kLeft;
+using enum TextTable::Align;
 
 Json events_json(const numerics::EventCounts& counts, const std::vector<numerics::Event>& wanted) {
   Json json = Json::object();

@@ -11,7 +11,7 @@
 namespace guardbit::sim {
 namespace {
 
-constexpr auto kLeft = TextTable::Align::kLeft;
+using enum TextTable::Align;
 
 std::string short_text(double value) { return fmt::format("{:.4g}", value); }
 

@@ -12,7 +12,7 @@
 namespace guardbit::sim::html {
 namespace {
 
-constexpr auto kText = Table::Kind::kText;
+using enum Table::Kind;
 
 std::string marks_of(const BathtubNorm& norm, int log2_scale) {
   std::string text;
@@ -24,7 +24,7 @@ std::string marks_of(const BathtubNorm& norm, int log2_scale) {
 
 std::string bathtub_table(const BathtubResult& bathtub) {
   std::vector<Table::Column> columns = {
-      {"norm", kText}, {"log2 s"}, {"error", Table::Kind::kNumber, "rms against the exact norm of the same input"}};
+      {"norm", kText}, {"log2 s"}, {"error", kNumber, "rms against the exact norm of the same input"}};
   for (const numerics::Event event : kNormEvents) columns.push_back({"tokens with " + std::string(name_of(event))});
   columns.push_back({"nearest methods", kText});
   Table table("Norms at every scale", std::move(columns));

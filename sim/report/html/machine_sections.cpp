@@ -9,7 +9,7 @@
 namespace guardbit::sim::html {
 namespace {
 
-constexpr auto kText = Table::Kind::kText;
+using enum Table::Kind;
 constexpr double kPjPerUj = 1e6;
 
 std::string unit_table(const ReplayResult& result) {
@@ -56,8 +56,7 @@ std::uint64_t sum_of(const std::array<std::uint64_t, kNumUnits>& cells) {
 /// Busy cycles by purpose, overheads marked.
 std::string purpose_table(const ReplayResult& result) {
   std::vector<Table::Column> columns = {{"purpose", kText}, {"", kText}};
-  for (const VariantResult& variant : result.variants)
-    columns.push_back({variant.name, Table::Kind::kNumber, "", variant.name});
+  for (const VariantResult& variant : result.variants) columns.push_back({variant.name, kNumber, "", variant.name});
   Table table("Busy cycles of all units, by purpose", std::move(columns));
   for (std::size_t purpose = 0; purpose < kNumPurposes; ++purpose) {
     const bool is_overhead =

@@ -9,7 +9,7 @@ namespace guardbit::sim::html {
 namespace {
 
 using numerics::Event;
-constexpr auto kText = Table::Kind::kText;
+using enum Table::Kind;
 
 std::string event_table(const VariantResult& variant) {
   std::vector<Table::Column> columns = {{"op", kText}};

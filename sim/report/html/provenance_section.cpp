@@ -7,8 +7,7 @@
 namespace guardbit::sim::html {
 namespace {
 
-constexpr auto kText = Table::Kind::kText;
-constexpr auto kCode = Table::Kind::kCode;
+using enum Table::Kind;
 
 std::string command_block(const ReplayResult& result) {
   const auto command = result.provenance.find("command");

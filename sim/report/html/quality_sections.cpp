@@ -13,8 +13,7 @@ namespace guardbit::sim::html {
 namespace {
 
 using numerics::Event;
-constexpr auto kText = Table::Kind::kText;
-constexpr auto kNumber = Table::Kind::kNumber;
+using enum Table::Kind;
 constexpr double kPjPerUj = 1e6;
 
 /// What an event is, for the column's title.

@@ -10,8 +10,7 @@
 namespace guardbit::sim::html {
 namespace {
 
-constexpr auto kText = Table::Kind::kText;
-constexpr auto kNumber = Table::Kind::kNumber;
+using enum Table::Kind;
 
 std::string significant(double value) { return fmt::format("{:.4g}", value); }
 

@@ -14,7 +14,7 @@ namespace guardbit::sim::html {
 namespace {
 
 using numerics::Event;
-constexpr auto kText = Table::Kind::kText;
+using enum Table::Kind;
 
 /// The gravest class first; inexact and flushed results are no places of their own.
 constexpr std::array kLeftRange = {Event::kOverflow, Event::kInvalid, Event::kSaturated, Event::kWrapped};
@@ -66,7 +66,7 @@ std::string worst_section(const ReplayResult& result) {
   constexpr std::size_t kPlacesPerClass = 6;
   std::vector<Table::Column> columns = {{"op", kText}, {"stage", kText}, {"event", kText}};
   for (const VariantResult& variant : result.variants) {
-    columns.push_back({variant.name, Table::Kind::kNumber, "", variant.name});
+    columns.push_back({variant.name, kNumber, "", variant.name});
   }
   Table table("Worst places", std::move(columns));
   for (const EventClass& event_class : kClasses) {

@@ -9,7 +9,7 @@
 namespace guardbit::sim {
 namespace {
 
-constexpr auto kLeft = TextTable::Align::kLeft;
+using enum TextTable::Align;
 
 std::string tile_text(const OpResult& op) {
   if (!op.tile) return "";

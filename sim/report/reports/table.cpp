@@ -16,7 +16,7 @@ namespace guardbit::sim {
 namespace {
 
 using numerics::Event;
-constexpr auto kLeft = TextTable::Align::kLeft;
+using enum TextTable::Align;
 
 std::string mode_text(const std::string& mode) {
   if (mode == "no_values") return "timing alone";
