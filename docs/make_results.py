@@ -14,7 +14,12 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-WIDTHS = ["w8a8", "w4a16", "w4a4"]
+WIDTHS = {  # what is joined to a method, and keys of edge.toml
+    "fp32": ("", ["array.activation=fp32", "array.weight=fp32", "accumulator.format=fp32"]),
+    "w8a8": ("+w8a8", []),
+    "w4a16": ("+w4a16", []),
+    "w4a4": ("+w4a4", []),
+}
 METHODS = ["none", "smoothquant", "gptq", "awq", "rs", "rotate", "rrs", "rrs+gptq"]
 NORM_ACCUMULATORS = {  # name: keys of [norm.accumulator] beside their defaults
     "fp32": ["format=fp32"],
@@ -74,9 +79,9 @@ def worse(variant, baseline):
 def method_section(runner, model):
     lines, commands, rows, verdicts = [], [], [], []
     reference = None
-    for width in WIDTHS:
-        result, command = runner.replay(model, "edge", [f"{method}+{width}" for method in METHODS],
-                                        ["--set", "accumulator.buffer.format=fp32"])
+    for width, (suffix, keys) in WIDTHS.items():
+        sets = [part for key in [*keys, "accumulator.buffer.format=fp32"] for part in ("--set", key)]
+        result, command = runner.replay(model, "edge", [method + suffix for method in METHODS], sets)
         commands.append(command)
         reference = result["reference"]["perplexity"]
         baseline = result["variants"][0]
@@ -125,7 +130,10 @@ def page(runner, models, skipped):
     lines = ["# Results on real models", "",
              "Written by `/usr/bin/python3 docs/make_results.py`; do not edit. The commands are at the end of each section.", "",
              f"Each replay takes the first {runner.windows} windows of its trace. Linear layers run on `edge.toml`'s array with an fp32 "
-             "buffer behind the int32 sums, so that what differs is the method and the width; norms run on `fp16.toml`. The "
+             "buffer behind the int32 sums, so that what differs is the method and the width; fp32 is an array that multiplies and "
+             "adds binary32, a product a cycle, with the same fp16 storage and norms, where methods are identities but for rounding. "
+             "Norms run on `fp16.toml`. *Not finite* without an overflow in the norms: their squares became 0, their outputs so "
+             "large that attention's scores overflowed and the softmax gave NaN. The "
              "models are small: a method that is made for outliers of large models has little to mend here, and a "
              "difference in the third digit of a perplexity is within what another text would change.", ""]
     if skipped:
