@@ -133,7 +133,8 @@ def page(runner, models, skipped):
              f"Each replay takes the first {runner.windows} windows of its trace. Linear layers run on `edge.toml`'s array with an fp32 "
              "buffer behind the int32 sums, so that what differs is the method and the width; norms run on `fp16.toml`. The rows of "
              "width fp32 run on `fp32.toml`, where everything is binary32: they show that each method is an identity until "
-             "something is rounded to fewer bits. The "
+             "something is rounded to fewer bits. *Not finite* without an overflow in the norms: their squares became 0, their "
+             "outputs so large that attention's scores overflowed and the softmax gave NaN. The "
              "models are small: a method that is made for outliers of large models has little to mend here, and a "
              "difference in the third digit of a perplexity is within what another text would change.", ""]
     if skipped:
