@@ -6,9 +6,8 @@
 
 namespace guardbit::numerics {
 
-/// Optimal string alignment: insertions, deletions and substitutions of one character each, and swaps of two neighbours,
-/// no part being edited twice. |a| |b| steps.
-/// Test: tests/unit/config_fields_test.cpp.
+/// Optimal string alignment: insertions, deletions and substitutions of one character each, and swaps of two
+/// neighbours, no part being edited twice. |a| |b| steps. Test: tests/unit/config_fields_test.cpp.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace guardbit::numerics

@@ -179,7 +179,8 @@ TEST(ImportHuggingFaceTest, MissingAndMalformedFiles) {
   const tests::TemporaryDirectory directory;
   fs::create_directory(directory / "m");
   const auto import = [&] { (void)import_model(directory / "m"); };
-  EXPECT_TRUE(refuses(import, ExitCode::kMissingInput, "m/config.json: cannot open"));
+  EXPECT_TRUE(refuses(import, ExitCode::kMissingInput,
+                      "m: got a directory without config.json; expected a Hugging Face directory"));
   directory.write("m/config.json", kConfig);
   EXPECT_TRUE(refuses(import, ExitCode::kMissingInput, "m/model.safetensors: cannot open"));
   directory.write("m/model.safetensors", "short");

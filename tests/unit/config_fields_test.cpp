@@ -118,7 +118,7 @@ TEST(ConfigFieldsTest, TypesAreStrict) {
       if (same) continue;
       const auto problem = assign(field, value);
       ASSERT_NE(problem, std::nullopt) << field.key << " took " << describe(value);
-      EXPECT_TRUE(problem->starts_with("got " + describe(value) + "; expected ")) << *problem;
+      EXPECT_TRUE(problem->starts_with("got " + as_written(value) + "; expected ")) << *problem;
     }
   }
 }
