@@ -182,7 +182,8 @@ void WindowValues::smooth_statistics(std::size_t index, Range range) {
 }
 
 /// The plan that the token is smoothed by: the last one that begins at or before it.
-std::pair<const std::size_t, units::SmoothPlan>& WindowValues::plan_at(LinearState& state, std::size_t token) {
+const std::pair<const std::size_t, units::SmoothPlan>& WindowValues::plan_at(const LinearState& state,
+                                                                             std::size_t token) {
   const auto next = state.plans.upper_bound(token);
   GUARDBIT_CHECK(next != state.plans.begin(), "statistics come before what they scale");
   return *std::prev(next);

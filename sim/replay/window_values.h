@@ -66,7 +66,7 @@ class WindowValues final : public ValueEngine {
     numerics::Matrix<float> rotated;                 ///< (T, K), where the op rotates
     std::map<std::size_t, units::SmoothPlan> plans;  ///< where the op smooths, by first token
     std::optional<std::size_t> gathered_for;         ///< the plan in whose order `gathered` is
-    units::Operand gathered;                         ///< weights
+    units::Operand gathered;                         ///< weights in that order
     units::Operand widened;                          ///< weights of a block, where they are kept narrow
     units::Operand x;                                ///< (T, K)
     std::map<std::pair<std::size_t, std::size_t>, numerics::Matrix<float>> accumulators;  ///< blocks by first row, col
@@ -83,7 +83,7 @@ class WindowValues final : public ValueEngine {
   const numerics::Matrix<float>& input(const std::string& tensor);
   numerics::Matrix<float>& output(const transformer::Op& op, std::size_t num_rows, std::size_t num_cols);
   numerics::MatrixView<const float> linear_input(std::size_t op, LinearState& state);
-  static std::pair<const std::size_t, units::SmoothPlan>& plan_at(LinearState& state, std::size_t token);
+  static const std::pair<const std::size_t, units::SmoothPlan>& plan_at(const LinearState& state, std::size_t token);
   const units::Operand& gathered_weights(std::size_t op, std::size_t token, LinearState& state) const;
   Range in_pass(Range rows) const { return {rows.begin - pass_.begin, rows.end - pass_.begin}; }
   numerics::MatrixView<const float> head_view(const std::string& tensor, std::size_t head);
