@@ -21,7 +21,7 @@ COMPILERS = {"g++": "g++", "clang++": "clang++-14"}
 BUILDS = tuple(f"{compiler}-{level}" for compiler in COMPILERS for level in ("O1", "O3"))
 TARGETS = ("scalar", "sse4", "avx2", "avx512")
 THREADS = ("1", "2", "7")
-USAGE = 2  # exit code: this processor does not have the vector target
+USAGE = 2  # exit code: there is no such vector target
 NUM_TOKENS = 6
 TEXT = b"And it came to pass in those days"  # of the included model's vocabulary, bytes
 
@@ -146,7 +146,7 @@ def main() -> int:
             for target in TARGETS:
                 probe = subprocess.run([guardbit, "gemm", "1", "1", "1", "--vector-target", target], capture_output=True)
                 if probe.returncode == USAGE:
-                    print(f"{name} {target}: this processor does not have it")
+                    print(f"{name} {target}: not in this build, or not on this processor")
                     continue
                 for threads in THREADS:
                     fidelity = "pe" if threads == "2" else "tile"
