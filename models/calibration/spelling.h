@@ -6,7 +6,7 @@
 
 namespace guardbit::calibration {
 
-/// "; known: a, b, c" and, if one of them is at most two edits (insertions, deletions, replacements) and less than
+/// "; known: a, b, c" and, if one of them is at most two edits (numerics/edit_distance.h) and less than
 /// the length of `text` away from it, capital letters taken for small ones, "; did you mean \"b\"?". Without names
 /// "; known: none".
 std::string known_names(std::string_view text, std::span<const std::string_view> names);

@@ -31,8 +31,7 @@ bool is_cost(const std::string& objective) {
 Plan rung_plan(const Plan& plan, const std::vector<std::size_t>& indices, const SearchRung& made) {
   Plan rung = plan;
   rung.points.clear();
-  fix_axis(rung.space, "replay.tokens", std::to_string(made.tokens));
-  fix_axis(rung.space, "replay.values", made.values ? "true" : "false");
+  rung.space = rung_space(plan.space, made.tokens, made.values);
   PointResolver resolver(rung.space);
   for (const std::size_t index : indices) {
     Choice choice = plan.points[index].choice;

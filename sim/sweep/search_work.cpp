@@ -10,6 +10,9 @@
 
 namespace guardbit::sim {
 
+namespace {
+
+/// Makes the axis if the space has none.
 void fix_axis(DesignSpace& space, const std::string& key, const std::string& value) {
   auto axis = std::find_if(space.axes.begin(), space.axes.end(),
                            [&](const SpaceAxis& candidate) { return candidate.key == key; });
@@ -20,11 +23,17 @@ void fix_axis(DesignSpace& space, const std::string& key, const std::string& val
   axis->values = {value};
 }
 
+}  // namespace
+
+DesignSpace rung_space(DesignSpace space, std::int64_t tokens, bool values) {
+  fix_axis(space, "replay.tokens", std::to_string(tokens));
+  fix_axis(space, "replay.values", values ? "true" : "false");
+  return space;
+}
+
 SearchWork::SearchWork(const Plan& plan, std::span<const std::int64_t> tokens) {
   for (const std::int64_t length : tokens) {
-    DesignSpace space = plan.space;
-    fix_axis(space, "replay.tokens", std::to_string(length));
-    fix_axis(space, "replay.values", "true");
+    const DesignSpace space = rung_space(plan.space, length, /*values=*/true);
     WorkEstimate estimate(space);
     PointResolver resolver(space);
     std::vector<double>& macs = macs_.emplace_back();

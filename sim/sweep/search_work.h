@@ -11,12 +11,13 @@
 
 namespace guardbit::sim {
 
-/// Fixes an axis that a search sets; makes it if the space has none. UserError kUsage if it has several values.
-void fix_axis(DesignSpace& space, const std::string& key, const std::string& value);
+/// The space of a rung: replay.tokens and replay.values are fixed, and made last if the space has no such axis, so that
+/// a choice of `space` is one of the rung's when it is resized with zeros. UserError kUsage if one has several values.
+[[nodiscard]] DesignSpace rung_space(DesignSpace space, std::int64_t tokens, bool values);
 
 class SearchWork {
  public:
-  /// tokens: of each window in every rung; 0: all of them. Errors as fix_axis() and WorkEstimate.
+  /// tokens: of each window in every rung; 0: all of them. Errors as rung_space() and WorkEstimate.
   SearchWork(const Plan& plan, std::span<const std::int64_t> tokens);
 
   /// Of the points, replayed in the rung.
